@@ -1,0 +1,1 @@
+//! This crate turns settings files into checked values.

@@ -1,0 +1,1 @@
+//! This crate helps the end-to-end tests.
