@@ -1,0 +1,152 @@
+//! This file says what all the settings are once they have been checked.
+//! It does not read them: whoever holds a `Config` need not look twice.
+
+use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use crate::{
+    Rate, ServerDefaults, ServerId, ServerSpec,
+    spec::{Choice, choice},
+};
+
+/// All settings, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Where agents come in.
+    pub listen: Listen,
+    /// Where the daemon keeps what it must not forget.
+    pub state: State,
+    /// The merged list of tools.
+    pub catalog: CatalogSettings,
+    /// Limits of calls and of the daemon as a whole.
+    pub calls: CallSettings,
+    /// Who may delegate, and how much.
+    pub delegation: DelegationSettings,
+    /// What is logged.
+    pub log: LogSettings,
+    /// What holds for a server that does not say otherwise.
+    pub defaults: ServerDefaults,
+    /// The servers, the disabled ones too.
+    pub servers: BTreeMap<ServerId, Arc<ServerSpec>>,
+    /// Whether some file has a table of servers, be it an empty one. A reload that
+    /// finds none looks at a damaged file rather than at the wish to stop everything.
+    pub servers_declared: bool,
+    /// The files that were read, the later ones winning.
+    pub sources: Vec<PathBuf>,
+    /// What was accepted but has no effect, or may surprise; a sentence each.
+    pub warnings: Vec<String>,
+}
+
+/// Where agents come in, and how much of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listen {
+    /// The HTTP door; port 0 means any free one; none means no such door.
+    pub http: Option<SocketAddr>,
+    /// The Unix socket of the merged namespace; none means no such door.
+    pub unix: Option<PathBuf>,
+    /// Values of `Host` accepted beside the loopback names.
+    pub allowed_hosts: Vec<String>,
+    /// Values of `Origin` accepted beside the loopback ones.
+    pub allowed_origins: Vec<String>,
+    /// The largest request body, in bytes.
+    pub max_body: u64,
+    /// Open connections, at most; at least 1.
+    pub max_connections: usize,
+    /// How long a client may take to send a request's head.
+    pub header_timeout: Duration,
+    /// How long a client may take to send a request's body.
+    pub body_timeout: Duration,
+    /// A session unused this long is forgotten.
+    pub session_idle: Duration,
+    /// Sessions, at most; at least 1.
+    pub max_sessions: usize,
+}
+
+/// Where the daemon keeps what it must not forget.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct State {
+    /// The directory of store, sockets, keys and lock; absolute.
+    pub dir: PathBuf,
+}
+
+/// The merged list of tools.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CatalogSettings {
+    /// How long a server's list is taken for fresh.
+    pub ttl: Duration,
+    /// What stands between server and tool; no server's name contains it.
+    pub separator: String,
+    /// How names are written for clients.
+    pub export_style: ExportStyle,
+    /// Entries of one page of a list, at least 1.
+    pub page_size: usize,
+}
+
+choice! {
+    /// How the names of tools are written for clients.
+    ExportStyle {
+        /// Server, separator and tool as they are.
+        Dot = "dot",
+        /// With letters, digits, `_` and `-` only, for clients that refuse the rest.
+        Safe = "safe",
+    }
+}
+
+/// Limits of calls and of the daemon as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallSettings {
+    /// Calls in flight over all servers, at most; at least 1.
+    pub max_in_flight: usize,
+    /// Calls that wait for one server that is coming up, at most.
+    pub max_queued_per_server: usize,
+    /// Servers started at the same time, at most; at least 1.
+    pub start_parallel: usize,
+    /// How long running calls get to end when the daemon stops.
+    pub shutdown_grace: Duration,
+}
+
+/// Who may delegate, and how much.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DelegationSettings {
+    /// The limit of a delegator without one of its own.
+    pub default_limit: DelegatorLimit,
+    /// Limits by the delegator's verified identity.
+    pub delegators: BTreeMap<String, DelegatorLimit>,
+}
+
+impl DelegationSettings {
+    /// The limit that holds for this delegator.
+    #[must_use]
+    pub fn limit(&self, delegator: &str) -> &DelegatorLimit {
+        self.delegators.get(delegator).unwrap_or(&self.default_limit)
+    }
+}
+
+/// How much one delegator may ask for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DelegatorLimit {
+    /// Calls over time; a rate of none refuses every call.
+    pub rate: Rate,
+    /// Calls that may come at once, at least 1.
+    pub burst: u32,
+    /// Calls in flight, at most.
+    pub max_in_flight: usize,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// A level, or directives such as `info,conductor_actors=debug`.
+    pub filter: String,
+    /// How a line looks.
+    pub format: LogFormat,
+}
+
+choice! {
+    /// How a line of the log looks.
+    LogFormat {
+        /// For people.
+        Text = "text",
+        /// For machines, an object a line.
+        Json = "json",
+    }
+}
