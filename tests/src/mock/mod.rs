@@ -1,0 +1,18 @@
+//! This module is the mock server: arguments, input loop, protocol, tools and faults, a file each.
+//! It leaves the choice of faults to the command line and the verdict to the test.
+
+pub(crate) mod args;
+mod call_faults;
+mod calls;
+mod catalogue;
+mod fault;
+mod journal;
+mod malformed;
+mod output;
+pub(crate) mod process;
+mod protocol;
+mod serve;
+mod shared;
+mod startup;
+
+pub(crate) use serve::run;
