@@ -12,6 +12,7 @@ use tracing::{Instrument, info, warn};
 
 use super::gate::{Gate, Now};
 use super::handle::{DrainReply, Message};
+use super::in_flight::Permit;
 use super::saved::{Saved, Tats};
 use super::{Cost, DelegatorId, Grant, Limits, Refusal};
 use crate::store::{Kind, Store, StoreError, WallClock};
@@ -31,20 +32,17 @@ pub(super) struct Arguments {
 
 /// Reads what the last run left. If that fails the daemon still starts, with empty buckets.
 pub(super) async fn load(store: &dyn Store) -> Saved {
-    let document = match store.get(Kind::Counter, SAVED_KEY.to_owned()).await {
-        Ok(Some(document)) => document,
-        Ok(None) => return Saved::Nothing,
-        Err(error) => {
-            warn!(error = %chain(&error), "used-up limits cannot be read, delegators start with nothing left");
-            return Saved::Unreadable;
-        }
+    let unreadable = |error: &dyn std::error::Error| {
+        warn!(error = %chain(error), "used-up limits cannot be read, all count as used up");
+        Saved::Unreadable
     };
-    match Tats::decode(&document.body) {
-        Ok(tats) => Saved::Tats(tats),
-        Err(error) => {
-            warn!(error = %chain(&error), "used-up limits cannot be understood, delegators start with nothing left");
-            Saved::Unreadable
-        }
+    match store.get(Kind::Counter, SAVED_KEY.to_owned()).await {
+        Ok(None) => Saved::Nothing,
+        Ok(Some(document)) => match Tats::decode(&document.body) {
+            Ok(tats) => Saved::Tats(tats),
+            Err(error) => unreadable(&error),
+        },
+        Err(error) => unreadable(&error),
     }
 }
 
@@ -141,11 +139,7 @@ impl Actor for Delegation {
 }
 
 impl State {
-    fn admit(
-        &mut self,
-        delegator: &DelegatorId,
-        cost: Cost,
-    ) -> Result<super::in_flight::Permit, Refusal> {
+    fn admit(&mut self, delegator: &DelegatorId, cost: Cost) -> Result<Permit, Refusal> {
         if self.draining {
             return Err(Refusal::Unavailable);
         }

@@ -134,7 +134,7 @@ pub(super) enum Denied {
         nanos: u64,
     },
     Never,
-    /// The table is full of keys that have used something; a live one is never forgotten for a new one.
+    /// The table is full of keys that have used something; none is forgotten for a new one.
     TableFull,
 }
 

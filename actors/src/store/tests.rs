@@ -255,6 +255,24 @@ async fn the_thread_ends_with_the_last_handle_and_frees_the_directory() {
 }
 
 #[tokio::test]
+async fn once_closed_the_directory_is_free() {
+    let (_temp, dir) = claimed();
+    let path = dir.path().to_owned();
+    let store = open(&dir).await;
+    drop(dir);
+    store.close().await.unwrap();
+    StateDir::claim(&path).unwrap();
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_be_opened_is_told() {
+    let (_temp, dir) = claimed();
+    fs::create_dir(dir.path().join("store.db")).unwrap();
+    let error = SqliteStore::open(&dir, clock()).await.unwrap_err();
+    assert!(matches!(error, OpenError::File { .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn each_write_carries_its_own_time() {
     let ticks = AtomicU64::new(0);
     let clock = WallClock::new(move || ticks.fetch_add(1_000_000, Ordering::Relaxed));
