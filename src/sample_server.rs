@@ -130,7 +130,9 @@ impl ServerHandler for SampleServer {
     ) -> Result<CallToolResponse, ErrorData> {
         let (cancelled, ended) = (context.ct.clone(), self.ended.clone());
         let given_up = || ErrorData::internal_error("the call was given up", None);
+        // In this order: an answer that is ready goes out even if the input has just ended.
         tokio::select! {
+            biased;
             result = tools::run(request, &context, &self.tools) => result.map(Into::into),
             () = cancelled.cancelled() => Err(given_up()),
             () = ended.cancelled() => Err(given_up()),

@@ -1,0 +1,124 @@
+//! This program measures what the gateway costs per call, beside the direct path, in one run.
+//! It measures one machine at one time: compare only figures of one run, or of runs taken in turn.
+
+mod cpu;
+mod echo;
+mod load;
+mod report;
+mod run;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+/// What the gateway costs, beside the direct path.
+#[derive(Debug, Parser)]
+#[command(name = "conductor-bench")]
+struct Args {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Measures the direct path and the gateway in turn and prints both.
+    Run(RunArgs),
+    /// An MCP server that answers as fast as it can: on stdin and stdout, or over HTTP.
+    Echo {
+        /// Serves HTTP here instead and prints the address it got.
+        #[arg(long, value_name = "ADDR:PORT")]
+        http: Option<SocketAddr>,
+    },
+    /// Loads any endpoint that has an echo tool, and prints what it saw.
+    Load {
+        /// Where.
+        #[arg(long, value_name = "ADDR:PORT")]
+        addr: SocketAddr,
+        /// Path of the endpoint.
+        #[arg(long, default_value = "/mcp")]
+        path: String,
+        /// The echo tool's name.
+        #[arg(long, default_value = "echo")]
+        tool: String,
+        /// The process whose processor time is read.
+        #[arg(long)]
+        pid: Option<i32>,
+        #[command(flatten)]
+        window: WindowArgs,
+    },
+}
+
+#[derive(Debug, Clone, clap::Args)]
+struct RunArgs {
+    /// The daemon; the `conductor` beside this program unless given.
+    #[arg(long, value_name = "FILE")]
+    conductor: Option<PathBuf>,
+    /// How often each path is measured, in turn.
+    #[arg(long, default_value_t = 2)]
+    rounds: u32,
+    /// JSON on stdout instead of a table.
+    #[arg(long)]
+    json: bool,
+    #[command(flatten)]
+    window: WindowArgs,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+struct WindowArgs {
+    /// Revisions of the protocol.
+    #[arg(long, value_enum, default_value_t = Eras::Both)]
+    era: Eras,
+    /// Connections, each with one call at a time.
+    #[arg(long, default_value_t = 16)]
+    connections: u32,
+    /// Seconds that are measured, each time.
+    #[arg(long, default_value_t = 2.5)]
+    seconds: f64,
+    /// Seconds before them that are not.
+    #[arg(long, default_value_t = 0.8)]
+    warmup: f64,
+    /// Bytes of text that are echoed.
+    #[arg(long, default_value_t = 100)]
+    bytes: usize,
+}
+
+/// Which revisions are measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Eras {
+    /// With `initialize` and a session.
+    Legacy,
+    /// 2026-07-28, without either.
+    Modern,
+    /// One after the other.
+    Both,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    if let Verb::Echo { http: None } = args.verb {
+        return echo::stdio();
+    }
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
+        runtime.block_on(async {
+            match args.verb {
+                Verb::Run(args) => run::run(args).await,
+                Verb::Echo { http } => echo::http(http).await,
+                Verb::Load { addr, path, tool, pid, window } => {
+                    let target = load::Target { addr, path, tool, pid };
+                    run::load_once(&target, &window).await
+                }
+            }
+        })
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report::complain(&error);
+            ExitCode::FAILURE
+        }
+    }
+}

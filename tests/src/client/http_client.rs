@@ -1,0 +1,208 @@
+//! This file is HTTP/1.1 for tests: one connection, one exchange at a time, bodies as JSON or as events.
+//! It leaves what MCP says over it to `client.rs`.
+
+use std::net::SocketAddr;
+
+use anyhow::{Context as _, Result};
+use bytes::{Buf as _, Bytes, BytesMut};
+use http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper_util::rt::TokioIo;
+use serde_json::Value;
+use tokio::net::TcpStream;
+
+/// One connection to a daemon.
+#[derive(Debug)]
+pub struct Connection {
+    sender: SendRequest<Full<Bytes>>,
+    host: String,
+}
+
+impl Connection {
+    /// Connects.
+    ///
+    /// # Errors
+    ///
+    /// When nobody listens there.
+    pub async fn open(addr: SocketAddr) -> Result<Self> {
+        let stream = TcpStream::connect(addr).await.context("failed to connect")?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = handshake(TokioIo::new(stream)).await?;
+        // Ends with the sender, or with an error that the sender tells as well.
+        tokio::spawn(connection);
+        Ok(Self { sender, host: addr.to_string() })
+    }
+
+    /// Sends a request and waits for the head of its answer.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is lost, or a header is none.
+    pub async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &[(String, String)],
+        body: impl Into<Bytes>,
+    ) -> Result<Answer> {
+        let mut request = Request::builder().method(method).uri(path);
+        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
+            request = request.header("host", &self.host);
+        }
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(Full::new(body.into()))?;
+        self.sender.ready().await.context("the connection was closed")?;
+        let answer = self.sender.send_request(request).await.context("no answer")?;
+        let (head, body) = answer.into_parts();
+        Ok(Answer { status: head.status, headers: head.headers, events: Events::new(body) })
+    }
+}
+
+/// An answer whose body is still to be read.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its headers.
+    pub headers: HeaderMap,
+    events: Events,
+}
+
+impl Answer {
+    /// A header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Whether the body is a stream of events.
+    pub fn is_stream(&self) -> bool {
+        self.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"))
+    }
+
+    /// The whole body.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is lost in it.
+    pub async fn bytes(self) -> Result<Bytes> {
+        let rest = self.events.body.collect().await.context("the body broke off")?.to_bytes();
+        let mut all = self.events.buffer;
+        all.extend_from_slice(&rest);
+        Ok(all.freeze())
+    }
+
+    /// The next message: of the stream, or the one JSON text. Nothing at the end.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is lost, or the text is no JSON.
+    pub async fn next(&mut self) -> Result<Option<Value>> {
+        if self.is_stream() {
+            return self.events.next().await;
+        }
+        let text = self.events.all().await?;
+        if text.is_empty() {
+            return Ok(None);
+        }
+        let value = serde_json::from_slice(&text)
+            .with_context(|| format!("no JSON: {}", String::from_utf8_lossy(&text)))?;
+        Ok(Some(value))
+    }
+}
+
+/// The events of a body, whole ones only.
+#[derive(Debug)]
+struct Events {
+    body: Incoming,
+    buffer: BytesMut,
+}
+
+impl Events {
+    fn new(body: Incoming) -> Self {
+        Self { body, buffer: BytesMut::new() }
+    }
+
+    async fn all(&mut self) -> Result<Bytes> {
+        while self.read().await? {}
+        Ok(self.buffer.split().freeze())
+    }
+
+    /// Reads one frame more; false at the end.
+    async fn read(&mut self) -> Result<bool> {
+        while let Some(frame) = self.body.frame().await {
+            if let Ok(mut data) = frame.context("the body broke off")?.into_data() {
+                let size = data.remaining();
+                self.buffer.extend_from_slice(&data.copy_to_bytes(size));
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    async fn next(&mut self) -> Result<Option<Value>> {
+        loop {
+            while let Some(event) = take_event(&mut self.buffer) {
+                let data = data_of(&event);
+                if !data.is_empty() {
+                    let value = serde_json::from_str(&data)
+                        .with_context(|| format!("no JSON in an event: {data}"))?;
+                    return Ok(Some(value));
+                }
+            }
+            if !self.read().await? {
+                return Ok(None);
+            }
+        }
+    }
+}
+
+/// Cuts the first whole event off the buffer.
+fn take_event(buffer: &mut BytesMut) -> Option<String> {
+    let (at, size) = [&b"\n\n"[..], b"\r\n\r\n"]
+        .iter()
+        .filter_map(|end| {
+            Some((buffer.windows(end.len()).position(|part| part == *end)?, end.len()))
+        })
+        .min()?;
+    let event = buffer.split_to(at);
+    buffer.advance(size);
+    Some(String::from_utf8_lossy(&event).into_owned())
+}
+
+/// The `data` lines of an event, joined as the format says; comments and other fields are left out.
+fn data_of(event: &str) -> String {
+    let lines: Vec<&str> = event
+        .lines()
+        .filter_map(|line| line.strip_prefix("data:"))
+        .map(|data| data.strip_prefix(' ').unwrap_or(data))
+        .collect();
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &[&str]) {
+        let mut buffer = BytesMut::from(text.as_bytes());
+        let mut found = Vec::new();
+        while let Some(event) = take_event(&mut buffer) {
+            found.push(data_of(&event));
+        }
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn reads_whole_events_only() {
+        check("data: 1\n\nid: 7\ndata: 2\n\ndata: 3\n", &["1", "2"]);
+    }
+
+    #[test]
+    fn comments_are_empty_and_lines_are_joined() {
+        check(": keep\r\n\r\ndata:a\r\ndata: b\r\n\r\n", &["", "a\nb"]);
+    }
+}
