@@ -1,1 +1,33 @@
-//! This crate holds the running system.
+//! This crate is the running system: five actors and what they are made of.
+//!
+//! ```text
+//!  System ─┬─ supervisor ──▶ server ×N      keeps each downstream server as it is wanted
+//!          ├─ router                        brings each call to its server
+//!          ├─ merger                        owns the merged namespace, publishes snapshots
+//!          ├─ delegation                    says who may call how often
+//!          └─ store                         one thread, one database in the state directory
+//! ```
+//!
+//! `wire` reads and writes JSON-RPC without decoding what it carries; `model` holds the nouns that
+//! several actors share. The crate knows MCP servers; it knows neither doors nor HTTP.
+
+pub mod delegation;
+mod merger;
+mod model;
+mod router;
+mod server;
+pub mod store;
+mod supervisor;
+mod system;
+pub mod wire;
+
+pub use delegation::{Caller, LocalCaller};
+pub use merger::{
+    BadCursor, Catalog, CatalogReader, ListState, ListedTool, Page, Resolution, View,
+};
+pub use model::{
+    CallError, Cause, Downfall, Fate, Generation, Outage, Scope, ServerState, ToolCall, ToolRef,
+};
+pub use server::{Rejected, StderrLog, StderrTail};
+pub use supervisor::{Board, BoardReader, RestartError, ServerStatus};
+pub use system::{StartError, System};

@@ -1,0 +1,223 @@
+//! This file is the actor that owns the catalogue and publishes it.
+//!
+//! Lists are read in tasks whose results come back as messages; readers never come here.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use conductor_config::{CatalogSettings, ServerId, ServerSpec};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+use tracing::{Instrument, debug, info, warn};
+
+use super::catalog::Catalog;
+use super::handle::{CatalogReader, MergerHandle, Shelf};
+use super::merge::merge;
+use super::slice::Slice;
+use crate::model::{Generation, ServerState};
+use crate::router::Wake;
+use crate::server::{ListError, Listing, ServerLink};
+
+/// Longest time for reading one server's whole list.
+const LIST: Duration = Duration::from_secs(30);
+/// A server that says over and over that its tools changed is asked this often at most.
+const CALM: Duration = Duration::from_millis(500);
+
+/// The actor's type; it holds nothing.
+#[derive(Debug)]
+pub(crate) struct MergerActor;
+
+pub(crate) enum Message {
+    /// Take over settings.
+    Configure(Box<CatalogSettings>),
+    /// A server takes calls.
+    Up { spec: Arc<ServerSpec>, link: ServerLink },
+    /// A server takes none.
+    Down { server: ServerId, state: ServerState, wakeable: bool },
+    /// A server has new settings, or is new.
+    Retune(Arc<ServerSpec>),
+    /// A server is no more.
+    Forget(ServerId),
+    /// A server says that its tools changed.
+    Changed(ServerId),
+    /// A list was read, or not.
+    Listed { server: ServerId, generation: Generation, result: Result<Listing, ListError> },
+    /// Ask whoever is due.
+    Refresh,
+}
+
+/// All slices, and the tasks that fill them.
+pub(crate) struct State {
+    settings: CatalogSettings,
+    slices: BTreeMap<ServerId, Slice>,
+    shelf: Arc<Shelf>,
+    tasks: JoinSet<()>,
+}
+
+impl MergerActor {
+    /// Starts the merger, with an empty catalogue.
+    pub(crate) async fn start(
+        settings: CatalogSettings,
+        wake: Wake,
+    ) -> Result<(MergerHandle, CatalogReader), ractor::SpawnErr> {
+        let shelf = Arc::new(Shelf::new());
+        let ttl = settings.ttl;
+        let (actor, _) = Self::spawn(None, Self, (settings, Arc::clone(&shelf))).await?;
+        let merger = MergerHandle(actor);
+        let reader = CatalogReader { shelf, merger: merger.clone(), wake, ttl };
+        Ok((merger, reader))
+    }
+}
+
+impl Actor for MergerActor {
+    type Msg = Message;
+    type State = State;
+    type Arguments = (CatalogSettings, Arc<Shelf>);
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<Message>,
+        (settings, shelf): Self::Arguments,
+    ) -> Result<State, ActorProcessingErr> {
+        Ok(State { settings, slices: BTreeMap::new(), shelf, tasks: JoinSet::new() })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Message>,
+        message: Message,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        while state.tasks.try_join_next().is_some() {}
+        let visible = match message {
+            Message::Configure(settings) => {
+                state.settings = *settings;
+                true
+            }
+            Message::Up { spec, link } => {
+                state.watch(&myself, &link);
+                state.slice(&spec).up(link);
+                true
+            }
+            Message::Down { server, state: doing, wakeable } => {
+                let slice = state.slices.get_mut(&server);
+                slice.map(|slice| slice.down(doing, wakeable)).is_some()
+            }
+            Message::Retune(spec) => {
+                state.slice(&spec).spec = Arc::clone(&spec);
+                true
+            }
+            Message::Forget(server) => state.slices.remove(&server).is_some(),
+            Message::Changed(server) => {
+                if let Some(slice) = state.slices.get_mut(&server) {
+                    slice.changed();
+                }
+                false
+            }
+            Message::Listed { server, generation, result } => {
+                state.on_listed(&myself, &server, generation, result)
+            }
+            Message::Refresh => {
+                state.shelf.nudged.store(false, Ordering::Release);
+                false
+            }
+        };
+        if visible {
+            state.publish();
+        }
+        state.ask(&myself);
+        Ok(())
+    }
+}
+
+impl State {
+    fn slice(&mut self, spec: &Arc<ServerSpec>) -> &mut Slice {
+        self.slices.entry(spec.id.clone()).or_insert_with(|| Slice::new(Arc::clone(spec)))
+    }
+
+    /// Listens to a server's own word that its tools changed, as long as this life of it lasts.
+    fn watch(&mut self, myself: &ActorRef<Message>, link: &ServerLink) {
+        let myself = myself.clone();
+        let server = link.server.clone();
+        let mut changed = link.gauges().tools_changed.subscribe();
+        let lane = link.lane.clone();
+        self.tasks.spawn(async move {
+            loop {
+                tokio::select! {
+                    () = lane.closed() => return,
+                    news = changed.changed() => if news.is_err() { return },
+                }
+                if myself.cast(Message::Changed(server.clone())).is_err() {
+                    return;
+                }
+                tokio::time::sleep(CALM).await;
+            }
+        });
+    }
+
+    /// Asks every server whose list is due.
+    fn ask(&mut self, myself: &ActorRef<Message>) {
+        let now = Instant::now();
+        for (server, slice) in &mut self.slices {
+            let Some(link) = slice.ask(now, self.settings.ttl) else { continue };
+            debug!(%server, generation = %link.generation, "reading tools");
+            let (myself, server) = (myself.clone(), server.clone());
+            let generation = link.generation;
+            let limit = slice.spec.timeout.min(LIST);
+            let read = async move {
+                let result = link.list_tools(limit).await;
+                let _ = myself.cast(Message::Listed { server, generation, result });
+            };
+            self.tasks.spawn(read.in_current_span());
+        }
+    }
+
+    fn on_listed(
+        &mut self,
+        myself: &ActorRef<Message>,
+        server: &ServerId,
+        generation: Generation,
+        result: Result<Listing, ListError>,
+    ) -> bool {
+        let Some(slice) = self.slices.get_mut(server) else { return false };
+        let now = Instant::now();
+        match result {
+            Ok(listing) => {
+                let (tools, rejected) = (listing.tools.len(), listing.rejected.len());
+                if !slice.listed(generation, listing, now) {
+                    return false;
+                }
+                info!(%server, %generation, tools, "tools read");
+                if rejected > 0 {
+                    warn!(%server, %generation, rejected, "some tools cannot be shown");
+                }
+                true
+            }
+            Err(error) => {
+                let Some(wait) = slice.missed(generation, now) else { return false };
+                warn!(%server, %generation, %error, retry_after = ?wait, "tools could not be read");
+                let _timer = myself.send_after(wait, || Message::Refresh);
+                true
+            }
+        }
+    }
+
+    /// Puts a new catalogue on the shelf, and tells clients if they would see a difference.
+    fn publish(&mut self) {
+        let before = self.shelf.catalog.load_full();
+        let mut catalog = merge(&self.slices, &self.settings);
+        let differs = !catalog.looks_like(&before);
+        catalog.revision = before.revision + u64::from(differs);
+        let due = self.slices.values().filter_map(|slice| slice.fresh_until(self.settings.ttl));
+        catalog.fresh_until = due.min();
+        let revision = catalog.revision;
+        self.shelf.catalog.store(Arc::<Catalog>::new(catalog));
+        self.shelf.published.send_modify(|count| *count += 1);
+        if differs {
+            self.shelf.revision.send_replace(revision);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! This file is how the merger is told about servers, and how its catalogue is read.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use conductor_config::{CatalogSettings, ServerId, ServerSpec};
+use ractor::ActorRef;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout};
+
+use super::actor::Message;
+use super::catalog::{Catalog, ListState};
+use crate::model::{Scope, ServerState};
+use crate::router::Wake;
+use crate::server::ServerLink;
+
+/// The merger's address. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct MergerHandle(pub(super) ActorRef<Message>);
+
+impl MergerHandle {
+    pub(crate) fn configure(&self, settings: CatalogSettings) {
+        self.tell(Message::Configure(Box::new(settings)));
+    }
+
+    pub(crate) fn server_up(&self, spec: Arc<ServerSpec>, link: ServerLink) {
+        self.tell(Message::Up { spec, link });
+    }
+
+    pub(crate) fn server_down(&self, server: ServerId, state: ServerState, wakeable: bool) {
+        self.tell(Message::Down { server, state, wakeable });
+    }
+
+    pub(crate) fn retune(&self, spec: Arc<ServerSpec>) {
+        self.tell(Message::Retune(spec));
+    }
+
+    pub(crate) fn forget(&self, server: ServerId) {
+        self.tell(Message::Forget(server));
+    }
+
+    pub(crate) fn stop(&self) {
+        self.0.stop(None);
+    }
+
+    fn tell(&self, message: Message) {
+        // A merger that is gone is being shut down; its last catalogue stays readable.
+        let _ = self.0.cast(message);
+    }
+}
+
+/// What the merger publishes, and what readers leave for it.
+#[derive(Debug)]
+pub(crate) struct Shelf {
+    pub(super) catalog: ArcSwap<Catalog>,
+    /// Grows with every publication, visible to clients or not.
+    pub(super) published: watch::Sender<u64>,
+    /// The revision that clients have to be told about.
+    pub(super) revision: watch::Sender<u64>,
+    /// A reader found the catalogue too old and has said so.
+    pub(super) nudged: AtomicBool,
+}
+
+impl Shelf {
+    pub(super) fn new() -> Self {
+        Self {
+            catalog: ArcSwap::default(),
+            published: watch::Sender::new(0),
+            revision: watch::Sender::new(0),
+            nudged: AtomicBool::new(false),
+        }
+    }
+}
+
+/// Reads the catalogue, without a lock and without asking anybody. Cheap to clone.
+#[derive(Clone)]
+pub struct CatalogReader {
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) merger: MergerHandle,
+    pub(super) wake: Wake,
+    pub(super) ttl: Duration,
+}
+
+impl CatalogReader {
+    /// The newest catalogue. One that is too old is served all the same, and read anew behind the
+    /// reader's back.
+    pub fn current(&self) -> Arc<Catalog> {
+        let catalog = self.shelf.catalog.load_full();
+        let stale = catalog.fresh_until.is_some_and(|until| until <= Instant::now());
+        if stale && !self.shelf.nudged.swap(true, Ordering::AcqRel) {
+            self.merger.tell(Message::Refresh);
+        }
+        catalog
+    }
+
+    /// Wakes with the new revision whenever a client would see something else. Several changes in
+    /// a row may wake once.
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.shelf.revision.subscribe()
+    }
+
+    /// How long a list holds for clients.
+    pub fn ttl(&self) -> Duration {
+        self.ttl
+    }
+
+    /// Waits until the list of every server in `scope` is known or has failed once, for `limit` at
+    /// most. Servers that rest until they are needed are started.
+    pub async fn settled(&self, scope: &Scope, limit: Duration) {
+        let done = |states: &[ListState]| !states.contains(&ListState::Awaited);
+        self.wait(scope, limit, done).await;
+    }
+
+    /// Waits until the list of any server in `scope` is known, or none is to be expected, for
+    /// `limit` at most. Servers that rest until they are needed are started.
+    pub async fn any(&self, scope: &Scope, limit: Duration) {
+        let done = |states: &[ListState]| {
+            states.contains(&ListState::Known) || !states.contains(&ListState::Awaited)
+        };
+        self.wait(scope, limit, done).await;
+    }
+
+    /// Waits for the next publication.
+    pub(crate) fn published(&self) -> watch::Receiver<u64> {
+        self.shelf.published.subscribe()
+    }
+
+    async fn wait(&self, scope: &Scope, limit: Duration, done: impl Fn(&[ListState]) -> bool) {
+        self.wake_sleepers(scope);
+        let mut published = self.shelf.published.subscribe();
+        let ready = async {
+            loop {
+                published.borrow_and_update();
+                let catalog = self.shelf.catalog.load_full();
+                let states = catalog.view(scope).map(|view| view.servers().values().copied());
+                let states: Vec<ListState> = states.into_iter().flatten().collect();
+                if done(&states) || published.changed().await.is_err() {
+                    return;
+                }
+            }
+        };
+        // Past the limit the caller takes what there is.
+        let _ = timeout(limit, ready).await;
+    }
+
+    /// Has servers started of which no list is known yet, if they rest until they are needed.
+    fn wake_sleepers(&self, scope: &Scope) {
+        let catalog = self.shelf.catalog.load();
+        let Some(view) = catalog.view(scope) else { return };
+        for (server, state) in view.servers() {
+            if *state == ListState::Awaited {
+                (self.wake)(server.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,22 @@
+//! This folder merges what the servers offer into one namespace.
+//!
+//! ```text
+//!   servers ──lists──▶ slices ──merge──▶ Catalog ──▶ shelf ◀── read by doors, no mailbox
+//!      └── "changed" ──▶ asked again         └── revision ──▶ list_changed, on real change only
+//! ```
+//!
+//! Each server's list is read when it comes up, when it says that it changed, and when a reader
+//! finds it older than its time to live. While it is down but may come back its last list stays,
+//! so that a restart is invisible. The merger does not know how servers are reached or who asks.
+
+mod actor;
+mod catalog;
+mod handle;
+mod merge;
+mod names;
+mod slice;
+
+pub(crate) use actor::MergerActor;
+pub use catalog::{BadCursor, Catalog, ListState, ListedTool, Page, Resolution, View};
+pub use handle::CatalogReader;
+pub(crate) use handle::MergerHandle;

@@ -1,0 +1,108 @@
+//! This file gives tools the names they are shown under.
+//!
+//! Pure; the same name always comes out for the same tool, whatever other servers there are.
+
+use conductor_config::{ExportStyle, ServerId};
+
+/// Longest name in the safe style: what every model API takes.
+const SAFE_MAX: usize = 60;
+/// Hexadecimal digits that tell shortened names apart.
+const HASH: usize = 8;
+
+/// The name of `tool` of `server` in a merged list.
+pub(super) fn exported(
+    style: ExportStyle,
+    separator: &str,
+    server: &ServerId,
+    tool: &str,
+) -> String {
+    let canonical = canonical(separator, server, tool);
+    match style {
+        ExportStyle::Dot => canonical,
+        ExportStyle::Safe => safe(server, tool),
+    }
+}
+
+/// The name under which a tool can always be called: server, separator, the server's own name.
+pub(super) fn canonical(separator: &str, server: &ServerId, tool: &str) -> String {
+    format!("{}{separator}{tool}", server.name)
+}
+
+/// A name of `[A-Za-z0-9_-]`, at most 60 characters. Where the plain form would lose something or
+/// could be read two ways, a hash of the true name makes it unique.
+fn safe(server: &ServerId, tool: &str) -> String {
+    let server = server.name.as_ref();
+    let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    let plain = format!("{server}__{tool}");
+    let readable = !server.contains("__") && !server.ends_with('_') && !tool.starts_with('_');
+    let looks_hashed = plain.rsplit_once('-').is_some_and(|(_, end)| {
+        end.len() == HASH && end.bytes().all(|byte| byte.is_ascii_hexdigit())
+    });
+    if readable && !looks_hashed && plain.len() <= SAFE_MAX && plain.chars().all(is_safe) {
+        return plain;
+    }
+    let digest =
+        ring::digest::digest(&ring::digest::SHA256, format!("{server}\0{tool}").as_bytes());
+    let hash: String =
+        digest.as_ref().iter().take(HASH / 2).map(|byte| format!("{byte:02x}")).collect();
+    let mapped = plain.chars().map(|c| if is_safe(c) { c } else { '_' });
+    let head: String = mapped.take(SAFE_MAX - HASH - 1).collect();
+    format!("{head}-{hash}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use conductor_config::{ServerName, WorkspaceName};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn server(name: &str) -> ServerId {
+        let workspace: WorkspaceName = "default".parse().unwrap();
+        ServerId { workspace, name: name.parse::<ServerName>().unwrap() }
+    }
+
+    #[track_caller]
+    fn check(server_name: &str, tool: &str, dot: &str, safe: &str) {
+        let id = server(server_name);
+        assert_eq!(exported(ExportStyle::Dot, ".", &id, tool), dot);
+        assert_eq!(exported(ExportStyle::Safe, ".", &id, tool), safe);
+    }
+
+    #[test]
+    fn plain_names_stay_plain() {
+        check("salesforce", "get_account", "salesforce.get_account", "salesforce__get_account");
+    }
+
+    #[test]
+    fn what_the_safe_style_cannot_show_is_told_apart_by_a_hash() {
+        for (one, other) in [("b.c", "b_c"), ("b/c", "b.c"), ("x", "_x")] {
+            let shown = |tool| exported(ExportStyle::Safe, ".", &server("a"), tool);
+            assert_ne!(shown(one), shown(other));
+        }
+        let long = "x".repeat(100);
+        assert_eq!(exported(ExportStyle::Safe, ".", &server("a"), &long).len(), SAFE_MAX);
+    }
+
+    proptest! {
+        #[test]
+        fn safe_names_are_short_clean_and_never_shared(
+            names in proptest::collection::hash_set(("[a-z0-9_-]{1,12}", "[A-Za-z0-9_./-]{1,70}"), 2..60),
+        ) {
+            let mut seen: HashMap<String, (String, String)> = HashMap::new();
+            for (server_name, tool) in names {
+                let Ok(name) = server_name.parse::<ServerName>() else { continue };
+                let id = ServerId { workspace: "default".parse().unwrap(), name };
+                let safe = exported(ExportStyle::Safe, ".", &id, &tool);
+                prop_assert!(safe.len() <= SAFE_MAX);
+                prop_assert!(safe.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'));
+                let pair = (server_name, tool);
+                if let Some(other) = seen.insert(safe.clone(), pair.clone()) {
+                    prop_assert_eq!(other, pair, "{}", safe);
+                }
+            }
+        }
+    }
+}

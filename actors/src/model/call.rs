@@ -1,0 +1,272 @@
+//! This file describes one tool call from the door to the server and the ways it can fail.
+//!
+//! It leaves what a failure is called in JSON-RPC or HTTP to the doors.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use conductor_config::{ServerId, WorkspaceName};
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::Downfall;
+use crate::wire::{CallParams, Text};
+
+/// Which tools a door shows.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Scope {
+    /// All servers of a workspace, merged, under prefixed names.
+    Workspace(WorkspaceName),
+    /// One server under its own names.
+    Server(ServerId),
+}
+
+/// One tool of one server, under the server's own name for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ToolRef {
+    /// Whose it is.
+    pub server: ServerId,
+    /// Its name there.
+    pub tool: Text,
+}
+
+/// One call to be made.
+#[derive(Debug)]
+pub struct ToolCall {
+    /// What the caller sent.
+    pub params: Box<CallParams>,
+    /// When the caller stops waiting; `None` means the server's own limit from now on.
+    pub deadline: Option<Instant>,
+    /// Takes ready-made parameters of `notifications/progress`, the caller's token in them. Used
+    /// only if the call carries a token.
+    pub progress: Option<mpsc::Sender<Bytes>>,
+}
+
+/// What is known of a call's effect when it failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fate {
+    /// No byte of it reached the server: repeating it is safe.
+    NotSent,
+    /// It may or may not have taken effect.
+    OutcomeUnknown,
+    /// The server did the work and its answer cannot be used.
+    Completed,
+}
+
+impl Fate {
+    /// The word used in error data.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotSent => "not_sent",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::Completed => "completed",
+        }
+    }
+}
+
+/// Why a call brought no answer of the server. An answer that says "error" is not among these.
+#[derive(Debug, Clone, Error)]
+pub enum CallError {
+    /// No such tool in this scope, or none that this caller may see.
+    #[error("unknown tool `{name}`")]
+    UnknownTool {
+        /// The name asked for.
+        name: Text,
+    },
+    /// The server is not running and the call did not wait, or waited in vain.
+    #[error("server `{server}` is unavailable: {outage}")]
+    Unavailable {
+        /// Whose tool it is.
+        server: ServerId,
+        /// Why it is not running.
+        outage: Outage,
+    },
+    /// The server went away while the call was under way.
+    #[error("server `{server}` {downfall} during the call")]
+    Lost {
+        /// Whose tool it is.
+        server: ServerId,
+        /// How it ended.
+        downfall: Arc<Downfall>,
+        /// Whether any byte of the call may have reached it.
+        sent: bool,
+    },
+    /// No answer in time.
+    #[error("server `{server}` did not answer within {limit:?}")]
+    DeadlineExceeded {
+        /// Whose tool it is.
+        server: ServerId,
+        /// How long was waited.
+        limit: Duration,
+        /// Whether the call had reached the pipe.
+        sent: bool,
+    },
+    /// Too much is under way; nothing was queued.
+    #[error("{what} has {limit} calls under way, the most it takes")]
+    Busy {
+        /// `this gateway`, or the server in words.
+        what: String,
+        /// The limit met.
+        limit: usize,
+    },
+    /// The answer cannot be passed on: too long or not JSON-RPC.
+    #[error("server `{server}` gave an answer that cannot be used: {reason}")]
+    BadAnswer {
+        /// Whose tool it is.
+        server: ServerId,
+        /// What is wrong with the answer.
+        reason: String,
+    },
+    /// A delegated caller met one of its limits.
+    #[error("rate limit reached")]
+    RateLimited {
+        /// When to come back; `None`: never with this call.
+        retry_after: Option<Duration>,
+    },
+    /// The gateway is going down.
+    #[error("the gateway is shutting down")]
+    ShuttingDown,
+}
+
+impl CallError {
+    /// What is known of the call's effect.
+    pub fn fate(&self) -> Fate {
+        match self {
+            Self::UnknownTool { .. }
+            | Self::Unavailable { .. }
+            | Self::Busy { .. }
+            | Self::RateLimited { .. }
+            | Self::ShuttingDown
+            | Self::Lost { sent: false, .. }
+            | Self::DeadlineExceeded { sent: false, .. } => Fate::NotSent,
+            Self::Lost { sent: true, .. } | Self::DeadlineExceeded { sent: true, .. } => {
+                Fate::OutcomeUnknown
+            }
+            Self::BadAnswer { .. } => Fate::Completed,
+        }
+    }
+
+    /// The server concerned, where there is one.
+    pub fn server(&self) -> Option<&ServerId> {
+        match self {
+            Self::Unavailable { server, .. }
+            | Self::Lost { server, .. }
+            | Self::DeadlineExceeded { server, .. }
+            | Self::BadAnswer { server, .. } => Some(server),
+            Self::UnknownTool { .. }
+            | Self::Busy { .. }
+            | Self::RateLimited { .. }
+            | Self::ShuttingDown => None,
+        }
+    }
+
+    /// How the server ended, where that is the reason.
+    pub fn downfall(&self) -> Option<&Arc<Downfall>> {
+        match self {
+            Self::Unavailable { outage, .. } => outage.downfall.as_ref(),
+            Self::Lost { downfall, .. } => Some(downfall),
+            Self::UnknownTool { .. }
+            | Self::DeadlineExceeded { .. }
+            | Self::Busy { .. }
+            | Self::BadAnswer { .. }
+            | Self::RateLimited { .. }
+            | Self::ShuttingDown => None,
+        }
+    }
+
+    /// When trying again makes sense, where that is known.
+    pub fn retry_after(&self, now: Instant) -> Option<Duration> {
+        match self {
+            Self::Unavailable { outage, .. } => {
+                outage.next_try.map(|at| at.saturating_duration_since(now))
+            }
+            Self::RateLimited { retry_after } => *retry_after,
+            Self::Busy { .. } => Some(Duration::from_millis(100)),
+            Self::Lost { .. } => Some(Duration::from_millis(500)),
+            Self::UnknownTool { .. }
+            | Self::DeadlineExceeded { .. }
+            | Self::BadAnswer { .. }
+            | Self::ShuttingDown => None,
+        }
+    }
+
+    /// A stable word for error data, logs and docs/errors.md.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::UnknownTool { .. } => "unknown_tool",
+            Self::Unavailable { .. } => "server_unavailable",
+            Self::Lost { .. } => "connection_lost",
+            Self::DeadlineExceeded { .. } => "timeout",
+            Self::Busy { .. } => "overloaded",
+            Self::BadAnswer { .. } => "bad_answer",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::ShuttingDown => "shutting_down",
+        }
+    }
+}
+
+/// Why a server takes no calls right now.
+#[derive(Debug, Clone)]
+pub struct Outage {
+    /// What it is doing instead.
+    pub state: ServerState,
+    /// How its last life ended, if it had one.
+    pub downfall: Option<Arc<Downfall>>,
+    /// When it is started again, if that is decided.
+    pub next_try: Option<Instant>,
+}
+
+impl std::fmt::Display for Outage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.downfall {
+            Some(downfall) => write!(f, "it is {} after it {downfall}", self.state.as_str()),
+            None => write!(f, "it is {}", self.state.as_str()),
+        }
+    }
+}
+
+/// What a server is doing, in the words of statuses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ServerState {
+    /// Not running, and nobody is about to start it.
+    Stopped,
+    /// Its process is being started or has not finished the handshake.
+    Starting,
+    /// Takes calls.
+    Running,
+    /// Takes calls, but misses heartbeats.
+    Degraded,
+    /// Down, and will be started after a wait.
+    Backoff,
+    /// Down after too many restarts; tried again only now and then.
+    Failed,
+    /// Takes no new calls and is about to stop.
+    Draining,
+}
+
+impl ServerState {
+    /// The word used in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Degraded => "degraded",
+            Self::Backoff => "backoff",
+            Self::Failed => "failed",
+            Self::Draining => "draining",
+        }
+    }
+
+    /// Whether calls are taken.
+    pub fn is_up(self) -> bool {
+        matches!(self, Self::Running | Self::Degraded)
+    }
+
+    /// Whether a call may wait for it to come up.
+    pub fn is_coming(self) -> bool {
+        matches!(self, Self::Starting | Self::Backoff)
+    }
+}

@@ -1,0 +1,88 @@
+//! This file names the reasons for which a server's life ends.
+//!
+//! It leaves deciding what follows to the supervisor, and wording for agents to the doors.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use thiserror::Error;
+
+/// Why one life of a server ended, or never began.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum Cause {
+    /// The process ended by itself.
+    #[error("exited with code {0}")]
+    Exited(i32),
+    /// A signal ended the process.
+    #[error("was killed by signal {0}")]
+    Signalled(i32),
+    /// The program could not be started at all; trying again soon will not help.
+    #[error("could not be started: {0}")]
+    Spawn(Arc<str>),
+    /// It ran, but did not open a session.
+    #[error("did not complete the MCP handshake: {0}")]
+    Handshake(Arc<str>),
+    /// It ran, but was not ready in time.
+    #[error("was not ready within {0:?}")]
+    StartTimeout(Duration),
+    /// It closed its output and lived on.
+    #[error("closed its output")]
+    OutputClosed,
+    /// It closed its input, or stopped reading it.
+    #[error("does not read its input")]
+    InputStuck,
+    /// It wrote a line without an end, or several that were too long.
+    #[error("wrote a line of more than {0} bytes")]
+    EndlessLine(u64),
+    /// It answered no heartbeat.
+    #[error("answered no heartbeat for {0:?}")]
+    Silent(Duration),
+    /// The part of this program that looked after it failed.
+    #[error("its actor failed: {0}")]
+    Actor(Arc<str>),
+    /// It was asked to go: stop, restart or new settings.
+    #[error("was stopped on request")]
+    Asked,
+}
+
+impl Cause {
+    /// A stable word for logs, statuses and error data.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Exited(_) => "exited",
+            Self::Signalled(_) => "signalled",
+            Self::Spawn(_) => "spawn_failed",
+            Self::Handshake(_) => "handshake_failed",
+            Self::StartTimeout(_) => "start_timeout",
+            Self::OutputClosed => "output_closed",
+            Self::InputStuck => "input_stuck",
+            Self::EndlessLine(_) => "endless_line",
+            Self::Silent(_) => "heartbeat_lost",
+            Self::Actor(_) => "actor_failed",
+            Self::Asked => "stopped",
+        }
+    }
+}
+
+/// The end of one life: the cause, and the last words the server left on stderr.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Downfall {
+    /// Why.
+    pub cause: Cause,
+    /// Up to 20 lines of stderr, oldest first.
+    pub stderr_tail: Vec<Arc<str>>,
+}
+
+impl Downfall {
+    /// An end of which stderr tells nothing.
+    pub fn silent(cause: Cause) -> Arc<Self> {
+        Arc::new(Self { cause, stderr_tail: Vec::new() })
+    }
+}
+
+impl fmt::Display for Downfall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.cause, f)
+    }
+}

@@ -1,0 +1,202 @@
+//! This file is the actor that knows the routes.
+//!
+//! Every handler is a table look-up and at most a few non-blocking sends.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use conductor_config::{ServerId, ServerSpec};
+use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::time::Instant;
+
+use super::handle::{Claim, Limits, RouterHandle, Wake};
+use super::routes::{Life, Routes, Ruling, Waiting};
+use crate::model::{Generation, Outage, ServerState};
+use crate::server::{Body, CallFailure, LaneReply, ProgressPort, RefusedCall, ServerLink};
+
+/// The actor's type; it holds nothing.
+#[derive(Debug)]
+pub(crate) struct RouterActor;
+
+/// What the router works with.
+pub(crate) struct RouterArguments {
+    /// Calls that may wait for one server.
+    pub(crate) queue_limit: usize,
+    limits: Arc<Limits>,
+}
+
+pub(crate) enum Message {
+    /// Bring a call to its server.
+    Dispatch(Box<Dispatch>),
+    /// A server takes calls.
+    Up(ServerLink),
+    /// A server takes none.
+    Down { spec: Arc<ServerSpec>, outage: Outage, wakeable: bool },
+    /// A server has new settings.
+    Retune(Arc<ServerSpec>),
+    /// A server is no more.
+    Forget(ServerId),
+    /// Whom to ask for servers that rest.
+    SetWake(Wake),
+}
+
+/// One call on its way.
+pub(crate) struct Dispatch {
+    pub(super) server: ServerId,
+    pub(super) body: Body,
+    pub(super) reply: tokio::sync::oneshot::Sender<Result<LaneReply, CallFailure>>,
+    pub(super) progress: Option<ProgressPort>,
+    pub(super) claim: Arc<Claim>,
+    pub(super) deadline: Instant,
+}
+
+impl Waiting for Box<Dispatch> {
+    fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    fn is_abandoned(&self) -> bool {
+        self.claim.is_abandoned()
+    }
+}
+
+impl Life for ServerLink {
+    fn generation(&self) -> Generation {
+        self.generation
+    }
+}
+
+/// The routes, and whom to ask for servers that rest.
+pub(crate) struct State {
+    routes: Routes<ServerLink, Box<Dispatch>>,
+    wake: Option<Wake>,
+    limits: Arc<Limits>,
+}
+
+impl RouterActor {
+    /// Starts the router; `most` calls may be under way in all.
+    pub(crate) async fn start(
+        queue_limit: usize,
+        most: usize,
+    ) -> Result<RouterHandle, ractor::SpawnErr> {
+        let limits = Arc::new(Limits::from_pointee(BTreeMap::new()));
+        let arguments = RouterArguments { queue_limit, limits: Arc::clone(&limits) };
+        let (actor, _) = Self::spawn(None, Self, arguments).await?;
+        Ok(RouterHandle::new(actor, limits, most))
+    }
+}
+
+impl Actor for RouterActor {
+    type Msg = Message;
+    type State = State;
+    type Arguments = RouterArguments;
+
+    async fn pre_start(
+        &self,
+        _: ActorRef<Message>,
+        arguments: RouterArguments,
+    ) -> Result<State, ActorProcessingErr> {
+        let RouterArguments { queue_limit, limits } = arguments;
+        Ok(State { routes: Routes::new(queue_limit), wake: None, limits })
+    }
+
+    async fn handle(
+        &self,
+        _: ActorRef<Message>,
+        message: Message,
+        state: &mut State,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            Message::Dispatch(call) => state.dispatch(call),
+            Message::Up(link) => {
+                let server = link.server.clone();
+                for call in state.routes.up(&server, link) {
+                    state.dispatch(call);
+                }
+            }
+            Message::Down { spec, outage, wakeable } => {
+                for call in state.routes.down(&spec, outage.clone(), wakeable) {
+                    fail(*call, CallFailure::Down(Box::new(outage.clone())));
+                }
+            }
+            Message::Retune(spec) => state.set_limit(&spec.id, Some(spec.timeout)),
+            Message::Forget(server) => {
+                for call in state.routes.forget(&server) {
+                    fail(*call, no_route());
+                }
+                state.set_limit(&server, None);
+            }
+            Message::SetWake(wake) => state.wake = Some(wake),
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn dispatch(&mut self, call: Box<Dispatch>) {
+        if call.is_abandoned() {
+            return;
+        }
+        let server = call.server.clone();
+        match self.routes.dispatch(&server, call) {
+            Ruling::Send(link, call) => self.send(&link, *call),
+            Ruling::Parked { wake: true } => {
+                if let Some(wake) = &self.wake {
+                    wake(server);
+                }
+            }
+            Ruling::Parked { wake: false } => {}
+            Ruling::Down(call, outage) => fail(*call, CallFailure::Down(Box::new(outage))),
+            Ruling::Full(call, limit) => {
+                fail(*call, CallFailure::Refused(RefusedCall::Busy { limit }));
+            }
+            Ruling::NoRoute(call) => fail(*call, no_route()),
+        }
+    }
+
+    fn send(&mut self, link: &ServerLink, call: Dispatch) {
+        let Dispatch { server, body, reply, progress, claim, deadline } = call;
+        match link.lane.call(body, reply, progress) {
+            Ok(ticket) => claim.sent(ticket),
+            Err(back) => {
+                let refused = back.refused;
+                let (body, reply, progress) = (back.body, back.reply, back.progress);
+                let call = Dispatch { server, body, reply, progress, claim, deadline };
+                self.on_refused(refused, Box::new(call));
+            }
+        }
+    }
+
+    fn on_refused(&mut self, refused: RefusedCall, call: Box<Dispatch>) {
+        let kept = match refused {
+            RefusedCall::Closed => {
+                let server = call.server.clone();
+                self.routes.hold(&server, call)
+            }
+            RefusedCall::Busy { .. } => Err(call),
+        };
+        if let Err(call) = kept {
+            fail(*call, CallFailure::Refused(refused));
+        }
+    }
+
+    fn set_limit(&self, server: &ServerId, limit: Option<Duration>) {
+        let mut limits = BTreeMap::clone(&self.limits.load());
+        match limit {
+            Some(limit) => limits.insert(server.clone(), limit),
+            None => limits.remove(server),
+        };
+        self.limits.store(Arc::new(limits));
+    }
+}
+
+fn fail(call: Dispatch, failure: CallFailure) {
+    // The caller may have left; then nobody is to be told.
+    let _ = call.reply.send(Err(failure));
+}
+
+fn no_route() -> CallFailure {
+    let outage = Outage { state: ServerState::Stopped, downfall: None, next_try: None };
+    CallFailure::Down(Box::new(outage))
+}

@@ -1,0 +1,105 @@
+//! This file brings one server up: process, pipe, session.
+//!
+//! It leaves when to try, and how often, to the supervisor.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use conductor_config::{ProtocolMode, ServerSpec, StdioSpec, Transport};
+use tokio::time::{Instant, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
+
+use super::downstream::{
+    Lane, Opening, Process, Pump, PumpParts, Session, SessionError, StderrTail, open_session, spawn,
+};
+use crate::model::{Cause, Downfall};
+
+/// Everything that one life of a server consists of. Dropping it ends that life at once.
+pub(crate) struct Connected {
+    pub(super) process: Process,
+    pub(super) session: Session,
+    pub(super) lane: Lane,
+    /// Reads stderr as long as there is any.
+    _drain: AbortOnDropHandle<()>,
+}
+
+/// Ends with the reason why the life ended.
+pub(crate) type PumpEnd = AbortOnDropHandle<Arc<Downfall>>;
+
+/// How a start ended.
+pub(crate) type Start = Result<(Connected, PumpEnd), Arc<Downfall>>;
+
+/// Starts the server and opens a session with it, within its `startupTimeout`.
+pub(super) async fn connect(
+    spec: &ServerSpec,
+    environment: &BTreeMap<String, String>,
+    stderr: &StderrTail,
+) -> Start {
+    match &spec.transport {
+        Transport::Stdio(command) => connect_stdio(spec, command, environment, stderr).await,
+        Transport::Remote(remote) => {
+            let reason = format!("{} servers are not supported yet", remote.kind.as_str());
+            Err(Downfall::silent(Cause::Spawn(reason.into())))
+        }
+    }
+}
+
+async fn connect_stdio(
+    spec: &ServerSpec,
+    command: &StdioSpec,
+    environment: &BTreeMap<String, String>,
+    stderr: &StderrTail,
+) -> Start {
+    let deadline = Instant::now() + spec.startup_timeout;
+    let mark = stderr.mark();
+    let (process, pipes) = spawn(command, environment)
+        .map_err(|error| Downfall::silent(Cause::Spawn(error.to_string().into())))?;
+    let drain = AbortOnDropHandle::new(tokio::spawn(stderr.clone().drain(pipes.stderr)));
+    let (pump, lane) = Pump::new(PumpParts {
+        reader: pipes.stdout,
+        writer: pipes.stdin,
+        max_line: usize::try_from(spec.max_line).unwrap_or(usize::MAX),
+        max_in_flight: spec.max_in_flight,
+        exit: process.exit.clone(),
+        stderr: stderr.clone(),
+    });
+    let mut pump = AbortOnDropHandle::new(tokio::spawn(pump.run()));
+    let failed = |cause: Cause| {
+        let stderr_tail = stderr.last_words(mark);
+        Arc::new(Downfall { cause, stderr_tail })
+    };
+    let opened = timeout_at(deadline, open(&lane, spec.protocol)).await;
+    match opened {
+        Ok(Ok(session)) => {
+            let lane = lane.speaking(session.hop);
+            Ok((Connected { process, session, lane, _drain: drain }, pump))
+        }
+        Ok(Err(SessionError::Closed)) => match timeout_at(deadline, &mut pump).await {
+            Ok(Ok(downfall)) => Err(downfall),
+            Ok(Err(_)) | Err(_) => Err(failed(Cause::OutputClosed)),
+        },
+        Ok(Err(SessionError::Refused(reason))) => Err(failed(Cause::Handshake(reason.into()))),
+        Err(_) => Err(failed(Cause::StartTimeout(spec.startup_timeout))),
+    }
+}
+
+/// Opens a session in the order that harms nobody: many servers of the older revisions end when
+/// the first thing they get is not `initialize`, while newer ones only refuse it.
+async fn open(lane: &Lane, mode: ProtocolMode) -> Result<Session, SessionError> {
+    match mode {
+        ProtocolMode::Legacy => open_session(lane, Opening::Initialize).await,
+        ProtocolMode::Modern => open_session(lane, Opening::Discover).await,
+        ProtocolMode::Auto => match open_session(lane, Opening::Initialize).await {
+            Err(SessionError::Refused(first)) => {
+                let second = open_session(lane, Opening::Discover).await;
+                second.map_err(|error| match error {
+                    SessionError::Refused(then) => SessionError::Refused(format!(
+                        "`initialize` was refused ({first}), and so was `server/discover` ({then})"
+                    )),
+                    SessionError::Closed => SessionError::Closed,
+                })
+            }
+            other => other,
+        },
+    }
+}

@@ -1,0 +1,200 @@
+//! This file cuts a byte stream into lines, with a limit.
+//!
+//! It leaves what a line means to its reader, and reading to the pump.
+
+use bytes::{Buf, Bytes, BytesMut};
+
+use crate::wire::{Id, head_id};
+
+/// Room made for one read, in bytes.
+const CHUNK: usize = 16 * 1024;
+
+/// One line of a child's output.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A line without its end; never blank.
+    Whole(Bytes),
+    /// A line over the limit; its content is gone.
+    TooLong {
+        /// The id it answers, where its head told.
+        id: Option<Id>,
+    },
+}
+
+/// Cuts lines. Its memory is bounded by the limit plus one read.
+pub(super) struct Decoder {
+    buffer: BytesMut,
+    scanned: usize,
+    limit: usize,
+    skipping: bool,
+    skipped: u64,
+}
+
+impl Decoder {
+    /// A decoder for lines of up to `limit` bytes.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { buffer: BytesMut::new(), scanned: 0, limit, skipping: false, skipped: 0 }
+    }
+
+    /// Where the next bytes are to be read into.
+    pub(super) fn space(&mut self) -> &mut BytesMut {
+        // Growing by a share of what is there keeps long lines linear without doubling them.
+        let room = CHUNK.max(self.buffer.len() / 8);
+        self.buffer.reserve(room);
+        &mut self.buffer
+    }
+
+    /// Bytes of over-long lines thrown away since the last line that was whole.
+    pub(super) fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// The next line, if one is complete or over the limit.
+    pub(super) fn next_line(&mut self) -> Option<Line> {
+        loop {
+            let Some(at) = memchr::memchr(b'\n', &self.buffer[self.scanned..]) else {
+                return self.hold_back();
+            };
+            let mut line = self.buffer.split_to(self.scanned + at + 1);
+            self.scanned = 0;
+            if std::mem::take(&mut self.skipping) {
+                continue;
+            }
+            self.skipped = 0;
+            if line.len() > self.limit + 1 {
+                return Some(Line::TooLong { id: head_id(&line) });
+            }
+            line.truncate(line.len() - 1);
+            let line = trimmed(line.freeze());
+            if !line.is_empty() {
+                return Some(Line::Whole(line));
+            }
+        }
+    }
+
+    /// No end of line yet: keep waiting, or give the line up.
+    fn hold_back(&mut self) -> Option<Line> {
+        self.scanned = self.buffer.len();
+        if self.skipping {
+            self.drop_all();
+            return None;
+        }
+        if self.buffer.len() <= self.limit {
+            return None;
+        }
+        let id = head_id(&self.buffer);
+        self.skipping = true;
+        self.drop_all();
+        Some(Line::TooLong { id })
+    }
+
+    fn drop_all(&mut self) {
+        self.skipped += self.buffer.len() as u64;
+        self.scanned = 0;
+        if self.buffer.capacity() > 4 * CHUNK {
+            self.buffer = BytesMut::new();
+        } else {
+            self.buffer.clear();
+        }
+    }
+}
+
+/// Takes off what careless programs put around a line: a byte order mark, blanks, and whatever a
+/// progress display wrote before a carriage return.
+fn trimmed(mut line: Bytes) -> Bytes {
+    if line.starts_with(b"\xef\xbb\xbf") {
+        line.advance(3);
+    }
+    while line.last().is_some_and(u8::is_ascii_whitespace) {
+        line.truncate(line.len() - 1);
+    }
+    if line.first() != Some(&b'{')
+        && let Some(at) = memchr::memrchr(b'\r', &line)
+        && line[at + 1..].trim_ascii_start().first() == Some(&b'{')
+    {
+        line.advance(at + 1);
+    }
+    while line.first().is_some_and(u8::is_ascii_whitespace) {
+        line.advance(1);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn feed(decoder: &mut Decoder, bytes: &[u8], lines: &mut Vec<String>) {
+        decoder.space().extend_from_slice(bytes);
+        while let Some(line) = decoder.next_line() {
+            lines.push(match line {
+                Line::Whole(line) => String::from_utf8_lossy(&line).into_owned(),
+                Line::TooLong { id } => {
+                    format!("too long {}", id.map_or("-".to_owned(), |id| id.to_string()))
+                }
+            });
+        }
+    }
+
+    #[track_caller]
+    fn check(limit: usize, input: &[u8], expected: &[&str]) {
+        for step in [1, 3, input.len().max(1)] {
+            let mut decoder = Decoder::new(limit);
+            let mut lines = Vec::new();
+            for part in input.chunks(step) {
+                feed(&mut decoder, part, &mut lines);
+            }
+            assert_eq!(lines, expected, "in steps of {step}");
+        }
+    }
+
+    #[test]
+    fn lines_are_cut_wherever_the_reads_end() {
+        check(100, b"{\"a\":1}\n\n{}\r\n  \nx", &["{\"a\":1}", "{}"]);
+    }
+
+    #[test]
+    fn marks_and_progress_before_a_message_are_taken_off() {
+        check(100, b"\xef\xbb\xbf{}\n10%\r20%\r{\"b\":2}\n  {} \n", &["{}", "{\"b\":2}", "{}"]);
+        check(100, b"log\rline\n", &["log\rline"]);
+    }
+
+    #[test]
+    fn a_line_over_the_limit_is_named_once_and_the_next_is_whole() {
+        check(16, b"{\"id\":\"c-1\",\"result\":\"xxxxxxxx\"}\n{}\n", &["too long \"c-1\"", "{}"]);
+        check(3, b"abcdefgh\nab\n", &["too long -", "ab"]);
+        check(3, b"abc\nabcd\n", &["abc", "too long -"]);
+    }
+
+    #[test]
+    fn an_endless_line_keeps_no_memory() {
+        let mut decoder = Decoder::new(1024);
+        let mut lines = Vec::new();
+        for _ in 0..10_000 {
+            feed(&mut decoder, &[b'x'; 1000], &mut lines);
+        }
+        assert_eq!(lines, ["too long -"]);
+        assert_eq!(decoder.skipped(), 10_000_000);
+        assert!(decoder.space().capacity() < 100_000);
+    }
+
+    proptest! {
+        #[test]
+        fn cutting_does_not_depend_on_the_reads(
+            input in proptest::collection::vec(prop_oneof![Just(b'\n'), Just(b'\r'), Just(b'{'), any::<u8>()], 0..200),
+            step in 1_usize..40,
+        ) {
+            let (mut whole, mut parts) = (Decoder::new(30), Decoder::new(30));
+            let (mut expected, mut found) = (Vec::new(), Vec::new());
+            for byte in input.chunks(1) {
+                feed(&mut whole, byte, &mut expected);
+            }
+            for part in input.chunks(step) {
+                feed(&mut parts, part, &mut found);
+            }
+            prop_assert_eq!(expected, found);
+        }
+    }
+}

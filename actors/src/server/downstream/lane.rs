@@ -1,0 +1,353 @@
+//! This file is the address of one server's pipe: how requests are put on it and taken back.
+//!
+//! It never waits. Encoding and matching answers happen in the pump.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rmcp::RoleClient;
+use rmcp::service::RxJsonRpcMessage;
+use thiserror::Error;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::time::Instant;
+
+use super::pending::{ProgressPort, ReplyPort};
+use super::sdk::SdkTransport;
+use crate::model::{Downfall, Outage};
+use crate::wire::{CallParams, Hop, Outcome, Text};
+
+/// The parameters of one request to a server.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// A tool call under the server's own name for the tool.
+    Call {
+        /// The bare name.
+        tool: Text,
+        /// What the caller sent.
+        params: Box<CallParams>,
+    },
+    /// Ready-made parameters of any other method, as JSON members without the braces; a modern
+    /// server's `_meta` is added behind them.
+    Members(Bytes),
+}
+
+/// What a server answered.
+#[derive(Debug, Clone)]
+pub(crate) struct LaneReply {
+    /// Its result or its error, raw.
+    pub(crate) outcome: Outcome,
+}
+
+/// Why a request brought no answer.
+#[derive(Debug, Clone, Error)]
+pub(crate) enum CallFailure {
+    /// The server is not running, and waiting for it makes no sense.
+    #[error("the server is unavailable: {0}")]
+    Down(Box<Outage>),
+    /// It was not even put on the pipe.
+    #[error(transparent)]
+    Refused(RefusedCall),
+    /// The server went away.
+    #[error("the server {downfall}")]
+    Lost {
+        /// How it ended.
+        downfall: Arc<Downfall>,
+        /// Whether any byte of the request may have reached it.
+        sent: bool,
+    },
+    /// It answered with more than the limit.
+    #[error("the answer is longer than {limit} bytes")]
+    TooLong {
+        /// The limit in bytes.
+        limit: usize,
+    },
+    /// It answered with something that is not a JSON-RPC answer.
+    #[error("the answer is not readable: {reason}")]
+    Garbled {
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Why a request was not put on the pipe.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub(crate) enum RefusedCall {
+    /// As many calls as the server may have are under way.
+    #[error("the server has {limit} calls in flight, the most it takes")]
+    Busy {
+        /// The limit.
+        limit: usize,
+    },
+    /// The pipe is gone.
+    #[error("the server is down")]
+    Closed,
+}
+
+/// What the pump is asked to do.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Ask the server something.
+    Request {
+        ticket: u64,
+        method: &'static str,
+        hop: Hop,
+        body: Body,
+        reply: ReplyPort,
+        progress: Option<ProgressPort>,
+        slot: Option<OwnedSemaphorePermit>,
+    },
+    /// Nobody waits for this answer any more.
+    Cancel { ticket: u64 },
+    /// Write a message that somebody else composed.
+    Raw(Bytes),
+    /// From now on, the SDK's answers go here.
+    Attach(mpsc::Sender<RxJsonRpcMessage<RoleClient>>),
+    /// Close the server's input, at once or when it owes no answer.
+    CloseInput { when_idle: bool },
+}
+
+/// Facts about one life of a server that change without messages.
+#[derive(Debug)]
+pub(crate) struct Gauges {
+    born: Instant,
+    heard: AtomicU64,
+    /// Lines on stdout that were no messages.
+    pub(crate) noise: AtomicU64,
+    /// Answers that nobody waited for.
+    pub(crate) unmatched: AtomicU64,
+    /// How often the server said that its tools changed.
+    pub(crate) tools_changed: watch::Sender<u64>,
+}
+
+impl Gauges {
+    pub(crate) fn new() -> Self {
+        Self {
+            born: Instant::now(),
+            heard: AtomicU64::new(0),
+            noise: AtomicU64::new(0),
+            unmatched: AtomicU64::new(0),
+            tools_changed: watch::Sender::new(0),
+        }
+    }
+
+    /// Notes that the server said something just now.
+    pub(super) fn hear(&self) {
+        let since = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.heard.store(since, Ordering::Relaxed);
+    }
+
+    /// When the server last said anything, in steps of a millisecond.
+    pub(crate) fn heard_at(&self) -> Instant {
+        self.born + Duration::from_millis(self.heard.load(Ordering::Relaxed))
+    }
+}
+
+/// The address of one life of one server's pipe. Cheap to clone; dead for good when that life ends.
+#[derive(Debug, Clone)]
+pub(crate) struct Lane {
+    commands: mpsc::Sender<Command>,
+    tickets: Arc<AtomicU64>,
+    begun: Arc<AtomicU64>,
+    slots: Arc<Semaphore>,
+    limit: Arc<AtomicUsize>,
+    hop: Hop,
+    gauges: Arc<Gauges>,
+}
+
+/// Commands that may wait for the pump. More than calls in flight, so that only a server that does
+/// not read its input can fill it.
+const QUEUE: usize = 1024;
+
+impl Lane {
+    /// A lane that takes up to `limit` calls at once, and the pump's end of it.
+    pub(super) fn new(limit: usize, gauges: Arc<Gauges>) -> (Self, mpsc::Receiver<Command>) {
+        let (commands, inbox) = mpsc::channel(QUEUE.max(2 * limit));
+        let lane = Self {
+            commands,
+            tickets: Arc::new(AtomicU64::new(1)),
+            begun: Arc::new(AtomicU64::new(0)),
+            slots: Arc::new(Semaphore::new(limit)),
+            limit: Arc::new(AtomicUsize::new(limit)),
+            hop: Hop::Legacy,
+            gauges,
+        };
+        (lane, inbox)
+    }
+
+    /// The same lane, for a peer of the given kind.
+    pub(crate) fn speaking(mut self, hop: Hop) -> Self {
+        self.hop = hop;
+        self
+    }
+
+    /// The kind of revision spoken here.
+    pub(crate) fn hop(&self) -> Hop {
+        self.hop
+    }
+
+    /// What is known about this life of the server.
+    pub(crate) fn gauges(&self) -> &Arc<Gauges> {
+        &self.gauges
+    }
+
+    /// Calls under way.
+    pub(crate) fn in_flight(&self) -> usize {
+        self.limit().saturating_sub(self.slots.available_permits())
+    }
+
+    /// Calls taken so far.
+    pub(crate) fn begun(&self) -> u64 {
+        self.begun.load(Ordering::Relaxed)
+    }
+
+    /// Calls taken at once.
+    fn limit(&self) -> usize {
+        self.limit.load(Ordering::Relaxed)
+    }
+
+    /// From now on takes up to `limit` calls at once. Those under way go on.
+    pub(crate) fn set_limit(&self, limit: usize) {
+        let before = self.limit.swap(limit, Ordering::Relaxed);
+        self.slots.add_permits(limit.saturating_sub(before));
+        let surplus = before.saturating_sub(limit);
+        let owed = surplus - self.slots.forget_permits(surplus);
+        if owed > 0 {
+            let slots = Arc::clone(&self.slots);
+            tokio::spawn(async move {
+                let owed = u32::try_from(owed).unwrap_or(u32::MAX);
+                if let Ok(late) = slots.acquire_many_owned(owed).await {
+                    late.forget();
+                }
+            });
+        }
+    }
+
+    /// Waits until no call is under way. New calls wait behind this.
+    pub(crate) async fn idle(&self) {
+        let all = u32::try_from(self.limit()).unwrap_or(u32::MAX);
+        // Fails only if the semaphore is closed, which it never is.
+        let _ = self.slots.acquire_many(all).await;
+    }
+
+    /// Puts a tool call on the pipe, within the in-flight limit. On refusal everything comes back.
+    pub(crate) fn call(
+        &self,
+        body: Body,
+        reply: ReplyPort,
+        progress: Option<ProgressPort>,
+    ) -> Result<Ticket, Box<Returned>> {
+        let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
+            let refused = RefusedCall::Busy { limit: self.limit() };
+            return Err(Box::new(Returned { refused, body, reply, progress }));
+        };
+        self.begun.fetch_add(1, Ordering::Relaxed);
+        self.put("tools/call", body, reply, progress, Some(slot))
+    }
+
+    /// Asks something of our own (heartbeats, lists), outside the in-flight limit, for `limit` at
+    /// most.
+    pub(crate) async fn ask(
+        &self,
+        method: &'static str,
+        members: Bytes,
+        limit: Duration,
+    ) -> Result<LaneReply, AskError> {
+        let (reply, answer) = oneshot::channel();
+        let ticket = self
+            .put(method, Body::Members(members), reply, None, None)
+            .map_err(|returned| AskError::Refused(returned.refused))?;
+        match tokio::time::timeout(limit, answer).await {
+            Ok(Ok(Ok(reply))) => Ok(reply),
+            Ok(Ok(Err(failure))) => Err(AskError::Failed(failure)),
+            Ok(Err(_)) => Err(AskError::Refused(RefusedCall::Closed)),
+            Err(_) => {
+                ticket.cancel();
+                Err(AskError::Timeout { limit })
+            }
+        }
+    }
+
+    /// Tells the server that no more is coming: at once, or when it owes no answer.
+    pub(crate) fn close_input(&self, when_idle: bool) {
+        // A full queue means a server that does not read: closing is then the killer's business.
+        let _ = self.commands.try_send(Command::CloseInput { when_idle });
+    }
+
+    /// Waits until the pipe is gone.
+    pub(crate) async fn closed(&self) {
+        self.commands.closed().await;
+    }
+
+    /// Connects the SDK to the pipe, in place of whatever session it had there before.
+    pub(super) fn sdk_transport(&self) -> Option<SdkTransport> {
+        let (to_sdk, inbox) = mpsc::channel(16);
+        self.commands.try_send(Command::Attach(to_sdk)).ok()?;
+        Some(SdkTransport::new(self.commands.clone(), inbox))
+    }
+
+    fn put(
+        &self,
+        method: &'static str,
+        body: Body,
+        reply: ReplyPort,
+        progress: Option<ProgressPort>,
+        slot: Option<OwnedSemaphorePermit>,
+    ) -> Result<Ticket, Box<Returned>> {
+        let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
+        let request =
+            Command::Request { ticket, method, hop: self.hop, body, reply, progress, slot };
+        let (refused, request) = match self.commands.try_send(request) {
+            Ok(()) => return Ok(Ticket { number: ticket, commands: self.commands.clone() }),
+            Err(TrySendError::Full(request)) => (RefusedCall::Busy { limit: QUEUE }, request),
+            Err(TrySendError::Closed(request)) => (RefusedCall::Closed, request),
+        };
+        let Command::Request { body, reply, progress, .. } = request else {
+            unreachable!("what was sent is what comes back")
+        };
+        Err(Box::new(Returned { refused, body, reply, progress }))
+    }
+}
+
+/// A request that was not put on the pipe, whole.
+#[derive(Debug)]
+pub(crate) struct Returned {
+    pub(crate) refused: RefusedCall,
+    pub(crate) body: Body,
+    pub(crate) reply: ReplyPort,
+    pub(crate) progress: Option<ProgressPort>,
+}
+
+/// Why a question of our own brought no answer.
+#[derive(Debug, Error)]
+pub(crate) enum AskError {
+    /// It was not put on the pipe.
+    #[error(transparent)]
+    Refused(RefusedCall),
+    /// It was lost there.
+    #[error(transparent)]
+    Failed(CallFailure),
+    /// No answer came in time.
+    #[error("no answer within {limit:?}")]
+    Timeout {
+        /// The limit.
+        limit: Duration,
+    },
+}
+
+/// A request on the pipe, for taking it back.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    number: u64,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Ticket {
+    /// Takes the request back: its slot is free again, the server is told, and a late answer is
+    /// thrown away. After the answer this does nothing.
+    pub(crate) fn cancel(&self) {
+        let _ = self.commands.try_send(Command::Cancel { ticket: self.number });
+    }
+}

@@ -1,0 +1,28 @@
+//! This folder reaches one server: starts its process, speaks with it, and tells when it is gone.
+//!
+//! ```text
+//!   Lane (handle) ──commands──▶ Pump (one task a child) ──stdin──▶ child
+//!        ▲                        │  ▲                              │
+//!        └── replies, progress ───┘  └────────── stdout ────────────┘
+//!   rmcp ◀─── session set-up ───▶ │             stderr ──▶ tail (ring, never blocks)
+//! ```
+//!
+//! One task owns the pipes and the table of unanswered calls, so nothing is locked and a call costs
+//! one wake-up each way. rmcp opens the session over the same pipes with ids of its own; ours are
+//! strings `"c-<n>"`, so the two never meet. It leaves deciding about restarts to the supervisor.
+
+mod decoder;
+mod lane;
+mod output;
+mod pending;
+mod process;
+mod pump;
+mod sdk;
+mod tail;
+
+pub(crate) use lane::{AskError, Body, CallFailure, Gauges, Lane, LaneReply, RefusedCall, Ticket};
+pub(crate) use pending::ProgressPort;
+pub(crate) use process::{Process, spawn};
+pub(crate) use pump::{Pump, PumpParts};
+pub(crate) use sdk::{Opening, Session, SessionError, open_session};
+pub use tail::{StderrLog, StderrTail};

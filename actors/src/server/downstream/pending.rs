@@ -1,0 +1,63 @@
+//! This file keeps the calls that a child has been asked and has not answered.
+//!
+//! It leaves reading and writing to the pump. Dropping the table tells every caller at once, since
+//! their reply channels close.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+use super::lane::{CallFailure, LaneReply};
+
+/// What comes back to the caller of one request.
+pub(crate) type ReplyPort = oneshot::Sender<Result<LaneReply, CallFailure>>;
+
+/// Where progress of one call goes.
+#[derive(Debug)]
+pub(crate) struct ProgressPort {
+    /// The token that the caller chose: raw JSON, put back in place of ours.
+    pub(crate) token: Bytes,
+    /// Takes ready-made parameters of `notifications/progress`; a full queue drops them, since the
+    /// next ones supersede them.
+    pub(crate) sink: mpsc::Sender<Bytes>,
+}
+
+/// One unanswered request.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) reply: ReplyPort,
+    pub(super) progress: Option<ProgressPort>,
+    /// Position in the output stream where the request's bytes begin.
+    pub(super) starts_at: u64,
+    /// Room in the server's in-flight limit, given back when the entry goes.
+    pub(super) _slot: Option<OwnedSemaphorePermit>,
+}
+
+/// Unanswered requests by ticket.
+#[derive(Debug, Default)]
+pub(super) struct Pending(HashMap<u64, Entry>);
+
+impl Pending {
+    pub(super) fn insert(&mut self, ticket: u64, entry: Entry) {
+        self.0.insert(ticket, entry);
+    }
+
+    /// Takes the entry out: its answer came, or nobody waits for it any more.
+    pub(super) fn take(&mut self, ticket: u64) -> Option<Entry> {
+        self.0.remove(&ticket)
+    }
+
+    pub(super) fn progress(&self, ticket: u64) -> Option<&ProgressPort> {
+        self.0.get(&ticket)?.progress.as_ref()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Empties the table.
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = Entry> {
+        self.0.drain().map(|(_, entry)| entry)
+    }
+}

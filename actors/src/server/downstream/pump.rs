@@ -1,0 +1,324 @@
+//! This file moves messages between one child's pipes and the calls that wait for it.
+//!
+//! One task runs it and owns everything in it. It leaves starting and ending the process to
+//! `process`, and what a list or a session means to those who ask for it.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rmcp::RoleClient;
+use rmcp::service::RxJsonRpcMessage;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep};
+
+use super::decoder::{Decoder, Line};
+use super::lane::{CallFailure, Command, Gauges, Lane, LaneReply};
+use super::output::{Driven, Output};
+use super::pending::{Entry, Pending};
+use super::process::Exit;
+use super::sdk;
+use super::tail::StderrTail;
+use crate::model::{Cause, Downfall};
+use crate::wire::{self, Id, Malformed, Members, Message, Outcome, Response};
+
+/// Prefix of the ids of our own requests; the SDK's are plain numbers.
+const PREFIX: &str = "c-";
+/// How long a child may leave its input unread.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long output is still read after the process has ended.
+const LINGER: Duration = Duration::from_millis(50);
+/// How long a closed pipe waits for the exit status that explains it.
+const EXPLAIN: Duration = Duration::from_millis(150);
+/// A child that wrote so many times the line limit without an end of line is given up.
+const ENDLESS: u64 = 4;
+
+/// What a pump works with.
+#[derive(Debug)]
+pub(crate) struct PumpParts<R, W> {
+    /// The child's stdout.
+    pub(crate) reader: R,
+    /// The child's stdin.
+    pub(crate) writer: W,
+    /// Longest line accepted, in bytes.
+    pub(crate) max_line: usize,
+    /// Calls under way at once.
+    pub(crate) max_in_flight: usize,
+    /// Tells the end of the process.
+    pub(crate) exit: watch::Receiver<Option<Exit>>,
+    /// What the child says on stderr.
+    pub(crate) stderr: StderrTail,
+}
+
+/// The task behind one [`Lane`].
+pub(crate) struct Pump<R, W> {
+    reader: R,
+    link: Link<W>,
+    decoder: Decoder,
+    commands: mpsc::Receiver<Command>,
+    exit: watch::Receiver<Option<Exit>>,
+    stderr: StderrTail,
+    mark: u64,
+    max_line: usize,
+}
+
+/// All of a pump but what it reads from, so that handling a line can borrow it whole.
+struct Link<W> {
+    output: Output<W>,
+    pending: Pending,
+    sdk: Option<mpsc::Sender<RxJsonRpcMessage<RoleClient>>>,
+    gauges: Arc<Gauges>,
+    max_line: usize,
+    closing: bool,
+}
+
+impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
+    /// A pump, and the lane that leads to it.
+    pub(crate) fn new(parts: PumpParts<R, W>) -> (Self, Lane) {
+        let gauges = Arc::new(Gauges::new());
+        let (lane, commands) = Lane::new(parts.max_in_flight, Arc::clone(&gauges));
+        let pump = Self {
+            reader: parts.reader,
+            link: Link {
+                output: Output::new(parts.writer, PATIENCE),
+                pending: Pending::default(),
+                sdk: None,
+                gauges,
+                max_line: parts.max_line,
+                closing: false,
+            },
+            decoder: Decoder::new(parts.max_line),
+            commands,
+            exit: parts.exit,
+            mark: parts.stderr.mark(),
+            stderr: parts.stderr,
+            max_line: parts.max_line,
+        };
+        (pump, lane)
+    }
+
+    /// Runs until the child is gone or useless; fails what is unanswered, and says why.
+    pub(crate) async fn run(mut self) -> Arc<Downfall> {
+        let cause = self.pump().await;
+        let cause = self.explain(cause).await;
+        let stderr_tail = self.stderr.last_words(self.mark);
+        let downfall = Arc::new(Downfall { cause, stderr_tail });
+        self.commands.close();
+        while let Ok(command) = self.commands.try_recv() {
+            if let Command::Request { reply, .. } = command {
+                let lost = CallFailure::Lost { downfall: Arc::clone(&downfall), sent: false };
+                let _ = reply.send(Err(lost));
+            }
+        }
+        let written = self.link.output.written();
+        for entry in self.link.pending.drain() {
+            let sent = written > entry.starts_at;
+            let lost = CallFailure::Lost { downfall: Arc::clone(&downfall), sent };
+            let _ = entry.reply.send(Err(lost));
+        }
+        downfall
+    }
+
+    async fn pump(&mut self) -> Cause {
+        let Self { reader, link, decoder, commands, exit, max_line, .. } = self;
+        let linger = sleep(LINGER);
+        tokio::pin!(linger);
+        let mut exited = false;
+        loop {
+            tokio::select! {
+                biased;
+                driven = link.output.drive(), if link.output.has_work() => match driven {
+                    Driven::Wrote => link.close_if_done(),
+                    Driven::Stalled => return Cause::InputStuck,
+                    Driven::Failed => link.output.close(),
+                },
+                command = commands.recv(), if link.output.has_room() => match command {
+                    Some(command) => link.on_command(command),
+                    None => return Cause::Asked,
+                },
+                read = reader.read_buf(decoder.space()) => {
+                    if !matches!(read, Ok(count) if count > 0) {
+                        return Cause::OutputClosed;
+                    }
+                    link.gauges.hear();
+                    while let Some(line) = decoder.next_line() {
+                        link.on_line(line);
+                    }
+                    if decoder.skipped() > ENDLESS * *max_line as u64 {
+                        return Cause::EndlessLine(decoder.skipped());
+                    }
+                }
+                _ = exit.wait_for(Option::is_some), if !exited => {
+                    exited = true;
+                    linger.as_mut().reset(Instant::now() + LINGER);
+                }
+                () = &mut linger, if exited => return Cause::OutputClosed,
+            }
+        }
+    }
+
+    /// Prefers the process's own end over what was seen of it on the pipes.
+    async fn explain(&mut self, seen: Cause) -> Cause {
+        if self.link.closing && seen == Cause::OutputClosed {
+            return Cause::Asked;
+        }
+        let known = self.exit.wait_for(Option::is_some);
+        match tokio::time::timeout(EXPLAIN, known).await {
+            Ok(Ok(exit)) => exit.map_or(seen, Cause::from),
+            Ok(Err(_)) | Err(_) => seen,
+        }
+    }
+}
+
+impl<W: AsyncWrite + Unpin> Link<W> {
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Request { ticket, method, hop, body, reply, progress, slot } => {
+                if self.closing || reply.is_closed() {
+                    let downfall = Downfall::silent(Cause::Asked);
+                    let _ = reply.send(Err(CallFailure::Lost { downfall, sent: false }));
+                    return;
+                }
+                let starts_at = self.output.position();
+                sdk::write_request(self.output.buffer(), PREFIX, ticket, method, hop, &body);
+                let entry = Entry { reply, progress, starts_at, _slot: slot };
+                self.pending.insert(ticket, entry);
+            }
+            Command::Cancel { ticket } => {
+                if self.pending.take(ticket).is_some() {
+                    self.write_cancelled(ticket);
+                }
+                self.close_if_done();
+            }
+            Command::Raw(message) => {
+                let out = self.output.buffer();
+                out.extend_from_slice(&message);
+                out.push(b'\n');
+            }
+            Command::Attach(sdk) => self.sdk = Some(sdk),
+            Command::CloseInput { when_idle } => {
+                self.closing = true;
+                if when_idle {
+                    self.close_if_done();
+                } else {
+                    self.output.close();
+                }
+            }
+        }
+    }
+
+    /// Closes the child's input once it was asked for, nothing is owed and all is written.
+    fn close_if_done(&mut self) {
+        if self.closing && self.pending.is_empty() && self.output.waiting() == 0 {
+            self.output.close();
+        }
+    }
+
+    fn on_line(&mut self, line: Line) {
+        match line {
+            Line::Whole(line) => match wire::parse(&line) {
+                Ok(message) => self.on_message(message, &line),
+                Err(malformed) => self.on_garbage(&line, &malformed),
+            },
+            Line::TooLong { id } => {
+                let limit = self.max_line;
+                self.fail_answer(id, CallFailure::TooLong { limit });
+            }
+        }
+    }
+
+    fn on_message(&mut self, message: Message, line: &Bytes) {
+        match message {
+            Message::Response(Response { id: Some(id), outcome }) => {
+                let Some(ticket) = id.number_after(PREFIX) else {
+                    return sdk::deliver(self.sdk.as_ref(), &id, line);
+                };
+                match self.pending.take(ticket) {
+                    Some(entry) => drop(entry.reply.send(Ok(LaneReply { outcome }))),
+                    None => drop(self.gauges.unmatched.fetch_add(1, Ordering::Relaxed)),
+                }
+                self.close_if_done();
+            }
+            Message::Response(Response { id: None, .. }) => {
+                self.gauges.unmatched.fetch_add(1, Ordering::Relaxed);
+            }
+            Message::Request(request) => self.answer(&request.id, &request.method),
+            Message::Notification(told) => match &*told.method {
+                "notifications/progress" => self.on_progress(told.params.as_ref()),
+                "notifications/tools/list_changed" => {
+                    self.gauges.tools_changed.send_modify(|count| *count += 1);
+                }
+                _ => {}
+            },
+        }
+    }
+
+    fn on_garbage(&mut self, line: &Bytes, malformed: &Malformed) {
+        self.gauges.noise.fetch_add(1, Ordering::Relaxed);
+        if line.first() == Some(&b'{') {
+            let reason = malformed.to_string();
+            self.fail_answer(wire::head_id(line), CallFailure::Garbled { reason });
+        }
+    }
+
+    /// An answer that cannot be used still ends the wait of whoever asked.
+    fn fail_answer(&mut self, id: Option<Id>, failure: CallFailure) {
+        let Some(id) = id else { return };
+        match id.number_after(PREFIX) {
+            Some(ticket) => {
+                if let Some(entry) = self.pending.take(ticket) {
+                    let _ = entry.reply.send(Err(failure));
+                }
+                self.close_if_done();
+            }
+            None => sdk::deliver_failure(self.sdk.as_ref(), &id, &failure.to_string()),
+        }
+    }
+
+    fn on_progress(&mut self, params: Option<&Bytes>) {
+        let Some(Ok(mut params)) = params.map(Members::read) else { return };
+        let ticket = params.get("progressToken").cloned().and_then(Id::from_raw);
+        let Some(ticket) = ticket.and_then(|token| token.number_after(PREFIX)) else { return };
+        let Some(port) = self.pending.progress(ticket) else { return };
+        params.set("progressToken", port.token.clone());
+        let _ = port.sink.try_send(params.to_json());
+    }
+
+    /// Answers what a server asks of us on a pipe that many callers share.
+    fn answer(&mut self, id: &Id, method: &str) {
+        if !self.output.has_room() || !self.output.is_open() {
+            return; // A child that asks faster than it reads gets no answers.
+        }
+        let out = self.output.buffer();
+        if method == "ping" {
+            wire::write_result(out, id, b"{}");
+        } else {
+            let error = br#"{"code":-32601,"message":"not offered to this server"}"#;
+            wire::write_error(out, Some(id), error);
+        }
+        out.push(b'\n');
+    }
+
+    fn write_cancelled(&mut self, ticket: u64) {
+        if !self.output.is_open() {
+            return;
+        }
+        let params = format!(r#"{{"requestId":"{PREFIX}{ticket}","reason":"no longer wanted"}}"#);
+        let out = self.output.buffer();
+        wire::write_notification(out, "notifications/cancelled", Some(params.as_bytes()));
+        out.push(b'\n');
+    }
+}
+
+/// The outcome of a reply, for those who only want to know whether it is a result.
+impl LaneReply {
+    /// The result, or the error's text.
+    pub(crate) fn into_result(self) -> Result<Bytes, Bytes> {
+        match self.outcome {
+            Outcome::Result(result) => Ok(result),
+            Outcome::Error(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! This folder looks after one downstream server: one actor for each of its lives.
+//!
+//! ```text
+//!              Connected(ok)                Drain                Stopped
+//!  Starting ───────────────────▶ Running ─────────▶ Draining ──────────────▶ (ended)
+//!     │  Connected(failed)          │ Fell: pipe or process ended               ▲
+//!     └────────────────────────────▶│ Lost: no heartbeat                        │
+//!                                   └────────────────── Down ───────────────────┘
+//! ```
+//!
+//! A life never comes back: the supervisor starts the next one as a new actor with the next
+//! generation. What is dropped with the state: the tasks, the pipe, and the process with its whole
+//! group, so that no way of ending the actor leaves anything behind.
+
+mod actor;
+mod connect;
+mod downstream;
+mod handle;
+mod listing;
+mod probe;
+
+pub(crate) use actor::{ServerActor, ServerArguments};
+pub(crate) use downstream::{Body, CallFailure, LaneReply, ProgressPort, RefusedCall, Ticket};
+pub use downstream::{StderrLog, StderrTail};
+pub(crate) use handle::{ServerEvent, ServerHandle, ServerLink, ServerReport};
+pub use listing::Rejected;
+pub(crate) use listing::{ListError, Listing, RawTool};

@@ -1,0 +1,371 @@
+//! This file is the actor that keeps every server as it is wanted to be.
+//!
+//! It matches and delegates: what follows from an end is ruled in `restart`, what a change of
+//! settings means in `reconcile`. It never waits for a server.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use conductor_config::{Config, ServerId};
+use ractor::{
+    Actor, ActorId, ActorProcessingErr, ActorRef, DerivedActorRef, RpcReplyPort, SupervisionEvent,
+};
+use tokio::sync::watch;
+use tokio::time::Instant;
+use tracing::{error, info};
+
+use super::board::Board;
+use super::children::{Child, Intent, Phase, Up};
+use super::handle::RestartError;
+use super::reconcile::{Specs, Step, plan};
+use crate::merger::MergerHandle;
+use crate::model::{Cause, Downfall, Generation};
+use crate::router::RouterHandle;
+use crate::server::{ServerActor, ServerArguments, ServerEvent, ServerHandle, ServerReport};
+
+/// How often the table is looked through.
+pub(super) const TICK: Duration = Duration::from_secs(1);
+/// A start that takes longer gives its place to the next, so that one that hangs holds up nobody.
+const PLACE: Duration = Duration::from_millis(500);
+
+/// The actor's type; it holds nothing.
+#[derive(Debug)]
+pub(crate) struct SupervisorActor;
+
+/// What the supervisor works with.
+pub(crate) struct SupervisorArguments {
+    pub(crate) environment: Arc<BTreeMap<String, String>>,
+    pub(crate) router: RouterHandle,
+    pub(crate) merger: MergerHandle,
+    pub(crate) board: watch::Sender<Arc<Board>>,
+}
+
+pub(crate) enum Message {
+    /// Make what runs equal to what is wanted.
+    Reconcile { config: Arc<Config>, reply: RpcReplyPort<()> },
+    /// A server tells something.
+    Report(Box<ServerReport>),
+    /// The wait before the next life is over.
+    Respawn { server: ServerId, generation: Generation },
+    /// A start has held its place long enough.
+    FreePlace { server: ServerId, generation: Generation },
+    /// Look through the table.
+    Tick,
+    /// A person wants a server restarted.
+    Restart { server: ServerId, reply: RpcReplyPort<Result<(), RestartError>> },
+    /// Somebody needs a server that rests.
+    Wake(ServerId),
+    /// Stop everything in order.
+    Shutdown { grace: Duration, reply: RpcReplyPort<()> },
+}
+
+impl From<ServerReport> for Message {
+    fn from(report: ServerReport) -> Self {
+        Self::Report(Box::new(report))
+    }
+}
+
+impl TryFrom<Message> for ServerReport {
+    type Error = ();
+
+    fn try_from(message: Message) -> Result<Self, ()> {
+        match message {
+            Message::Report(report) => Ok(*report),
+            _ => Err(()),
+        }
+    }
+}
+
+/// The table and those who are told about it.
+pub(crate) struct Table {
+    pub(super) environment: Arc<BTreeMap<String, String>>,
+    pub(super) router: RouterHandle,
+    pub(super) merger: MergerHandle,
+    pub(super) board: watch::Sender<Arc<Board>>,
+    pub(super) children: BTreeMap<ServerId, Child>,
+    by_actor: HashMap<ActorId, ServerId>,
+    queue: VecDeque<ServerId>,
+    /// Servers that may be on their way up at once.
+    places: usize,
+    pub(super) drain_grace: Duration,
+    ended: Vec<RpcReplyPort<()>>,
+    closing: bool,
+}
+
+impl Actor for SupervisorActor {
+    type Msg = Message;
+    type State = Table;
+    type Arguments = SupervisorArguments;
+
+    async fn pre_start(
+        &self,
+        myself: ActorRef<Message>,
+        arguments: SupervisorArguments,
+    ) -> Result<Table, ActorProcessingErr> {
+        let SupervisorArguments { environment, router, merger, board } = arguments;
+        // The timer ends by itself when the actor does.
+        let _timer = myself.send_interval(TICK, || Message::Tick);
+        Ok(Table {
+            environment,
+            router,
+            merger,
+            board,
+            children: BTreeMap::new(),
+            by_actor: HashMap::new(),
+            queue: VecDeque::new(),
+            places: 1,
+            drain_grace: Duration::ZERO,
+            ended: Vec::new(),
+            closing: false,
+        })
+    }
+
+    async fn handle(
+        &self,
+        myself: ActorRef<Message>,
+        message: Message,
+        table: &mut Table,
+    ) -> Result<(), ActorProcessingErr> {
+        match message {
+            Message::Reconcile { config, reply } => {
+                table.reconcile(&config);
+                let _ = reply.send(());
+            }
+            Message::Report(report) => table.on_report(*report),
+            Message::Respawn { server, generation } => table.on_respawn(&server, generation),
+            Message::FreePlace { server, generation } => table.free_place(&server, generation),
+            Message::Tick => table.on_tick(),
+            Message::Restart { server, reply } => {
+                let _ = reply.send(table.restart(&server));
+            }
+            Message::Wake(server) => table.wake(&server),
+            Message::Shutdown { grace, reply } => table.shutdown(grace, reply),
+        }
+        table.settle(&myself).await;
+        Ok(())
+    }
+
+    async fn handle_supervisor_evt(
+        &self,
+        myself: ActorRef<Message>,
+        event: SupervisionEvent,
+        table: &mut Table,
+    ) -> Result<(), ActorProcessingErr> {
+        match event {
+            SupervisionEvent::ActorTerminated(cell, _, _) => {
+                table.on_ended(&myself, cell.get_id(), None);
+            }
+            SupervisionEvent::ActorFailed(cell, error) => {
+                let cause = Cause::Actor(error.to_string().into());
+                table.on_ended(&myself, cell.get_id(), Some(cause));
+            }
+            _ => {}
+        }
+        table.settle(&myself).await;
+        Ok(())
+    }
+}
+
+impl Table {
+    fn reconcile(&mut self, config: &Config) {
+        if self.closing {
+            return;
+        }
+        self.places = config.calls.start_parallel;
+        self.drain_grace = config.calls.shutdown_grace;
+        let running: Specs =
+            self.children.iter().map(|(id, child)| (id.clone(), Arc::clone(&child.spec))).collect();
+        for step in plan(&running, &config.servers) {
+            self.take(step);
+        }
+    }
+
+    fn take(&mut self, step: Step) {
+        match step {
+            Step::Remove(id) => self.send_off(&id, Intent::Remove),
+            Step::Rest(spec) => {
+                let id = spec.id.clone();
+                self.adopt(spec);
+                self.send_off(&id, Intent::Rest);
+            }
+            Step::Add(spec) => {
+                let id = spec.id.clone();
+                self.adopt(spec);
+                if self.children.get(&id).is_some_and(Child::is_eager) {
+                    self.send_off(&id, Intent::Renew);
+                } else {
+                    self.tell_down(&id);
+                }
+            }
+            Step::Replace(spec) => {
+                let id = spec.id.clone();
+                self.adopt(spec);
+                let runs = self.children.get(&id).is_some_and(|child| child.actor.is_some());
+                if runs || self.children.get(&id).is_some_and(Child::is_eager) {
+                    self.send_off(&id, Intent::Renew);
+                }
+            }
+            Step::Retune(spec) => {
+                let id = spec.id.clone();
+                if let Some(actor) = self.children.get(&id).and_then(|child| child.actor.as_ref()) {
+                    actor.retune(Arc::clone(&spec));
+                }
+                self.adopt(spec);
+            }
+        }
+    }
+
+    fn on_report(&mut self, report: ServerReport) {
+        let ServerReport { server, generation, event } = report;
+        let Some(child) = self.children.get_mut(&server) else { return };
+        if child.generation != generation {
+            return;
+        }
+        let now = (Instant::now(), SystemTime::now());
+        match event {
+            ServerEvent::Ready { link, pid, version } => {
+                if child.intent != Intent::Keep {
+                    return; // It is being stopped; its drain is on the way.
+                }
+                info!(%server, %generation, pid, version = &*version, "server ready");
+                child.holds_place = false;
+                let used = (link.calls_begun(), now.0);
+                self.router.server_up(link.clone());
+                self.merger.server_up(Arc::clone(&child.spec), link.clone());
+                let up = Up { link, pid, version, since: now.0, missing: false, beat: now, used };
+                child.phase = Phase::Up(up);
+            }
+            ServerEvent::Beat | ServerEvent::Missing => {
+                if let Phase::Up(up) = &mut child.phase {
+                    up.missing = matches!(event, ServerEvent::Missing);
+                    if !up.missing {
+                        up.beat = now;
+                        child.beat_seen = Some(now.1);
+                    }
+                }
+            }
+            ServerEvent::Down(downfall) => child.ending = Some(downfall),
+        }
+    }
+
+    /// An actor has ended, in whatever way. The table knows what was asked of it.
+    fn on_ended(&mut self, myself: &ActorRef<Message>, actor: ActorId, cause: Option<Cause>) {
+        let Some(id) = self.by_actor.remove(&actor) else { return };
+        let Some(child) = self.children.get_mut(&id) else { return };
+        child.actor = None;
+        child.holds_place = false;
+        let told = child.ending.take();
+        let downfall = told.unwrap_or_else(|| {
+            let unexplained = Cause::Actor("it ended without a reason".into());
+            Downfall::silent(cause.unwrap_or(unexplained))
+        });
+        let next = child.intent;
+        child.intent = Intent::Keep;
+        match next {
+            Intent::Keep => self.rule(myself, &id, downfall),
+            Intent::Renew => {
+                child.phase = Phase::Queued;
+                self.queue.push_back(id);
+            }
+            Intent::Rest => {
+                child.phase = Phase::Resting;
+                self.tell_down(&id);
+            }
+            Intent::Remove => {
+                info!(server = %id, "server removed");
+                self.forget(&id);
+            }
+        }
+    }
+
+    /// Takes `id` out of the table; nobody asks for it any more.
+    pub(super) fn forget(&mut self, id: &ServerId) {
+        self.children.remove(id);
+        self.router.forget(id.clone());
+        self.merger.forget(id.clone());
+    }
+
+    fn on_respawn(&mut self, id: &ServerId, generation: Generation) {
+        let Some(child) = self.children.get_mut(id) else { return };
+        let due = matches!(child.phase, Phase::Waiting { .. } | Phase::Failed { .. });
+        if due && child.generation == generation && !self.closing {
+            child.phase = Phase::Queued;
+            self.queue.push_back(id.clone());
+        }
+    }
+
+    fn free_place(&mut self, id: &ServerId, generation: Generation) {
+        if let Some(child) = self.children.get_mut(id)
+            && child.generation == generation
+        {
+            child.holds_place = false;
+        }
+    }
+
+    /// Begins what can begin now, and publishes what has changed.
+    async fn settle(&mut self, myself: &ActorRef<Message>) {
+        while !self.closing
+            && self.children.values().filter(|child| child.holds_place).count() < self.places
+            && let Some(id) = self.queue.pop_front()
+        {
+            if self.children.get(&id).is_some_and(|child| matches!(child.phase, Phase::Queued)) {
+                self.start(myself, &id).await;
+            }
+        }
+        if self.closing && self.children.values().all(|child| child.actor.is_none()) {
+            for reply in self.ended.drain(..) {
+                let _ = reply.send(());
+            }
+        }
+        self.publish();
+    }
+
+    /// Begins the next life of `id`.
+    async fn start(&mut self, myself: &ActorRef<Message>, id: &ServerId) {
+        let Some(child) = self.children.get_mut(id) else { return };
+        child.generation = child.generation.next();
+        child.phase = Phase::Starting;
+        child.holds_place = true;
+        let generation = child.generation;
+        info!(server = %id, %generation, "server starting");
+        let supervisor: DerivedActorRef<ServerReport> = myself.get_derived();
+        let arguments = ServerArguments {
+            spec: Arc::clone(&child.spec),
+            generation,
+            environment: Arc::clone(&self.environment),
+            stderr: child.stderr.clone(),
+            supervisor,
+        };
+        match ServerActor::spawn_linked(None, ServerActor, arguments, myself.get_cell()).await {
+            Ok((actor, _)) => {
+                let server = id.clone();
+                let _timer =
+                    myself.send_after(PLACE, move || Message::FreePlace { server, generation });
+                let handle = ServerHandle::from(actor);
+                self.by_actor.insert(handle.id(), id.clone());
+                child.actor = Some(handle);
+                self.tell_down(id);
+            }
+            Err(failure) => {
+                error!(server = %id, error = %failure, "server actor could not be spawned");
+                let cause = Cause::Actor(failure.to_string().into());
+                self.rule(myself, id, Downfall::silent(cause));
+            }
+        }
+    }
+
+    fn shutdown(&mut self, grace: Duration, reply: RpcReplyPort<()>) {
+        self.closing = true;
+        self.drain_grace = grace;
+        self.ended.push(reply);
+        let all: Vec<ServerId> = self.children.keys().rev().cloned().collect();
+        for id in all {
+            self.send_off(&id, Intent::Rest);
+        }
+    }
+
+    pub(super) fn enqueue(&mut self, id: ServerId) {
+        self.queue.push_back(id);
+    }
+}

@@ -1,0 +1,86 @@
+//! This file is what others may know about the servers: one published snapshot.
+//!
+//! It leaves writing it to the supervisor, and wording it in JSON to the doors.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use conductor_config::{ServerId, ServerSpec};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::model::{Downfall, Generation, ServerState};
+use crate::server::{ServerLink, StderrTail};
+
+/// The state of every server at one moment.
+#[derive(Debug, Clone, Default)]
+pub struct Board {
+    /// By workspace and name.
+    pub servers: BTreeMap<ServerId, ServerStatus>,
+}
+
+/// The state of one server.
+#[derive(Debug, Clone)]
+pub struct ServerStatus {
+    /// Its settings.
+    pub spec: Arc<ServerSpec>,
+    /// What it is doing.
+    pub state: ServerState,
+    /// Which life it is in.
+    pub generation: Generation,
+    /// Its process, while it has one.
+    pub pid: Option<u32>,
+    /// The revision of MCP spoken with it.
+    pub protocol_version: Option<Arc<str>>,
+    /// Lives after the first since this program started.
+    pub restarts: u64,
+    /// When it last proved to be alive.
+    pub last_heartbeat: Option<SystemTime>,
+    /// How its last life ended, and when.
+    pub last_error: Option<(Arc<Downfall>, SystemTime)>,
+    /// When it is started again.
+    pub next_retry: Option<SystemTime>,
+    /// What it says on stderr, over all its lives.
+    pub stderr: StderrTail,
+    pub(crate) link: Option<ServerLink>,
+    pub(crate) next_try: Option<Instant>,
+}
+
+impl ServerStatus {
+    /// Calls under way.
+    pub fn in_flight(&self) -> usize {
+        self.link.as_ref().map_or(0, ServerLink::in_flight)
+    }
+
+    /// `healthy`, `unhealthy`, or `unknown` before there is evidence.
+    pub fn health(&self) -> &'static str {
+        match self.state {
+            ServerState::Running | ServerState::Draining => "healthy",
+            ServerState::Degraded | ServerState::Backoff | ServerState::Failed => "unhealthy",
+            ServerState::Starting if self.last_error.is_some() => "unhealthy",
+            ServerState::Starting | ServerState::Stopped => "unknown",
+        }
+    }
+}
+
+/// Reads the board. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct BoardReader(watch::Receiver<Arc<Board>>);
+
+impl BoardReader {
+    pub(crate) fn new(board: watch::Receiver<Arc<Board>>) -> Self {
+        Self(board)
+    }
+
+    /// The newest snapshot.
+    pub fn current(&self) -> Arc<Board> {
+        Arc::clone(&self.0.borrow())
+    }
+
+    /// Waits for a snapshot that is newer than the last one seen here; `false` once the
+    /// supervisor is gone.
+    pub async fn changed(&mut self) -> bool {
+        self.0.changed().await.is_ok()
+    }
+}

@@ -1,0 +1,196 @@
+//! This file is the supervisor's table: what every server is doing, and what is wanted of it.
+//!
+//! It leaves decisions to `restart` and `reconcile`, and acting on them to the actor.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use conductor_config::{ServerSpec, StartMode};
+use tokio::time::Instant;
+
+use super::board::ServerStatus;
+use super::restart::History;
+use crate::model::{Downfall, Generation, Outage, ServerState};
+use crate::server::{ServerHandle, ServerLink, StderrTail};
+
+/// What a server is doing.
+#[derive(Debug)]
+pub(super) enum Phase {
+    /// Nothing, and nothing is planned.
+    Resting,
+    /// Waiting for its turn to start.
+    Queued,
+    /// On its way up.
+    Starting,
+    /// Takes calls.
+    Up(Up),
+    /// Waiting to be started.
+    Waiting { until: Instant },
+    /// Given up; `until` is the next try, if there is to be one.
+    Failed { until: Option<Instant> },
+    /// On its way down.
+    Draining,
+}
+
+/// A life that takes calls.
+#[derive(Debug)]
+pub(super) struct Up {
+    pub(super) link: ServerLink,
+    pub(super) pid: u32,
+    pub(super) version: Arc<str>,
+    pub(super) since: Instant,
+    /// Whether it misses heartbeats.
+    pub(super) missing: bool,
+    /// Last sign of life, by the clock that decides and by the one that is shown.
+    pub(super) beat: (Instant, SystemTime),
+    /// Calls begun when last looked at, and when that number last changed.
+    pub(super) used: (u64, Instant),
+}
+
+/// What is to happen when the present life has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Intent {
+    /// What the restart policy says.
+    Keep,
+    /// The next life at once.
+    Renew,
+    /// Nothing, until it is wanted again.
+    Rest,
+    /// The server leaves the table.
+    Remove,
+}
+
+/// One server.
+#[derive(Debug)]
+pub(super) struct Child {
+    pub(super) spec: Arc<ServerSpec>,
+    pub(super) phase: Phase,
+    pub(super) generation: Generation,
+    pub(super) actor: Option<ServerHandle>,
+    pub(super) intent: Intent,
+    pub(super) history: History,
+    /// Whether it takes one of the places for servers that are starting.
+    pub(super) holds_place: bool,
+    /// How its last life ended, and when.
+    pub(super) downfall: Option<(Arc<Downfall>, SystemTime)>,
+    /// What the present life said about its end, until the actor is gone too.
+    pub(super) ending: Option<Arc<Downfall>>,
+    pub(super) beat_seen: Option<SystemTime>,
+    pub(super) stderr: StderrTail,
+}
+
+impl Child {
+    pub(super) fn new(spec: Arc<ServerSpec>) -> Self {
+        Self {
+            spec,
+            phase: Phase::Resting,
+            generation: Generation::default(),
+            actor: None,
+            intent: Intent::Keep,
+            history: History::default(),
+            holds_place: false,
+            downfall: None,
+            ending: None,
+            beat_seen: None,
+            stderr: StderrTail::default(),
+        }
+    }
+
+    /// Whether it starts by itself, rather than when somebody needs it.
+    pub(super) fn is_eager(&self) -> bool {
+        self.spec.enabled && self.spec.start == StartMode::Eager
+    }
+
+    /// Whether a caller who needs it may have it started.
+    pub(super) fn is_wakeable(&self) -> bool {
+        self.spec.enabled
+            && self.spec.start == StartMode::Lazy
+            && matches!(self.phase, Phase::Resting)
+            && self.actor.is_none()
+    }
+
+    /// The word for what it is doing.
+    pub(super) fn state(&self) -> ServerState {
+        match &self.phase {
+            Phase::Resting => ServerState::Stopped,
+            Phase::Queued | Phase::Starting => ServerState::Starting,
+            Phase::Up(up) if up.missing => ServerState::Degraded,
+            Phase::Up(_) => ServerState::Running,
+            Phase::Waiting { .. } => ServerState::Backoff,
+            Phase::Failed { .. } => ServerState::Failed,
+            Phase::Draining => ServerState::Draining,
+        }
+    }
+
+    /// Why it takes no calls.
+    pub(super) fn outage(&self) -> Outage {
+        Outage {
+            state: self.state(),
+            downfall: self.downfall.as_ref().map(|(downfall, _)| Arc::clone(downfall)),
+            next_try: self.next_try(),
+        }
+    }
+
+    fn next_try(&self) -> Option<Instant> {
+        match self.phase {
+            Phase::Waiting { until } => Some(until),
+            Phase::Failed { until } => until,
+            Phase::Resting | Phase::Queued | Phase::Starting | Phase::Up(_) | Phase::Draining => {
+                None
+            }
+        }
+    }
+
+    /// How long the present life has taken calls.
+    pub(super) fn ready_for(&self, now: Instant) -> Option<Duration> {
+        match &self.phase {
+            Phase::Up(up) => Some(now.saturating_duration_since(up.since)),
+            _ => None,
+        }
+    }
+
+    /// Whether it has been silent for longer than its own actor should have put up with, so that
+    /// the actor itself must be stuck.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        let Phase::Up(up) = &self.phase else { return false };
+        let heartbeat = &self.spec.heartbeat;
+        let patience = (heartbeat.interval + heartbeat.timeout) * (heartbeat.misses + 1);
+        let busy = up.link.in_flight() > 0;
+        !busy && now.saturating_duration_since(up.beat.0) > patience * 2
+    }
+
+    /// Whether nobody has needed it for as long as its settings allow. Keeps count.
+    pub(super) fn is_idle(&mut self, now: Instant) -> bool {
+        let (Phase::Up(up), Some(limit)) = (&mut self.phase, self.spec.idle_stop) else {
+            return false;
+        };
+        let begun = up.link.calls_begun();
+        if begun != up.used.0 || up.link.in_flight() > 0 {
+            up.used = (begun, now);
+        }
+        now.saturating_duration_since(up.used.1) >= limit
+    }
+
+    /// What others are shown.
+    pub(super) fn status(&self, now: (Instant, SystemTime)) -> ServerStatus {
+        let up = match &self.phase {
+            Phase::Up(up) => Some(up),
+            _ => None,
+        };
+        let wall = |at: Instant| now.1 + at.saturating_duration_since(now.0);
+        ServerStatus {
+            spec: Arc::clone(&self.spec),
+            state: self.state(),
+            generation: self.generation,
+            pid: up.map(|up| up.pid),
+            protocol_version: up.map(|up| Arc::clone(&up.version)),
+            restarts: self.generation.number().saturating_sub(1),
+            last_heartbeat: up.map(|up| up.beat.1).or(self.beat_seen),
+            last_error: self.downfall.clone(),
+            next_retry: self.next_try().map(wall),
+            stderr: self.stderr.clone(),
+            link: up.map(|up| up.link.clone()),
+            next_try: self.next_try(),
+        }
+    }
+}

@@ -1,0 +1,161 @@
+//! This file carries out what was decided about single servers.
+//!
+//! The deciding is in `restart` and `reconcile`, the messages are in `actor`.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use conductor_config::{ServerId, ServerSpec};
+use ractor::ActorRef;
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+use super::actor::{Message, Table};
+use super::board::Board;
+use super::children::{Child, Intent, Phase};
+use super::handle::RestartError;
+use super::restart::{History, Verdict};
+use crate::model::{Cause, Downfall};
+
+impl Table {
+    /// Puts a server into the table, or gives the one that is there its new settings.
+    pub(super) fn adopt(&mut self, spec: Arc<ServerSpec>) {
+        match self.children.get_mut(&spec.id) {
+            Some(child) => child.spec = Arc::clone(&spec),
+            None => drop(self.children.insert(spec.id.clone(), Child::new(Arc::clone(&spec)))),
+        }
+        self.router.retune(Arc::clone(&spec));
+        self.merger.retune(spec);
+    }
+
+    /// Ends the present life of `id`, if it has one, and has `next` follow.
+    pub(super) fn send_off(&mut self, id: &ServerId, next: Intent) {
+        let grace = self.drain_grace;
+        let Some(child) = self.children.get_mut(id) else { return };
+        if let Some(actor) = &child.actor {
+            child.intent = next;
+            child.phase = Phase::Draining;
+            actor.drain(grace);
+            return self.tell_down(id);
+        }
+        match next {
+            Intent::Renew | Intent::Keep => {
+                child.phase = Phase::Queued;
+                self.enqueue(id.clone());
+                self.tell_down(id);
+            }
+            Intent::Rest => {
+                child.phase = Phase::Resting;
+                self.tell_down(id);
+            }
+            Intent::Remove => self.forget(id),
+        }
+    }
+
+    /// Rules on what follows an end that nobody asked for.
+    pub(super) fn rule(
+        &mut self,
+        myself: &ActorRef<Message>,
+        id: &ServerId,
+        downfall: Arc<Downfall>,
+    ) {
+        let Some(child) = self.children.get_mut(id) else { return };
+        let now = Instant::now();
+        let ready_for = child.ready_for(now);
+        let cause = &downfall.cause;
+        let verdict = child.history.on_end(now, cause, ready_for, &child.spec, chance());
+        child.downfall = Some((Arc::clone(&downfall), SystemTime::now()));
+        let generation = child.generation;
+        let wait = match verdict {
+            Verdict::RestartAfter(wait) => {
+                warn!(server = %id, %generation, reason = %cause, retry_after = ?wait, "server went down, will restart");
+                child.phase = Phase::Waiting { until: now + wait };
+                Some(wait)
+            }
+            Verdict::GiveUp(wait) => {
+                error!(server = %id, %generation, reason = %cause, retry_after = ?wait, "server keeps going down, given up for now");
+                child.phase = Phase::Failed { until: Some(now + wait) };
+                Some(wait)
+            }
+            Verdict::Rest => {
+                info!(server = %id, %generation, reason = %cause, "server ended and is left so");
+                child.phase = Phase::Resting;
+                None
+            }
+            Verdict::Fail => {
+                error!(server = %id, %generation, reason = %cause, "server failed and is not restarted");
+                child.phase = Phase::Failed { until: None };
+                None
+            }
+        };
+        if let Some(wait) = wait {
+            let server = id.clone();
+            let _timer = myself.send_after(wait, move || Message::Respawn { server, generation });
+        }
+        self.tell_down(id);
+    }
+
+    /// Looks for servers whose actor is stuck, and for those that nobody has needed for long.
+    pub(super) fn on_tick(&mut self) {
+        let now = Instant::now();
+        let mut idle = Vec::new();
+        for (id, child) in &mut self.children {
+            if child.is_overdue(now)
+                && let Some(actor) = &child.actor
+            {
+                error!(server = %id, "server actor shows no sign of life, killed");
+                let cause = Cause::Actor("it showed no sign of life".into());
+                child.ending = Some(Downfall::silent(cause));
+                actor.kill();
+            } else if child.is_idle(now) {
+                idle.push(id.clone());
+            }
+        }
+        for id in idle {
+            info!(server = %id, "server not needed, stopped until it is");
+            self.send_off(&id, Intent::Rest);
+        }
+    }
+
+    pub(super) fn restart(&mut self, id: &ServerId) -> Result<(), RestartError> {
+        let Some(child) = self.children.get_mut(id) else {
+            return Err(RestartError::UnknownServer(id.clone()));
+        };
+        if !child.spec.enabled {
+            return Err(RestartError::Disabled(id.clone()));
+        }
+        info!(server = %id, "restart asked for");
+        child.history = History::default();
+        self.send_off(id, Intent::Renew);
+        Ok(())
+    }
+
+    pub(super) fn wake(&mut self, id: &ServerId) {
+        if self.children.get(id).is_some_and(Child::is_wakeable) {
+            self.send_off(id, Intent::Renew);
+        }
+    }
+
+    /// Tells router and merger that `id` takes no calls, and why.
+    pub(super) fn tell_down(&self, id: &ServerId) {
+        let Some(child) = self.children.get(id) else { return };
+        let outage = child.outage();
+        self.merger.server_down(id.clone(), outage.state, child.is_wakeable());
+        self.router.server_down(Arc::clone(&child.spec), outage, child.is_wakeable());
+    }
+
+    /// Shows the table to others.
+    pub(super) fn publish(&self) {
+        let now = (Instant::now(), SystemTime::now());
+        let servers = self.children.iter().map(|(id, child)| (id.clone(), child.status(now)));
+        let board = Board { servers: servers.collect() };
+        self.board.send_replace(Arc::new(board));
+    }
+}
+
+/// A number from 0 to 1 that nobody can foresee.
+pub(super) fn chance() -> f64 {
+    let random = RandomState::new().hash_one(0_u8);
+    f64::from(u32::try_from(random >> 32).unwrap_or_default()) / f64::from(u32::MAX)
+}

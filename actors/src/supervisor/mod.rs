@@ -1,0 +1,29 @@
+//! This folder keeps servers running: it starts them, learns of their ends, and decides.
+//!
+//! There is one way for a server to come up, whether the program has just started, the settings
+//! have changed, the server has died or a person wants it restarted: it is put into the queue, and
+//! the queue is served as places for starting servers allow. There is one way down: `send_off`.
+//!
+//! ```text
+//!            wanted          place free         Ready
+//!  Resting ─────────▶ Queued ──────────▶ Starting ─────▶ Up ──▶ Draining ──▶ (what was intended)
+//!     ▲                 ▲                   │ ends        │ ends
+//!     │                 │ wait over         ▼             ▼
+//!     └── rests ─── Waiting / Failed ◀──── ruled by `restart`
+//! ```
+//!
+//! An end always arrives as the framework's supervision event; what the server said about it
+//! before is only the explanation. One server's trouble touches no other.
+
+mod actor;
+mod board;
+mod children;
+mod handle;
+mod lifecycle;
+mod reconcile;
+mod restart;
+
+pub(crate) use actor::{SupervisorActor, SupervisorArguments};
+pub use board::{Board, BoardReader, ServerStatus};
+pub use handle::RestartError;
+pub(crate) use handle::SupervisorHandle;

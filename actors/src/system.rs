@@ -1,0 +1,300 @@
+//! This file starts the actors in order, connects them, and stops them in reverse.
+//!
+//! It is what doors and command line see of the running system. It decides nothing itself.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use conductor_config::{Config, DelegationSettings, ServerId};
+use ractor::Actor;
+use thiserror::Error;
+use tokio::sync::watch;
+use tokio::time::{Instant, timeout_at};
+use tracing::warn;
+
+use crate::delegation::{
+    self, Admission, Caller, Cost, DelegationHandle, KeyError, Limit, Limits, OwnKey, Rate, Refusal,
+};
+use crate::merger::{CatalogReader, MergerActor, MergerHandle, Resolution};
+use crate::model::{CallError, Outage, Scope, ServerState, ToolCall, ToolRef};
+use crate::router::{RouterActor, RouterHandle, Wake};
+use crate::store::{OpenError, SqliteStore, StateDir, StateDirError, Store, WallClock};
+use crate::supervisor::{
+    Board, BoardReader, RestartError, SupervisorActor, SupervisorArguments, SupervisorHandle,
+};
+use crate::wire::{Hop, Outcome};
+
+/// How often used-up rate limits are written down.
+const SAVE_EVERY: Duration = Duration::from_secs(5);
+/// How long writing them down may hold up the end.
+const SAVE: Duration = Duration::from_secs(2);
+/// Beyond the grace for calls, how long stopping all servers may take.
+const STOP: Duration = Duration::from_secs(30);
+
+/// Why the system did not start. Nothing of it is left running.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The state directory cannot be used.
+    #[error("state directory")]
+    StateDir(#[from] StateDirError),
+    /// The store in it cannot be opened.
+    #[error("state store")]
+    Store(#[from] OpenError),
+    /// The daemon's own key cannot be read or made.
+    #[error("delegation key")]
+    Key(#[from] KeyError),
+    /// A limit in the settings cannot be kept.
+    #[error("delegation limit of `{delegator}`: {reason}")]
+    Limit {
+        /// Whose.
+        delegator: String,
+        /// Why.
+        reason: String,
+    },
+    /// An actor did not start.
+    #[error("actor")]
+    Spawn(#[from] ractor::SpawnErr),
+    /// The delegation actor did not start.
+    #[error("delegation actor")]
+    Delegation(#[from] delegation::StartError),
+}
+
+/// The running system. Cheap to clone.
+#[derive(Clone)]
+pub struct System(Arc<Inner>);
+
+struct Inner {
+    config: ArcSwap<Config>,
+    catalog: CatalogReader,
+    board: BoardReader,
+    supervisor: SupervisorHandle,
+    router: RouterHandle,
+    merger: MergerHandle,
+    delegation: DelegationHandle,
+    store: SqliteStore,
+    _state_dir: StateDir,
+}
+
+impl System {
+    /// Claims the state directory, starts the actors, and has the servers of `config` started.
+    /// Returns before they are up. Children inherit a few variables of `environment`.
+    pub async fn start(
+        config: Arc<Config>,
+        environment: BTreeMap<String, String>,
+    ) -> Result<Self, StartError> {
+        let limits = limits(&config.delegation)?;
+        let state_dir = StateDir::claim(&config.state.dir)?;
+        let store = SqliteStore::open(&state_dir, WallClock::system()).await?;
+        let key = Arc::new(OwnKey::open(&state_dir).await?);
+        let kept: Arc<dyn Store> = Arc::new(store.clone());
+        let settings = delegation::Settings {
+            limits,
+            key,
+            store: kept,
+            clock: WallClock::system(),
+            save_every: SAVE_EVERY,
+        };
+        let (delegation, _) = delegation::start(settings, None).await?;
+        let waker: Arc<OnceLock<SupervisorHandle>> = Arc::default();
+        let wake = wake(Arc::clone(&waker));
+        let (merger, catalog) =
+            MergerActor::start(config.catalog.clone(), Arc::clone(&wake)).await?;
+        let calls = &config.calls;
+        let router = RouterActor::start(calls.max_queued_per_server, calls.max_in_flight).await?;
+        router.set_wake(wake);
+        let (board_writer, board) = watch::channel(Arc::new(Board::default()));
+        let arguments = SupervisorArguments {
+            environment: Arc::new(environment),
+            router: router.clone(),
+            merger: merger.clone(),
+            board: board_writer,
+        };
+        let (supervisor, _) = SupervisorActor::spawn(None, SupervisorActor, arguments).await?;
+        let supervisor = SupervisorHandle::from(supervisor);
+        let _ = waker.set(supervisor.clone());
+        let system = Self(Arc::new(Inner {
+            config: ArcSwap::new(Arc::clone(&config)),
+            catalog,
+            board: BoardReader::new(board),
+            supervisor,
+            router,
+            merger,
+            delegation,
+            store,
+            _state_dir: state_dir,
+        }));
+        system.0.supervisor.reconcile(config).await;
+        Ok(system)
+    }
+
+    /// The settings in force.
+    pub fn config(&self) -> Arc<Config> {
+        self.0.config.load_full()
+    }
+
+    /// Reads the merged namespace.
+    pub fn catalog(&self) -> &CatalogReader {
+        &self.0.catalog
+    }
+
+    /// Reads the state of the servers.
+    pub fn board(&self) -> BoardReader {
+        self.0.board.clone()
+    }
+
+    /// The kind of revision spoken with `server` right now.
+    pub fn hop(&self, server: &ServerId) -> Option<Hop> {
+        self.0.board.current().servers.get(server)?.link.as_ref().map(|link| link.hop())
+    }
+
+    /// Runs a tool and waits for what its server answers, an error of its own included. Dropping
+    /// the future takes the call back.
+    pub async fn call(
+        &self,
+        scope: &Scope,
+        caller: Caller,
+        call: ToolCall,
+    ) -> Result<Outcome, CallError> {
+        let target = self.find(scope, &call).await?;
+        let admission = self.admit(caller).await?;
+        self.0.router.call(&admission, &target, call).await
+    }
+
+    /// Ends the present life of a server and begins the next one.
+    pub async fn restart(&self, server: &ServerId) -> Result<(), RestartError> {
+        self.0.supervisor.restart(server.clone()).await
+    }
+
+    /// Makes what runs equal to what `config` wants.
+    pub async fn reconcile(&self, config: Arc<Config>) {
+        match limits(&config.delegation) {
+            Ok(limits) => drop(self.0.delegation.set_limits(limits)),
+            Err(error) => warn!(%error, "limits left as they were"),
+        }
+        self.0.merger.configure(config.catalog.clone());
+        self.0.config.store(Arc::clone(&config));
+        self.0.supervisor.reconcile(config).await;
+    }
+
+    /// Refuses new calls, lets those under way end within `grace`, stops every server in MCP
+    /// order, and closes the store.
+    pub async fn shutdown(&self, grace: Duration) {
+        self.0.router.close();
+        let limit = Instant::now() + grace + STOP;
+        if timeout_at(limit, self.0.supervisor.shutdown(grace)).await.is_err() {
+            warn!("servers did not stop in time and are killed");
+        }
+        if let Err(error) = self.0.delegation.drain(SAVE).await {
+            warn!(%error, "used-up rate limits may be forgotten");
+        }
+        self.end();
+        if let Err(error) = self.0.store.close().await {
+            warn!(%error, "store not closed in order");
+        }
+    }
+
+    /// Ends everything at once: servers are killed with their whole process groups.
+    pub async fn kill(&self) {
+        self.0.router.close();
+        self.0.supervisor.kill().await;
+        self.end();
+    }
+
+    fn end(&self) {
+        self.0.supervisor.stop();
+        self.0.router.stop();
+        self.0.merger.stop();
+        self.0.delegation.stop();
+    }
+
+    async fn admit(&self, caller: Caller) -> Result<Admission, CallError> {
+        self.0.delegation.admit(caller, Cost::ONE).await.map_err(|refusal| match refusal {
+            Refusal::RateLimited { retry_after } => {
+                CallError::RateLimited { retry_after: Some(retry_after) }
+            }
+            Refusal::TooManyInFlight { .. } => {
+                CallError::RateLimited { retry_after: Some(Duration::from_millis(100)) }
+            }
+            Refusal::NeverAllowed | Refusal::UnknownDelegator => {
+                CallError::RateLimited { retry_after: None }
+            }
+            Refusal::Unavailable => CallError::ShuttingDown,
+        })
+    }
+
+    /// What the call's name leads to. A server that is on its way up for the first time is waited
+    /// for, within the call's own limit, since only its list can tell.
+    async fn find(&self, scope: &Scope, call: &ToolCall) -> Result<ToolRef, CallError> {
+        let unknown = || CallError::UnknownTool { name: call.params.name.clone() };
+        let mut published = self.0.catalog.published();
+        let begun = Instant::now();
+        loop {
+            published.borrow_and_update();
+            let catalog = self.0.catalog.current();
+            let view = catalog.view(scope).ok_or_else(unknown)?;
+            let server = match view.resolve(&call.params.name) {
+                Resolution::Found(target) => return Ok(target),
+                Resolution::Awaited(server) => server,
+                Resolution::Unknown => return Err(unknown()),
+            };
+            let outage = self.outage(&server);
+            let deadline = call.deadline.unwrap_or(begun + self.0.router.limit_of(&server));
+            if !self.is_coming(&server, &outage) {
+                return Err(CallError::Unavailable { server, outage });
+            }
+            self.0.supervisor.wake(server.clone());
+            if !matches!(timeout_at(deadline, published.changed()).await, Ok(Ok(()))) {
+                return Err(CallError::Unavailable { server, outage });
+            }
+        }
+    }
+
+    fn is_coming(&self, server: &ServerId, outage: &Outage) -> bool {
+        let hopeless = outage
+            .downfall
+            .as_ref()
+            .is_some_and(|downfall| matches!(downfall.cause, crate::model::Cause::Spawn(_)));
+        let lazy = self.0.board.current().servers.get(server).is_some_and(|status| {
+            status.state == ServerState::Stopped
+                && status.spec.enabled
+                && status.spec.start == conductor_config::StartMode::Lazy
+        });
+        lazy || outage.state.is_up() || (outage.state.is_coming() && !hopeless)
+    }
+
+    fn outage(&self, server: &ServerId) -> Outage {
+        let board = self.0.board.current();
+        let status = board.servers.get(server);
+        Outage {
+            state: status.map_or(ServerState::Stopped, |status| status.state),
+            downfall: status
+                .and_then(|status| status.last_error.as_ref())
+                .map(|(end, _)| Arc::clone(end)),
+            next_try: status.and_then(|status| status.next_try),
+        }
+    }
+}
+
+fn wake(supervisor: Arc<OnceLock<SupervisorHandle>>) -> Wake {
+    Arc::new(move |server| {
+        if let Some(supervisor) = supervisor.get() {
+            supervisor.wake(server);
+        }
+    })
+}
+
+/// The settings' limits in the form that the delegation actor keeps them.
+fn limits(settings: &DelegationSettings) -> Result<Limits, StartError> {
+    let mut per_delegator = BTreeMap::new();
+    for (name, limit) in &settings.delegators {
+        let wrong = |reason: String| StartError::Limit { delegator: name.clone(), reason };
+        let delegator = name.parse().map_err(|error| wrong(format!("{error}")))?;
+        let rate = Rate::per(limit.rate.count, limit.rate.per, limit.burst)
+            .map_err(|error| wrong(error.to_string()))?;
+        let max_in_flight = u32::try_from(limit.max_in_flight).unwrap_or(u32::MAX);
+        per_delegator.insert(delegator, Limit { rate, max_in_flight });
+    }
+    Ok(Limits { per_delegator, default: None })
+}

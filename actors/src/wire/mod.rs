@@ -1,0 +1,23 @@
+//! This folder reads and writes JSON-RPC 2.0 messages without decoding what they carry.
+//!
+//! A message is taken apart into its members as slices of the bytes it came in; whatever a gateway
+//! need not understand (arguments, results, unknown members) is never turned into a value, so it
+//! leaves as it arrived. Everything here is pure. What a method means is decided elsewhere.
+
+mod head;
+mod id;
+mod members;
+mod message;
+mod meta;
+mod params;
+mod reply;
+mod text;
+
+pub use head::head_id;
+pub use id::Id;
+pub use members::{Member, Members, MembersError};
+pub use message::{Malformed, Message, Notification, Request, Response, one_line, parse};
+pub use meta::{Hop, LEGACY_LATEST, MODERN, Meta, is_known_version, is_modern_version};
+pub use params::{CallParams, ParamsError};
+pub use reply::{Outcome, write_error, write_notification, write_result};
+pub use text::{Text, write_json_string};

@@ -1,0 +1,48 @@
+//! This file writes answers and notifications around raw bodies.
+//!
+//! It leaves the choice of codes and texts to the doors.
+
+use bytes::Bytes;
+
+use super::{Id, write_json_string};
+
+/// What a response says: a result or an error object, raw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// The value of `result`.
+    Result(Bytes),
+    /// The value of `error`.
+    Error(Bytes),
+}
+
+/// Appends a response that carries `result`, a JSON text.
+pub fn write_result(out: &mut Vec<u8>, id: &Id, result: &[u8]) {
+    write_head(out, Some(id));
+    out.extend_from_slice(b",\"result\":");
+    out.extend_from_slice(result);
+    out.push(b'}');
+}
+
+/// Appends a response that carries `error`, a JSON object; without an id it is `null`.
+pub fn write_error(out: &mut Vec<u8>, id: Option<&Id>, error: &[u8]) {
+    write_head(out, id);
+    out.extend_from_slice(b",\"error\":");
+    out.extend_from_slice(error);
+    out.push(b'}');
+}
+
+/// Appends a notification; `params` is a JSON object.
+pub fn write_notification(out: &mut Vec<u8>, method: &str, params: Option<&[u8]>) {
+    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"method\":");
+    write_json_string(out, method);
+    if let Some(params) = params {
+        out.extend_from_slice(b",\"params\":");
+        out.extend_from_slice(params);
+    }
+    out.push(b'}');
+}
+
+fn write_head(out: &mut Vec<u8>, id: Option<&Id>) {
+    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":");
+    out.extend_from_slice(id.map_or(b"null", Id::as_json));
+}
