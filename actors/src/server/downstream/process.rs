@@ -216,6 +216,7 @@ async fn bury(
             group.signal(Signal::TERM);
             tokio::time::sleep(SWEEP).await;
             group.signal(Signal::KILL);
+            vanished(group.id).await;
         }
     }
     let status = child.wait().await;
@@ -249,6 +250,17 @@ fn from_status(status: std::process::ExitStatus) -> Exit {
     match status.signal() {
         Some(signal) => Exit::Signal(signal),
         None => Exit::Code(status.code().unwrap_or_default()),
+    }
+}
+
+/// Waits until nobody but the leader is left of a group that was killed. They are not our children,
+/// so there is nothing to wait on but their absence; one that the kernel cannot end is left to it.
+async fn vanished(id: u32) {
+    for _ in 0..200 {
+        if !has_others(id).await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
