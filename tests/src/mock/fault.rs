@@ -47,19 +47,19 @@ pub(crate) enum Kind {
     // At the start of the process.
     /// Writes a line to stderr and exits 1 at once.
     CrashStart,
-    /// Exits with code [0] at once; as a tool: during the call.
+    /// Exits with code (0) at once; as a tool: during the call.
     Exit,
-    /// Exits 0, [100] ms after the handshake.
+    /// Exits 0, (100) ms after the handshake.
     Exit0,
-    /// Exits 1, [1000] ms after the handshake.
+    /// Exits 1, (1000) ms after the handshake.
     CrashAfter,
-    /// Reads nothing and answers nothing for [20000] ms, then is healthy.
+    /// Reads nothing and answers nothing for (20000) ms, then is healthy.
     SlowStart,
     /// Answers neither `initialize` nor `server/discover`.
     HangInit,
     /// Answers the handshake with a result of the wrong shape, then exits 1.
     BadInit,
-    /// Writes [1048576] bytes to stderr before it reads anything.
+    /// Writes (1048576) bytes to stderr before it reads anything.
     StderrFirst,
     /// Ignores end of input, SIGTERM, SIGINT and SIGHUP.
     Stubborn,
@@ -85,17 +85,17 @@ pub(crate) enum Kind {
     CloseStdout,
     /// Stops reading stdin.
     NoStdin,
-    /// Stops reading and writes JSON of no known shape, [0] lines, 0 for ever.
+    /// Stops reading and writes JSON of no known shape, (0) lines, 0 for ever.
     ShapeFlood,
-    /// Writes [1073741824] bytes without a line end.
+    /// Writes (1073741824) bytes without a line end.
     EndlessLine,
-    /// Writes [1073741824] bytes of log notifications.
+    /// Writes (1073741824) bytes of log notifications.
     NotifyFlood,
-    /// Sends [1000] `list_changed` notifications a second for ten seconds.
+    /// Sends (1000) `list_changed` notifications a second for ten seconds.
     ChangedStorm,
-    /// Writes [104857600] bytes without a line end to stderr.
+    /// Writes (104857600) bytes without a line end to stderr.
     StderrFlood,
-    /// Keeps two threads of the processor busy for [600000] ms.
+    /// Keeps two threads of the processor busy for (600000) ms.
     Spin,
 
     // On every answer to `tools/call`, or on that of the tool of that name.
@@ -105,7 +105,7 @@ pub(crate) enum Kind {
     CountKill,
     /// Never answers.
     Hang,
-    /// Answers with a text of [17] MiB.
+    /// Answers with a text of (17) MiB.
     Big,
     /// Answers with a text that is not UTF-8.
     BadUtf8,
@@ -121,7 +121,7 @@ pub(crate) enum Kind {
     Blank,
     /// Puts `progress 10%` and a carriage return before the line.
     CrProgress,
-    /// Puts [2000] lines of plain text before the line.
+    /// Puts (2000) lines of plain text before the line.
     Noise,
     /// Answers under another id.
     WrongId,
@@ -131,9 +131,9 @@ pub(crate) enum Kind {
     StrId,
     /// Answers with the id null.
     NullId,
-    /// Answers after [1000] ms, cancelled or not.
+    /// Answers after (1000) ms, cancelled or not.
     Late,
-    /// Asks the client four things first and tells what came back within [2000] ms.
+    /// Asks the client four things first and tells what came back within (2000) ms.
     AskBack,
 }
 
