@@ -1,21 +1,41 @@
 //! This crate turns settings files, environment and flags into checked values.
 //! It does not know what is done with them, nor whether they are being read again.
 
+mod clients;
 mod defaults;
 pub mod diff;
+mod discover;
+mod document;
 mod duration;
+mod env_file;
+mod environment;
+mod expand;
+mod keys;
+mod layer;
+mod load;
 mod name;
 mod nearest;
 mod problem;
 mod rate;
+mod reader;
 mod request;
 mod secret;
+mod sections;
+mod server;
 mod settings;
 mod size;
 mod spec;
+mod transport;
+mod tuning;
+mod validate;
+mod words;
+
+/// The settings that hold where nothing else is said, with a comment on every key.
+pub const DEFAULTS: &str = include_str!("../default.toml");
 
 pub use defaults::ServerDefaults;
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use load::{load, load_server};
 pub use name::{NameError, ServerId, ServerName, WorkspaceName, slug};
 pub use problem::{ConfigError, Problem};
 pub use rate::{Rate, RateError};

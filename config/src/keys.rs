@@ -1,0 +1,173 @@
+//! This file lists every key that settings have and the shape of its value.
+//! It does not read values, nor hold their defaults.
+
+use Shape::{Command, Count, Each, Flag, List, Table, Text, Texts};
+
+/// A key and what stands under it.
+pub(crate) struct Key {
+    /// How it is written, in camel case.
+    pub(crate) name: &'static str,
+    /// What stands under it.
+    pub(crate) shape: Shape,
+}
+
+/// The keys of a table, in groups so that tables can share some.
+pub(crate) type Keys = &'static [&'static [Key]];
+
+/// What stands under a key.
+#[derive(Clone, Copy)]
+pub(crate) enum Shape {
+    /// A text, be it a word, a path, a duration or a size.
+    Text,
+    /// True or false.
+    Flag,
+    /// A whole number.
+    Count,
+    /// A list of texts.
+    List,
+    /// A text or a list of texts.
+    Command,
+    /// A table with these keys.
+    Table(Keys),
+    /// Tables with these keys under names that a person chose.
+    Each(Keys),
+    /// Texts under names that a person chose.
+    Texts,
+}
+
+const fn key(name: &'static str, shape: Shape) -> Key {
+    Key { name, shape }
+}
+
+/// The top level.
+pub(crate) const ROOT: Keys = &[&[
+    key("listen", Table(LISTEN)),
+    key("state", Table(STATE)),
+    key("catalog", Table(CATALOG)),
+    key("calls", Table(CALLS)),
+    key("delegation", Table(DELEGATION)),
+    key("log", Table(LOG)),
+    key("defaults", Table(DEFAULTS)),
+    key("mcpServers", Each(ENTRY)),
+]];
+
+/// `listen`
+pub(crate) const LISTEN: Keys = &[&[
+    key("http", Text),
+    key("unix", Text),
+    key("allowedHosts", List),
+    key("allowedOrigins", List),
+    key("maxBody", Text),
+    key("maxConnections", Count),
+    key("headerTimeout", Text),
+    key("bodyTimeout", Text),
+    key("sessionIdle", Text),
+    key("maxSessions", Count),
+]];
+
+/// `state`
+pub(crate) const STATE: Keys = &[&[key("dir", Text)]];
+
+/// `catalog`
+pub(crate) const CATALOG: Keys = &[&[
+    key("ttl", Text),
+    key("separator", Text),
+    key("exportStyle", Text),
+    key("pageSize", Count),
+]];
+
+/// `calls`
+pub(crate) const CALLS: Keys = &[&[
+    key("maxInFlight", Count),
+    key("maxQueuedPerServer", Count),
+    key("startParallel", Count),
+    key("shutdownGrace", Text),
+]];
+
+/// `delegation`
+pub(crate) const DELEGATION: Keys =
+    &[&[key("defaultLimit", Table(LIMIT)), key("delegators", Each(LIMIT))]];
+
+/// `delegation.defaultLimit` and `delegation.delegators.NAME`
+pub(crate) const LIMIT: Keys =
+    &[&[key("rate", Text), key("burst", Count), key("maxInFlight", Count)]];
+
+/// `log`
+pub(crate) const LOG: Keys = &[&[key("filter", Text), key("format", Text)]];
+
+/// `defaults`
+pub(crate) const DEFAULTS: Keys = &[SHARED];
+
+/// `mcpServers.NAME`
+pub(crate) const ENTRY: Keys = &[OWN, SHARED, BORROWED];
+
+/// What stands both under `defaults` and with a server.
+const SHARED: &[Key] = &[
+    key("start", Text),
+    key("idleStop", Text),
+    key("restart", Text),
+    key("startupTimeout", Text),
+    key("timeout", Text),
+    key("maxInFlight", Count),
+    key("heartbeat", Table(HEARTBEAT)),
+    key("backoff", Table(BACKOFF)),
+    key("restarts", Table(RESTARTS)),
+    key("stop", Table(STOP)),
+    key("stableAfter", Text),
+    key("retryFailed", Text),
+    key("maxLine", Text),
+    key("protocol", Text),
+    key("socketMode", Text),
+];
+
+/// What stands with a server only.
+const OWN: &[Key] = &[
+    key("command", Command),
+    key("args", List),
+    key("env", Texts),
+    key("envFile", Text),
+    key("cwd", Text),
+    key("type", Text),
+    key("url", Text),
+    key("headers", Texts),
+    key("enabled", Flag),
+    key("disabled", Flag),
+    key("required", Flag),
+    key("description", Text),
+    key("includeTools", List),
+    key("excludeTools", List),
+    key("socket", Text),
+    key("workspace", Text),
+];
+
+/// What clients' files call keys of ours.
+const BORROWED: &[Key] = &[
+    key("transport", Text),
+    key("serverUrl", Text),
+    key("httpUrl", Text),
+    key("tools", List),
+    key("disabledTools", List),
+];
+
+/// `heartbeat`
+pub(crate) const HEARTBEAT: Keys =
+    &[&[key("interval", Text), key("timeout", Text), key("misses", Count)]];
+
+/// `backoff`
+pub(crate) const BACKOFF: Keys = &[&[key("min", Text), key("max", Text)]];
+
+/// `restarts`
+pub(crate) const RESTARTS: Keys = &[&[key("max", Count), key("window", Text)]];
+
+/// `stop`
+pub(crate) const STOP: Keys = &[&[key("stdinGrace", Text), key("termGrace", Text)]];
+
+/// The key of this name.
+pub(crate) fn find(keys: Keys, name: &str) -> Option<&'static Key> {
+    keys.iter().copied().flatten().find(|key| key.name == name)
+}
+
+/// All names of a table.
+pub(crate) fn names(keys: Keys) -> Vec<&'static str> {
+    keys.iter().copied().flatten().map(|key| key.name).collect()
+}

@@ -1,0 +1,142 @@
+//! This file reads every section of the settings but the servers.
+//! It does not hold defaults: what is missing here is wrong, and has been noted.
+
+use std::{net::SocketAddr, time::Duration};
+
+use crate::{
+    CallSettings, CatalogSettings, DelegationSettings, DelegatorLimit, ExportStyle, Listen,
+    LogFormat, LogSettings, Rate, State,
+    keys::{CALLS, CATALOG, DELEGATION, LIMIT, LISTEN, LOG, STATE},
+    reader::{Node, Table},
+    tuning::{MANY, TIME, WAIT},
+};
+
+/// `listen`
+pub(crate) fn listen(root: &Table<'_>) -> Option<Listen> {
+    let table = root.table("listen", LISTEN)?;
+    Some(Listen {
+        http: table.unless_off("http", address).flatten(),
+        unix: table.unless_off("unix", Node::path).flatten(),
+        allowed_hosts: texts(&table, "allowedHosts"),
+        allowed_origins: texts(&table, "allowedOrigins"),
+        max_body: table.size("maxBody", 1 << 10..=1 << 30).unwrap_or_default(),
+        max_connections: table.count("maxConnections", MANY).unwrap_or_default(),
+        header_timeout: table.duration("headerTimeout", TIME).unwrap_or_default(),
+        body_timeout: table.duration("bodyTimeout", TIME).unwrap_or_default(),
+        session_idle: table.duration("sessionIdle", TIME).unwrap_or_default(),
+        max_sessions: table.count("maxSessions", MANY).unwrap_or_default(),
+    })
+}
+
+/// A loopback address and a port. Any other is refused as long as nobody who comes in
+/// there could be asked who they are.
+fn address(node: &Node<'_>) -> Option<SocketAddr> {
+    let text = node.text()?;
+    let numeric = match text.strip_prefix("localhost:") {
+        Some(port) => format!("127.0.0.1:{port}"),
+        None => text.to_owned(),
+    };
+    match numeric.parse::<SocketAddr>() {
+        Ok(address) if address.ip().to_canonical().is_loopback() => Some(address),
+        Ok(address) => node.fail(format!(
+            "{} is not a loopback address, and no authentication is configured for it: this \
+             version has none, so anyone could call every tool; listen on 127.0.0.1 or [::1] \
+             and put an authenticating proxy in front",
+            address.ip()
+        )),
+        Err(_) => node.fail(format!(
+            "must be an address and a port such as \"127.0.0.1:8722\", or \"off\", got {text:?}"
+        )),
+    }
+}
+
+fn texts(table: &Table<'_>, key: &str) -> Vec<String> {
+    let nodes = table.texts(key).unwrap_or_default();
+    let texts = nodes.iter().filter_map(|node| match node.text()?.trim() {
+        "" => node.fail("must not be empty"),
+        text => Some(text.to_owned()),
+    });
+    texts.collect()
+}
+
+/// `state`
+pub(crate) fn state(root: &Table<'_>) -> Option<State> {
+    let dir = root.table("state", STATE)?.get("dir")?.path()?;
+    Some(State { dir })
+}
+
+/// Separators that clients and the protocol let stand in the name of a tool.
+const SEPARATORS: &[&str] = &[".", "__", "-", "/"];
+
+/// `catalog`
+pub(crate) fn catalog(root: &Table<'_>) -> Option<CatalogSettings> {
+    let table = root.table("catalog", CATALOG)?;
+    let separator = table.get("separator").and_then(|node| {
+        let text = node.text()?;
+        let known = SEPARATORS.contains(&text);
+        let wrong = || node.fail(format!("must be one of {SEPARATORS:?}, got {text:?}"));
+        if known { Some(text.to_owned()) } else { wrong() }
+    });
+    Some(CatalogSettings {
+        ttl: table.duration("ttl", TIME).unwrap_or_default(),
+        separator: separator.unwrap_or_default(),
+        export_style: table.choice("exportStyle").unwrap_or(ExportStyle::Dot),
+        page_size: table.count("pageSize", 1..=100_000).unwrap_or_default(),
+    })
+}
+
+/// `calls`
+pub(crate) fn calls(root: &Table<'_>) -> Option<CallSettings> {
+    let table = root.table("calls", CALLS)?;
+    Some(CallSettings {
+        max_in_flight: table.count("maxInFlight", MANY).unwrap_or_default(),
+        max_queued_per_server: table.count("maxQueuedPerServer", 0..=1_000_000).unwrap_or_default(),
+        start_parallel: table.count("startParallel", 1..=1_000).unwrap_or_default(),
+        shutdown_grace: table.duration("shutdownGrace", WAIT).unwrap_or_default(),
+    })
+}
+
+/// `delegation`
+pub(crate) fn delegation(root: &Table<'_>) -> Option<DelegationSettings> {
+    const UNREAD: DelegatorLimit =
+        DelegatorLimit { rate: Rate { count: 0, per: Duration::ZERO }, burst: 0, max_in_flight: 0 };
+    let table = root.table("delegation", DELEGATION)?;
+    let default_limit = match table.table("defaultLimit", LIMIT) {
+        Some(table) => limit(&table, UNREAD),
+        None => UNREAD,
+    };
+    let named = table.get("delegators").and_then(|node| node.entries()).unwrap_or_default();
+    let delegators = named.iter().filter_map(|(name, node)| {
+        if name.trim().is_empty() {
+            return node.fail("a delegator needs a name");
+        }
+        let table = node.table(LIMIT, |_, _| false)?;
+        Some(((*name).to_owned(), limit(&table, default_limit)))
+    });
+    Some(DelegationSettings { default_limit, delegators: delegators.collect() })
+}
+
+fn limit(table: &Table<'_>, base: DelegatorLimit) -> DelegatorLimit {
+    let rate = table.get("rate").and_then(|node| match node.text()?.parse::<Rate>() {
+        Ok(rate) => Some(rate),
+        Err(error) => node.fail(error.to_string()),
+    });
+    DelegatorLimit {
+        rate: rate.unwrap_or(base.rate),
+        burst: table.count("burst", 1..=1_000_000).unwrap_or(base.burst),
+        max_in_flight: table.count("maxInFlight", 0..=1_000_000).unwrap_or(base.max_in_flight),
+    }
+}
+
+/// `log`
+pub(crate) fn log(root: &Table<'_>) -> Option<LogSettings> {
+    let table = root.table("log", LOG)?;
+    let filter = table.get("filter").and_then(|node| match node.text()?.trim() {
+        "" => node.fail("must be a level such as \"info\", got empty text"),
+        text => Some(text.to_owned()),
+    });
+    Some(LogSettings {
+        filter: filter.unwrap_or_default(),
+        format: table.choice("format").unwrap_or(LogFormat::Text),
+    })
+}

@@ -1,0 +1,172 @@
+//! This file reads one entry of `mcpServers`.
+//! It does not compare servers with each other.
+
+use std::path::{Path, PathBuf};
+
+use crate::{
+    ServerDefaults, ServerId, ServerName, ServerSpec, WorkspaceName, clients,
+    keys::ENTRY,
+    name::slug,
+    reader::{Node, Table},
+    transport, tuning,
+};
+
+/// Reads the entry `name`; none if it is so wrong that there is no server in it.
+pub(crate) fn read(
+    name: &str,
+    node: &Node<'_>,
+    defaults: &ServerDefaults,
+    state_dir: &Path,
+) -> Option<ServerSpec> {
+    let name = server_name(name, node);
+    let mut entry = node.table(ENTRY, |key, node| {
+        let foreign = clients::is_entry_key(key);
+        if foreign {
+            node.warn("a setting of another program, without effect here");
+        }
+        foreign
+    })?;
+    let enabled = enabled(&entry);
+    entry.node.lenient = !enabled;
+    let tuned = tuning::read(&entry, defaults);
+    let transport = transport::read(&entry);
+    let workspace = workspace(&entry);
+    let (include_tools, exclude_tools) = filters(&entry);
+    let description = entry.get("description").and_then(|node| node.text().map(str::to_owned));
+    let required = entry.flag("required").unwrap_or(false);
+    let id = ServerId { workspace, name: name? };
+    let socket = socket(&entry, &id, state_dir);
+    Some(ServerSpec {
+        transport: transport?,
+        description,
+        enabled,
+        required,
+        include_tools,
+        exclude_tools,
+        start: tuned.start,
+        idle_stop: tuned.idle_stop,
+        restart: tuned.restart,
+        startup_timeout: tuned.startup_timeout,
+        timeout: tuned.timeout,
+        max_in_flight: tuned.max_in_flight,
+        heartbeat: tuned.heartbeat,
+        backoff: tuned.backoff,
+        restarts: tuned.restarts,
+        stop: tuned.stop,
+        stable_after: tuned.stable_after,
+        retry_failed: tuned.retry_failed,
+        max_line: tuned.max_line,
+        protocol: tuned.protocol,
+        socket,
+        socket_mode: tuned.socket_mode,
+        id,
+    })
+}
+
+fn server_name(name: &str, node: &Node<'_>) -> Option<ServerName> {
+    match name.parse() {
+        Ok(name) => Some(name),
+        Err(error) => {
+            let cure = slug(name).map(|slug| format!("; call it `{slug}`"));
+            node.fail(format!("{error}{}", cure.unwrap_or_default()))
+        }
+    }
+}
+
+fn workspace(entry: &Table<'_>) -> WorkspaceName {
+    let Some(node) = entry.get("workspace") else { return WorkspaceName::default() };
+    let parsed = node.text().map(str::parse::<WorkspaceName>);
+    match parsed {
+        Some(Ok(workspace)) => return workspace,
+        Some(Err(error)) => {
+            node.note(error.to_string());
+        }
+        None => {}
+    }
+    WorkspaceName::default()
+}
+
+fn enabled(entry: &Table<'_>) -> bool {
+    match (entry.flag("enabled"), entry.flag("disabled")) {
+        (Some(enabled), Some(disabled)) if enabled == disabled => {
+            let both =
+                format!("enabled = {enabled} and disabled = {disabled} contradict each other");
+            entry.node.note(format!("{both}; keep one of them"));
+            true
+        }
+        (Some(enabled), _) => enabled,
+        (None, Some(disabled)) => !disabled,
+        (None, None) => true,
+    }
+}
+
+/// Which tools are shown and hidden: our keys, or those of clients in their place.
+fn filters(entry: &Table<'_>) -> (Vec<String>, Vec<String>) {
+    let include = either(entry, "includeTools", "tools");
+    let exclude = either(entry, "excludeTools", "disabledTools");
+    let all = include.iter().any(|pattern| pattern == "*");
+    (if all { Vec::new() } else { include }, exclude)
+}
+
+fn either(entry: &Table<'_>, ours: &str, theirs: &str) -> Vec<String> {
+    if let (Some(_), Some(node)) = (entry.get(ours), entry.get(theirs)) {
+        node.note(format!("means the same as `{ours}`; keep that one"));
+    }
+    let nodes = entry.texts(ours).or_else(|| entry.texts(theirs)).unwrap_or_default();
+    nodes.iter().filter_map(pattern).collect()
+}
+
+/// A pattern of tool names whose brackets, if any, are closed.
+fn pattern(node: &Node<'_>) -> Option<String> {
+    let text = node.text()?;
+    if text.trim().is_empty() {
+        return node.fail("must be a name or a pattern, got empty text");
+    }
+    let mut rest = text;
+    while let Some((_, class)) = rest.split_once('[') {
+        // The first character of a class may be `]` itself, behind a `!`.
+        let class = class.strip_prefix('!').unwrap_or(class);
+        let first = class.chars().next().map_or(0, char::len_utf8);
+        let Some((_, tail)) = class[first..].split_once(']') else {
+            return node.fail(format!("the pattern {text:?} has a `[` without `]`"));
+        };
+        rest = tail;
+    }
+    Some(text.to_owned())
+}
+
+/// The longest path a Unix socket can have on Linux.
+const SOCKET_PATH_MAX: usize = 107;
+
+/// Whether a socket can be bound there.
+pub(crate) fn fits_socket(path: &Path) -> bool {
+    path.as_os_str().len() <= SOCKET_PATH_MAX
+}
+
+fn socket(entry: &Table<'_>, id: &ServerId, state_dir: &Path) -> PathBuf {
+    if let Some(node) = entry.get("socket") {
+        return match node.path() {
+            Some(path) if !fits_socket(&path) => node
+                .fail(format!("a socket's path has at most {SOCKET_PATH_MAX} bytes; shorten it"))
+                .unwrap_or_default(),
+            path => path.unwrap_or_default(),
+        };
+    }
+    let path = default_socket(id, state_dir);
+    if !fits_socket(&path) {
+        entry.node.warn(&format!(
+            "its default socket has a path of more than {SOCKET_PATH_MAX} bytes and cannot be \
+             opened; set a shorter `socket` or `state.dir`"
+        ));
+    }
+    path
+}
+
+/// `servers/NAME.sock` in the state directory, with a folder for every other workspace.
+fn default_socket(id: &ServerId, state_dir: &Path) -> PathBuf {
+    let mut path = state_dir.join("servers");
+    if !id.workspace.is_default() {
+        path.push(id.workspace.as_str());
+    }
+    path.join(format!("{}.sock", id.name))
+}

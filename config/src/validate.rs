@@ -1,0 +1,53 @@
+//! This file checks rules that no single key can break: between servers, and between
+//! servers and the rest.
+//! It does not read settings.
+
+use std::{collections::BTreeMap, path::Path};
+
+use crate::Config;
+
+/// The faults of settings each of which is right by itself: the server or key at fault,
+/// and a sentence.
+pub(crate) fn faults(config: &Config) -> Vec<(String, String)> {
+    let mut faults = separator(config);
+    faults.extend(sockets(config));
+    faults
+}
+
+/// A name that has the separator in it, or ends in a part of it, would make
+/// `name + separator + tool` mean two things.
+fn separator(config: &Config) -> Vec<(String, String)> {
+    let separator = config.catalog.separator.as_str();
+    let ambiguous =
+        |name: &str| name.contains(separator) || separator == "__" && (name.ends_with('_'));
+    let names = config.servers.keys().map(|id| id.name.as_str());
+    let faults = names.filter(|name| ambiguous(name)).map(|name| {
+        let message = format!(
+            "the name does not go with catalog.separator {separator:?}, which must be told apart \
+             from it; rename the server or choose another separator"
+        );
+        (format!("mcpServers.{name}"), message)
+    });
+    faults.collect()
+}
+
+/// No two sockets at one place.
+fn sockets(config: &Config) -> Vec<(String, String)> {
+    let admin = config.state.dir.join("admin.sock");
+    let mut taken: BTreeMap<&Path, String> = BTreeMap::new();
+    taken.insert(&admin, "the admin socket".to_owned());
+    let merged = config.listen.unix.iter().map(|path| ("listen.unix".to_owned(), path.as_path()));
+    let enabled = config.servers.values().filter(|spec| spec.enabled);
+    let own = enabled.map(|spec| (format!("mcpServers.{}.socket", spec.id.name), &*spec.socket));
+    let mut faults = Vec::new();
+    for (key, path) in merged.chain(own) {
+        if let Some(other) = taken.get(path) {
+            let message = format!("{} is already the socket of {other}", path.display());
+            faults.push((key, message));
+        } else {
+            let owner = key.trim_end_matches(".socket").to_owned();
+            taken.insert(path, owner);
+        }
+    }
+    faults
+}
