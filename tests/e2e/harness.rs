@@ -1,7 +1,6 @@
 //! These tests hold the test harness itself to its word: boots, waits, finds leftovers, ends.
 //! They leave the product alone; a shell script plays the daemon.
 
-use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,10 +16,10 @@ const LISTENING: &str = r#"{"fields":{"message":"listening","addr":"127.0.0.1:9"
 
 async fn start(script: &str) -> anyhow::Result<Daemon> {
     let sandbox = Arc::new(Sandbox::new()?);
-    let path = sandbox.write("daemon.sh", &format!("#!/bin/sh\n{script}\n"))?;
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o700))?;
+    // `sh serve …`: the first argument of a daemon names the script.
+    sandbox.write("serve", script)?;
     let options = Options { sandbox: Some(sandbox), limit: SOON, ..Options::default() };
-    Daemon::start(&path.display().to_string(), Settings::None, options).await
+    Daemon::start("sh", Settings::None, options).await
 }
 
 #[tokio::test]

@@ -3,6 +3,24 @@
 
 // `cfg(test)` lets helper functions unwrap as tests do.
 #[cfg(test)]
+mod calling;
+#[cfg(test)]
+mod crash;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod listing;
+#[cfg(test)]
 mod mock_contract;
+#[cfg(test)]
+mod settings;
+#[cfg(test)]
+mod sharing;
+#[cfg(test)]
+mod shutdown;
+#[cfg(test)]
+mod stdio_door;
+#[cfg(test)]
+mod tidy;
+#[cfg(test)]
+mod world;

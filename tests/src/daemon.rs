@@ -134,9 +134,19 @@ impl Daemon {
         .await;
         match found {
             Ok(Ok(addr)) => Ok(addr),
-            Ok(Err(status)) => bail!("the daemon ended with {status}:\n{}", self.log_tail(60)),
+            Ok(Err(status)) => {
+                self.wait_log_end().await;
+                bail!("the daemon ended with {status}:\n{}", self.log_tail(60));
+            }
             Err(error) => bail!("{error}:\n{}", self.log_tail(60)),
         }
+    }
+
+    /// Waits until all that an ended daemon wrote is in the file.
+    async fn wait_log_end(&mut self) {
+        let end = async { while self.lines.changed().await.is_ok() {} };
+        // A descendant may hold the pipe open; then what is there must do.
+        let _ = tokio::time::timeout(Duration::from_secs(1), end).await;
     }
 
     /// Where its HTTP door is.
@@ -293,11 +303,7 @@ pub fn command(binary: &str) -> Command {
 
 fn write_settings(sandbox: &Sandbox, settings: Settings) -> Result<Option<PathBuf>> {
     match settings {
-        Settings::Value(mut value) => {
-            sandbox.mark_servers(&mut value);
-            let text = serde_json::to_string_pretty(&value)?;
-            sandbox.write("conductor.json", &text).map(Some)
-        }
+        Settings::Value(value) => sandbox.write_settings(value).map(Some),
         Settings::Text { ending, text } => {
             sandbox.write(&format!("conductor.{ending}"), &text).map(Some)
         }

@@ -86,6 +86,16 @@ impl Sandbox {
         }
     }
 
+    /// Marks the servers of a settings document and writes it as JSON; for `--config`.
+    ///
+    /// # Errors
+    ///
+    /// When the file cannot be written.
+    pub fn write_settings(&self, mut settings: Value) -> Result<PathBuf> {
+        self.mark_servers(&mut settings);
+        self.write("conductor.json", &serde_json::to_string_pretty(&settings)?)
+    }
+
     /// All processes that carry the mark, zombies left out.
     pub fn processes(&self) -> Vec<Process> {
         let wanted = format!("{MARK}={}", self.mark).into_bytes();

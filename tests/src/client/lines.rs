@@ -28,6 +28,8 @@ pub struct LineClient {
     modern: bool,
     /// What came while another message was waited for.
     aside: VecDeque<Value>,
+    /// The beginning of a line whose rest was not there in time.
+    line: Vec<u8>,
 }
 
 impl LineClient {
@@ -71,6 +73,7 @@ impl LineClient {
             next_id: 1,
             modern: false,
             aside: VecDeque::new(),
+            line: Vec::new(),
         }
     }
 
@@ -233,10 +236,11 @@ impl LineClient {
     }
 
     async fn read(&mut self) -> Result<Option<Value>> {
-        let mut line = Vec::new();
-        if self.output.read_until(b'\n', &mut line).await? == 0 {
+        // A wait that is given up in the middle of a line keeps what it has read.
+        if self.output.read_until(b'\n', &mut self.line).await? == 0 && self.line.is_empty() {
             return Ok(None);
         }
+        let line = std::mem::take(&mut self.line);
         let value = serde_json::from_slice(&line)
             .with_context(|| format!("a line is no JSON: {}", String::from_utf8_lossy(&line)))?;
         Ok(Some(value))

@@ -1,0 +1,101 @@
+//! These tests hold the project to its house rules, each with the place and the cure.
+//! They leave what compiler, clippy and rustfmt see to them.
+
+mod documents;
+mod places;
+mod rules;
+mod samples;
+mod source;
+
+use source::{Finding, Source};
+
+/// Applies a rule to every file of the project.
+#[track_caller]
+fn hold(rule: impl Fn(&Source) -> Vec<Finding>) {
+    let sources = source::all();
+    assert!(sources.len() > 50, "only {} files found: the walk is broken", sources.len());
+    nothing(&sources.iter().flat_map(rule).collect::<Vec<_>>());
+}
+
+#[track_caller]
+fn nothing(found: &[impl std::fmt::Display]) {
+    let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
+    assert!(lines.is_empty(), "{} to mend:\n{}\n", lines.len(), lines.join("\n"));
+}
+
+#[test]
+fn every_file_begins_with_what_it_does() {
+    hold(rules::header);
+}
+
+#[test]
+fn files_are_short() {
+    hold(rules::length);
+}
+
+#[test]
+fn files_and_modules_have_telling_names() {
+    hold(rules::names);
+}
+
+#[test]
+fn there_are_no_stray_blanks() {
+    hold(rules::blanks);
+}
+
+#[test]
+fn nothing_is_left_for_later_or_tells_of_the_workshop() {
+    hold(rules::words);
+}
+
+#[test]
+fn enums_of_messages_and_errors_are_small() {
+    hold(rules::variants);
+}
+
+#[test]
+fn everything_is_used_in_its_place_only() {
+    hold(places::bans);
+}
+
+#[test]
+fn error_numbers_stand_in_one_file() {
+    hold(places::codes);
+    nothing(&places::idle_codes(&source::all()));
+}
+
+#[test]
+fn the_tables_of_these_rules_name_what_exists() {
+    let sources = source::all();
+    let paths: Vec<&str> = sources.iter().map(|source| source.path.as_str()).collect();
+    nothing(&places::ghosts(&paths));
+}
+
+#[test]
+fn references_lead_somewhere() {
+    let root = source::root();
+    hold(|source| documents::links(source, &root));
+}
+
+#[test]
+fn decisions_say_why_and_what_was_refused() {
+    hold(documents::decision);
+}
+
+#[test]
+fn manifests_take_the_lints_and_pin_what_must_be() {
+    hold(documents::manifest);
+}
+
+#[test]
+fn every_word_for_a_failure_is_explained() {
+    let sources = source::all();
+    let manual = sources.iter().find(|source| source.path == "docs/errors.md");
+    let manual = manual.expect("docs/errors.md explains the failures");
+    let model = sources.iter().filter(|source| source.path.starts_with("actors/src/model/"));
+    let words = model.clone().map(|source| documents::failure_words(source).len()).sum::<usize>();
+    assert!(words > 10, "only {words} words found: the rule looks in the wrong place");
+    let found: Vec<_> =
+        model.flat_map(|source| documents::unexplained(source, &manual.text)).collect();
+    nothing(&found);
+}

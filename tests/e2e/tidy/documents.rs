@@ -1,0 +1,108 @@
+//! This file judges what people read: that it is there, leads somewhere, and names what exists.
+//! It leaves the shape of code to `rules`.
+
+use std::path::Path;
+
+use super::source::{Finding, Source};
+
+/// What a decision tells, in this order.
+const PARTS: [&str; 4] = ["## Context", "## Decision", "## Refused", "## Consequences"];
+
+/// Every link and every named document leads to something.
+pub(super) fn links(source: &Source, root: &Path) -> Vec<Finding> {
+    let folder = Path::new(&source.path).parent().unwrap_or(Path::new(""));
+    let exists = |name: &str| {
+        [folder.join(name), name.into(), Path::new("docs").join(name)]
+            .iter()
+            .any(|path| root.join(path).exists())
+    };
+    let mut found = Vec::new();
+    for (at, line) in source.lines() {
+        let linked = if source.path.ends_with(".md") { targets(line) } else { Vec::new() };
+        for name in linked.into_iter().chain(documents(line)) {
+            if !exists(name) {
+                found
+                    .push(source.finding(at, format!("`{name}` is not there: mend the reference")));
+            }
+        }
+    }
+    found.dedup();
+    found
+}
+
+/// Targets of Markdown links to files.
+fn targets(line: &str) -> Vec<&str> {
+    let parts = line.split("](").skip(1);
+    let inner = parts.filter_map(|part| part.split([')', '#']).next());
+    inner.filter(|name| !name.is_empty() && !name.contains("://")).collect()
+}
+
+/// Names of Markdown files in running text.
+fn documents(line: &str) -> Vec<&str> {
+    let is_path = |c: char| c.is_ascii_alphanumeric() || "/_-.".contains(c);
+    let words = line.split(|c: char| !is_path(c)).map(|word| word.trim_end_matches('.'));
+    words.filter(|word| word.len() > 3 && word.ends_with(".md") && !word.contains("//")).collect()
+}
+
+/// A decision has a number and says why, what was refused, and what it costs.
+pub(super) fn decision(source: &Source) -> Vec<Finding> {
+    let Some(name) = source.path.strip_prefix("docs/decisions/") else { return Vec::new() };
+    let numbered = name.len() > 5 && name[..4].bytes().all(|byte| byte.is_ascii_digit());
+    let mut found = Vec::new();
+    if !numbered || name.as_bytes()[4] != b'-' {
+        found.push(source.finding(1, "call it NNNN-what-was-decided.md"));
+    }
+    let mut from = 0;
+    for part in PARTS {
+        match source.text[from..].find(part) {
+            Some(at) => from += at,
+            None => found.push(source.finding(1, format!("has no `{part}` where it belongs"))),
+        }
+    }
+    found
+}
+
+/// Words that code gives to failures, from `=> "word",` in functions of these names.
+pub(super) fn failure_words(source: &Source) -> Vec<(usize, String)> {
+    let mut inside = false;
+    let mut found = Vec::new();
+    for (at, line) in source.code() {
+        if line.contains("fn ") {
+            inside = ["fn reason(", "fn code("].iter().any(|name| line.contains(name));
+        }
+        let word = line.split("=> \"").nth(1).and_then(|rest| rest.split('"').next());
+        if let Some(word) = word.filter(|_| inside) {
+            found.push((at, word.to_owned()));
+        }
+    }
+    found
+}
+
+/// Failures that the manual does not explain.
+pub(super) fn unexplained(source: &Source, manual: &str) -> Vec<Finding> {
+    failure_words(source)
+        .into_iter()
+        .filter(|(_, word)| !manual.contains(&format!("`{word}`")))
+        .map(|(at, word)| source.finding(at, format!("explain `{word}` in docs/errors.md")))
+        .collect()
+}
+
+/// A crate takes the lints of the workspace, and packages whose releases change behaviour are
+/// pinned.
+pub(super) fn manifest(source: &Source) -> Vec<Finding> {
+    if !source.path.ends_with("Cargo.toml") {
+        return Vec::new();
+    }
+    let mut found = Vec::new();
+    if !source.text.contains("[lints]\nworkspace = true") {
+        found.push(source.finding(1, "add `[lints]` with `workspace = true`"));
+    }
+    for (at, line) in source.lines() {
+        let package = ["rmcp = ", "ractor = "].iter().any(|name| line.starts_with(name));
+        let pinned = line.contains("version = \"=") || line.contains("workspace = true");
+        if package && !pinned {
+            found.push(source.finding(at, "pin it exactly, see docs/decisions/0002"));
+        }
+    }
+    found
+}
