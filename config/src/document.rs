@@ -51,6 +51,13 @@ pub(crate) fn kind(value: &Value) -> &'static str {
     }
 }
 
+/// A whole number that is not negative.
+pub(crate) fn whole(value: &Value) -> Option<u64> {
+    let Value::Num(_, number) = value else { return None };
+    let signed = || number.to_i128().and_then(|number| u128::try_from(number).ok());
+    number.to_u128().or_else(signed).and_then(|number| u64::try_from(number).ok())
+}
+
 /// Parses a whole file; the error is a sentence with line and column.
 pub(crate) fn parse(text: &str, format: Format) -> Result<Dict, String> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

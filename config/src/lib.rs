@@ -30,6 +30,9 @@ mod tuning;
 mod validate;
 mod words;
 
+#[cfg(test)]
+mod tests;
+
 /// The settings that hold where nothing else is said, with a comment on every key.
 pub const DEFAULTS: &str = include_str!("../default.toml");
 

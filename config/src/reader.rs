@@ -14,7 +14,7 @@ use figment::value::{Dict, Value};
 
 use crate::{
     Problem,
-    document::kind,
+    document::{kind, whole},
     duration::{format_duration, parse_duration},
     expand::expand,
     keys::{self, Keys},
@@ -147,11 +147,10 @@ impl<'a> Node<'a> {
     /// A whole number within bounds.
     pub(crate) fn count<T: TryFrom<u64>>(&self, range: RangeInclusive<u64>) -> Option<T> {
         let (low, high) = (*range.start(), *range.end());
-        let Value::Num(_, number) = self.value else {
+        if !matches!(self.value, Value::Num(..)) {
             return self.expected(&format!("a whole number from {low} to {high}"));
-        };
-        let number = number.to_u128().and_then(|number| u64::try_from(number).ok());
-        match number.filter(|number| range.contains(number)).map(T::try_from) {
+        }
+        match whole(self.value).filter(|number| range.contains(number)).map(T::try_from) {
             Some(Ok(number)) => Some(number),
             _ => self.fail(format!("must be a whole number from {low} to {high}")),
         }
@@ -160,7 +159,7 @@ impl<'a> Node<'a> {
     /// A duration within bounds.
     pub(crate) fn duration(&self, range: RangeInclusive<Duration>) -> Option<Duration> {
         let text = match self.value {
-            Value::Num(_, number) => &number.to_u128().map_or("30".to_owned(), |n| n.to_string()),
+            Value::Num(..) => &whole(self.value).map_or("30".to_owned(), |n| n.to_string()),
             _ => self.text()?,
         };
         match parse_duration(text) {
@@ -177,7 +176,7 @@ impl<'a> Node<'a> {
     /// A size in bytes within bounds.
     pub(crate) fn size(&self, range: RangeInclusive<u64>) -> Option<u64> {
         let text = match self.value {
-            Value::Num(_, number) => &number.to_u128().map_or("16".to_owned(), |n| n.to_string()),
+            Value::Num(..) => &whole(self.value).map_or("16".to_owned(), |n| n.to_string()),
             _ => self.text()?,
         };
         match parse_size(text) {

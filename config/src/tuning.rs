@@ -5,7 +5,7 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use crate::{
     Backoff, Heartbeat, ProtocolMode, RestartPolicy, Restarts, ServerDefaults, StartMode,
-    StopGrace, clients,
+    StopGrace, clients, document,
     keys::{BACKOFF, HEARTBEAT, RESTARTS, STOP},
     reader::{Node, Table},
 };
@@ -69,7 +69,7 @@ pub(crate) fn read(table: &Table<'_>, base: &ServerDefaults) -> ServerDefaults {
 /// A duration; or a bare number in a file of a client whose unit is known. A bare number
 /// in another JSON file may be seconds or milliseconds, so it has no effect.
 fn timeout(node: Node<'_>) -> Option<Duration> {
-    let number = node.value.to_u128().and_then(|number| u64::try_from(number).ok());
+    let number = document::whole(node.value);
     let file = node.origin().file.filter(|file| file.extension().is_some_and(|e| e == "json"));
     let (Some(number), Some(file)) = (number, file) else { return node.duration(TIME) };
     let Some(client) = clients::by_file(file) else {

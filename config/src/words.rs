@@ -32,7 +32,8 @@ pub(crate) fn split(line: &str) -> Result<Vec<String>, WordsError> {
             '"' => word.quoted(|text| double(&mut chars, text))?,
             '\\' => {
                 let c = chars.next().ok_or(WordsError::TrailingBackslash)?;
-                word.quoted(|text| Ok(text.push(c)))?;
+                word.quoted = true;
+                word.text.push(c);
             }
             '$' if chars.peek() == Some(&'{') => {
                 word.text.push('$');

@@ -1,0 +1,106 @@
+//! This file holds the tests of every section but the servers.
+
+use super::{folder, loaded, refused};
+use crate::{ExportStyle, LogFormat, load};
+
+#[test]
+fn the_http_door_is_on_loopback_or_off() {
+    for (value, expected) in [
+        ("'127.0.0.1:0'", Some("127.0.0.1:0")),
+        ("'[::1]:8722'", Some("[::1]:8722")),
+        ("'localhost:80'", Some("127.0.0.1:80")),
+        ("'127.1.2.3:80'", Some("127.1.2.3:80")),
+        ("'off'", None),
+        ("false", None),
+    ] {
+        let http = loaded("a.toml", &format!("[listen]\nhttp = {value}")).listen.http;
+        assert_eq!(http.map(|http| http.to_string()).as_deref(), expected, "{value}");
+    }
+    for (value, expected) in [
+        ("'0.0.0.0:8722'", "listen.http: 0.0.0.0 is not a loopback address … authentication"),
+        ("'192.168.1.2:1'", "listen.http: 192.168.1.2 is not a loopback address"),
+        ("'[::]:8722'", "listen.http: :: is not a loopback address"),
+        ("''", "listen.http: must be an address and a port"),
+        ("'8722'", "listen.http: must be an address and a port … 127.0.0.1:8722"),
+        ("8722", "listen.http: must be text"),
+        ("true", "listen.http: must be text"),
+        ("'127.0.0.1'", "listen.http: must be an address and a port"),
+    ] {
+        refused("a.toml", &format!("[listen]\nhttp = {value}"), &[expected]);
+    }
+}
+
+#[test]
+fn a_unix_socket_is_a_path_or_off() {
+    let unix = |value: &str| loaded("a.toml", &format!("[listen]\nunix = {value}")).listen.unix;
+    assert_eq!(unix("'~/all.sock'"), Some("/home/me/all.sock".into()));
+    assert_eq!(unix("'off'"), None);
+    refused("a.toml", "[listen]\nunix = ''", &["listen.unix: must be a path, got empty text"]);
+}
+
+#[test]
+fn sections_are_read_as_they_are_written() {
+    let config = loaded(
+        "a.yaml",
+        "catalog: {ttl: 1m, separator: /, exportStyle: safe, pageSize: 5}\n\
+         calls: {maxInFlight: 1, maxQueuedPerServer: 0, startParallel: 2, shutdownGrace: 0s}\n\
+         log: {filter: debug, format: json}\n\
+         listen: {allowedHosts: [a.example], allowedOrigins: ['https://a.example']}\n",
+    );
+    assert_eq!(config.catalog.ttl.as_secs(), 60);
+    assert_eq!(
+        (config.catalog.separator.as_str(), config.catalog.export_style),
+        ("/", ExportStyle::Safe)
+    );
+    assert_eq!((config.calls.max_in_flight, config.calls.max_queued_per_server), (1, 0));
+    assert_eq!((config.log.filter.as_str(), config.log.format), ("debug", LogFormat::Json));
+    assert_eq!(config.listen.allowed_hosts, ["a.example"]);
+    assert_eq!(config.listen.allowed_origins, ["https://a.example"]);
+}
+
+#[test]
+fn a_wrong_value_is_told_what_is_expected() {
+    for (text, expected) in [
+        ("listen = []", "listen: must be an object, got array"),
+        ("[listen]\nallowedHosts = 'x'", "listen.allowedHosts: must be a list"),
+        ("[listen]\nallowedHosts = [' ']", "listen.allowedHosts[0]: must not be empty"),
+        ("[listen]\nmaxBody = '4'", "listen.maxBody: a size needs a unit"),
+        ("[catalog]\nseparator = '::'", "catalog.separator: must be one of"),
+        ("[catalog]\nexportStyle = 'dott'", "catalog.exportStyle: must be one of … \"dot\"?"),
+        ("[catalog]\nttl = '0s'", "catalog.ttl: must be a duration from 1ms"),
+        ("[catalog]\npageSize = 0", "catalog.pageSize: must be a whole number from 1"),
+        ("[log]\nformat = 'xml'", "log.format: must be one of \"text\", \"json\""),
+        ("[log]\nfilter = ''", "log.filter: must be a level"),
+        ("[delegation.defaultLimit]\nrate = '10'", "delegation.defaultLimit.rate: a rate is"),
+        ("[delegation.delegators.a]\nburst = 0", "delegation.delegators.a.burst: must be"),
+        ("[delegation.delegators]\na = 1", "delegation.delegators.a: must be an object"),
+        ("[defaults]\nbackoff = {min = '1h'}", "defaults.backoff: min (1h) must not be above"),
+    ] {
+        refused("a.toml", text, &[expected]);
+    }
+}
+
+#[test]
+fn a_delegator_has_its_own_limit_or_the_default() {
+    let config = loaded(
+        "a.toml",
+        "[delegation.defaultLimit]\nburst = 3\n[delegation.delegators.'https://a.example']\nrate = '1/min'",
+    );
+    let own = config.delegation.limit("https://a.example");
+    assert_eq!((own.rate.to_string().as_str(), own.burst), ("1/min", 3));
+    let other = config.delegation.limit("https://b.example");
+    assert_eq!((other.rate.to_string().as_str(), other.burst), ("10/s", 3));
+}
+
+#[test]
+fn without_a_home_the_state_directory_must_be_named() {
+    let (_dir, mut request) = folder(&[("a.toml", "")]);
+    request.env.remove("HOME");
+    let error = load(&request).unwrap_err().to_string();
+    assert!(
+        error.starts_with("the built-in defaults: state.dir: begins with ~ but HOME"),
+        "{error}"
+    );
+    request.overrides.state_dir = Some("state".into());
+    assert_eq!(load(&request).unwrap().state.dir, request.cwd.join("state"));
+}
