@@ -126,6 +126,7 @@ impl System {
             _state_dir: state_dir,
         }));
         system.0.supervisor.reconcile(config).await;
+        system.0.merger.sync().await;
         Ok(system)
     }
 
@@ -176,6 +177,7 @@ impl System {
         self.0.merger.configure(config.catalog.clone());
         self.0.config.store(Arc::clone(&config));
         self.0.supervisor.reconcile(config).await;
+        self.0.merger.sync().await;
     }
 
     /// Refuses new calls, lets those under way end within `grace`, stops every server in MCP

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use conductor_config::{CatalogSettings, ServerId, ServerSpec};
-use ractor::{Actor, ActorProcessingErr, ActorRef};
+use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::{Instrument, debug, info, warn};
@@ -47,6 +47,8 @@ pub(crate) enum Message {
     Listed { server: ServerId, generation: Generation, result: Result<Listing, ListError> },
     /// Ask whoever is due.
     Refresh,
+    /// Answer when everything said before is in the catalogue.
+    Sync(RpcReplyPort<()>),
 }
 
 /// All slices, and the tasks that fill them.
@@ -82,7 +84,9 @@ impl Actor for MergerActor {
         _: ActorRef<Message>,
         (settings, shelf): Self::Arguments,
     ) -> Result<State, ActorProcessingErr> {
-        Ok(State { settings, slices: BTreeMap::new(), shelf, tasks: JoinSet::new() })
+        let mut state = State { settings, slices: BTreeMap::new(), shelf, tasks: JoinSet::new() };
+        state.publish();
+        Ok(state)
     }
 
     async fn handle(
@@ -119,6 +123,10 @@ impl Actor for MergerActor {
             }
             Message::Listed { server, generation, result } => {
                 state.on_listed(&myself, &server, generation, result)
+            }
+            Message::Sync(reply) => {
+                let _ = reply.send(());
+                false
             }
             Message::Refresh => {
                 state.shelf.nudged.store(false, Ordering::Release);

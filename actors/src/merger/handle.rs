@@ -41,6 +41,14 @@ impl MergerHandle {
         self.tell(Message::Forget(server));
     }
 
+    /// Returns when everything said before is in the catalogue.
+    pub(crate) async fn sync(&self) {
+        let (port, done) = ractor::concurrency::oneshot();
+        self.tell(Message::Sync(port.into()));
+        // A merger that is gone has nothing left to put there.
+        let _ = done.await;
+    }
+
     pub(crate) fn stop(&self) {
         self.0.stop(None);
     }

@@ -17,7 +17,8 @@ use crate::wire::{Text, write_json_string};
 /// The views of all servers. `revision` is left at 0: only the publisher counts.
 pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettings) -> Catalog {
     let mut catalog = Catalog::default();
-    let mut merged: BTreeMap<WorkspaceName, Parts> = BTreeMap::new();
+    // The default workspace is there even when nothing is in it.
+    let mut merged = BTreeMap::from([(WorkspaceName::default(), Parts::default())]);
     for (id, slice) in slices {
         let state = slice.state();
         let parts = merged.entry(id.workspace.clone()).or_default();
