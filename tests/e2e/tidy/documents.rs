@@ -9,12 +9,15 @@ use super::source::{Finding, Source};
 const PARTS: [&str; 4] = ["## Context", "## Decision", "## Refused", "## Consequences"];
 
 /// Every link and every named document leads to something.
-pub(super) fn links(source: &Source, root: &Path) -> Vec<Finding> {
+pub(super) fn links(source: &Source, is_there: impl Fn(&Path) -> bool) -> Vec<Finding> {
+    if source.path.starts_with("tests/e2e/tidy") {
+        return Vec::new(); // its samples name what is not there
+    }
     let folder = Path::new(&source.path).parent().unwrap_or(Path::new(""));
     let exists = |name: &str| {
         [folder.join(name), name.into(), Path::new("docs").join(name)]
             .iter()
-            .any(|path| root.join(path).exists())
+            .any(|path| is_there(path))
     };
     let mut found = Vec::new();
     for (at, line) in source.lines() {
