@@ -67,7 +67,13 @@ const FILES: &[(&str, Client)] = &[
 /// The client that keeps its servers in a file of this name.
 pub(crate) fn by_file(path: &Path) -> Option<Client> {
     let name = path.file_name()?.to_str()?;
-    FILES.iter().find(|(file, _)| *file == name).map(|(_, client)| *client)
+    let known = FILES.iter().find(|(file, _)| name == *file || file_kind(name) == Some(*file));
+    known.map(|(_, client)| *client)
+}
+
+/// `.mcp.json` for a name such as `desktop.mcp.json`.
+fn file_kind(name: &str) -> Option<&str> {
+    name.ends_with(".mcp.json").then_some(".mcp.json")
 }
 
 /// Whether a key beside `mcpServers` is a client's own.
@@ -114,6 +120,7 @@ mod tests {
     fn the_unit_of_a_timeout_depends_on_whose_file_it_is() {
         let millis = |path: &str| by_file(Path::new(path)).map(|client| client.timeout_millis);
         assert_eq!(millis("project/.mcp.json"), Some(1));
+        assert_eq!(millis("desktop.mcp.json"), Some(1));
         assert_eq!(millis("storage/cline_mcp_settings.json"), Some(1_000));
         assert_eq!(millis("conductor.json"), None);
     }

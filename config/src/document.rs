@@ -79,7 +79,10 @@ pub(crate) fn parse(text: &str, format: Format) -> Result<Dict, String> {
         Ok(Raw(Value::Dict(_, dict))) => Ok(dict),
         Ok(Raw(Value::Empty(..))) if format == Format::Yaml => Ok(Dict::new()),
         Ok(Raw(other)) => Err(format!("MCP configuration must be an object, got {}", kind(&other))),
-        Err((message, place)) => Err(sentence(format, &message, place)),
+        Err((message, place)) => {
+            let hint = place.and_then(|(line, _)| comment_hint(format, text, line));
+            Err(sentence(format, &message, place) + hint.unwrap_or_default())
+        }
     }
 }
 
@@ -88,6 +91,12 @@ fn sentence(format: Format, message: &str, place: Option<(usize, usize)>) -> Str
     let message = message.rsplit_once(" at line ").map_or(message.as_str(), |(text, _)| text);
     let place = place.map(|(line, column)| format!(" (line {line}, column {column})"));
     format!("is not valid {}: {message}{}", format.as_str(), place.unwrap_or_default())
+}
+
+fn comment_hint(format: Format, text: &str, line: usize) -> Option<&'static str> {
+    let line = text.lines().nth(line.checked_sub(1)?)?;
+    let comment = format == Format::Json && (line.contains("//") || line.contains("/*"));
+    comment.then_some("; JSON has no comments, TOML and YAML have")
 }
 
 fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
@@ -210,6 +219,7 @@ mod tests {
         check(Format::Toml, "a = 1\nb = = 2", "(line 2, column 5)");
         check(Format::Yaml, "a: 1\nb: [1", "is not valid YAML");
         check(Format::Yaml, "a: 1\nb: [1", "(line 3, column 1)");
+        check(Format::Json, "{\n// a\n}", "(line 2, column 1); JSON has no comments");
         check(Format::Json, "", "is not valid JSON");
         check(Format::Json, "{} x", "trailing characters");
     }

@@ -193,7 +193,8 @@ impl<'a> Node<'a> {
     /// One of a few words.
     pub(crate) fn choice<T: Choice>(&self) -> Option<T> {
         let text = self.text()?;
-        if let Some((_, choice)) = T::WORDS.iter().find(|(word, _)| *word == text) {
+        let found = T::WORDS.iter().find(|(word, _)| *word == text);
+        if let Some((_, choice)) = found {
             return Some(*choice);
         }
         let words: Vec<&str> = T::WORDS.iter().map(|(word, _)| *word).collect();

@@ -17,8 +17,8 @@ pub(crate) fn listen(root: &Table<'_>) -> Option<Listen> {
     Some(Listen {
         http: table.unless_off("http", address).flatten(),
         unix: table.unless_off("unix", Node::path).flatten(),
-        allowed_hosts: texts(&table, "allowedHosts"),
-        allowed_origins: texts(&table, "allowedOrigins"),
+        allowed_hosts: texts(&table, "allowedHosts", host_fault),
+        allowed_origins: texts(&table, "allowedOrigins", origin_fault),
         max_body: table.size("maxBody", 1 << 10..=1 << 30).unwrap_or_default(),
         max_connections: table.count("maxConnections", MANY).unwrap_or_default(),
         header_timeout: table.duration("headerTimeout", TIME).unwrap_or_default(),
@@ -50,13 +50,27 @@ fn address(node: &Node<'_>) -> Option<SocketAddr> {
     }
 }
 
-fn texts(table: &Table<'_>, key: &str) -> Vec<String> {
+fn texts(table: &Table<'_>, key: &str, fault: fn(&str) -> Option<&'static str>) -> Vec<String> {
     let nodes = table.texts(key).unwrap_or_default();
-    let texts = nodes.iter().filter_map(|node| match node.text()?.trim() {
-        "" => node.fail("must not be empty"),
-        text => Some(text.to_owned()),
+    let texts = nodes.iter().filter_map(|node| match fault(node.text()?) {
+        Some(fault) => node.fail(fault),
+        None => node.text().map(str::to_owned),
     });
     texts.collect()
+}
+
+fn host_fault(text: &str) -> Option<&'static str> {
+    let odd = |c: char| c.is_whitespace() || matches!(c, '/' | '*' | '@');
+    let wrong = text.is_empty() || text.contains(odd);
+    wrong.then_some("must be a host such as \"tools.example\" or \"tools.example:8722\"")
+}
+
+fn origin_fault(text: &str) -> Option<&'static str> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let wrong = host.is_none_or(|host| host_fault(host).is_some());
+    wrong.then_some(
+        "must be an origin such as \"https://app.example\", with nothing behind the host",
+    )
 }
 
 /// `state`

@@ -80,7 +80,7 @@ impl Transport {
 /// A program to run.
 #[derive(Clone, PartialEq, Eq)]
 pub struct StdioSpec {
-    /// A path, or a name to be looked up in `PATH`; never empty.
+    /// A path, or a name to be looked up in `PATH`; never empty if the server is enabled.
     pub program: String,
     /// Its arguments, one each; no shell sees them.
     pub args: Vec<String>,
@@ -146,12 +146,12 @@ impl fmt::Debug for RemoteSpec {
 
 /// A setting that is one of a few words.
 pub(crate) trait Choice: Copy + 'static {
-    /// The words and what they mean; the first word of a value is how it prints.
+    /// The words and what they mean.
     const WORDS: &'static [(&'static str, Self)];
 }
 
 macro_rules! choice {
-    ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal $(| $alias:literal)*),+ $(,)? }) => {
+    ($(#[$doc:meta])* $type:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum $type {
@@ -166,6 +166,13 @@ macro_rules! choice {
                     $(Self::$variant => $word),+
                 }
             }
+
+            /// What a word in settings means; none if it means nothing.
+            #[must_use]
+            pub fn from_word(word: &str) -> Option<Self> {
+                let found = Self::WORDS.iter().find(|(known, _)| *known == word);
+                found.map(|(_, value)| *value)
+            }
         }
 
         impl fmt::Display for $type {
@@ -176,7 +183,7 @@ macro_rules! choice {
 
         impl Choice for $type {
             const WORDS: &'static [(&'static str, Self)] =
-                &[$(($word, Self::$variant), $(($alias, Self::$variant),)*)+];
+                &[$(($word, Self::$variant)),+];
         }
     };
 }
@@ -285,6 +292,15 @@ mod tests {
         let shown = format!("{stdio:?} {remote:?}");
         assert!(!shown.contains("s3cret"), "{shown}");
         assert!(shown.contains("https://host.example:8443/mcp"), "{shown}");
+    }
+
+    #[test]
+    fn a_word_is_read_as_it_prints() {
+        for (word, value) in RestartPolicy::WORDS {
+            assert_eq!(RestartPolicy::from_word(word), Some(*value));
+            assert_eq!(value.to_string(), *word);
+        }
+        assert_eq!(RestartPolicy::from_word("sometimes"), None);
     }
 
     #[test]

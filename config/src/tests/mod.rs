@@ -1,6 +1,7 @@
 //! This file holds what the tests of whole settings share: files in, settings or
 //! problems out. The cases stand in the files beside it.
 
+mod changes;
 mod entries;
 mod manual;
 mod names;

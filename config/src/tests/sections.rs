@@ -63,7 +63,14 @@ fn a_wrong_value_is_told_what_is_expected() {
     for (text, expected) in [
         ("listen = []", "listen: must be an object, got array"),
         ("[listen]\nallowedHosts = 'x'", "listen.allowedHosts: must be a list"),
-        ("[listen]\nallowedHosts = [' ']", "listen.allowedHosts[0]: must not be empty"),
+        ("[listen]\nallowedHosts = [' ']", "listen.allowedHosts[0]: must be a host"),
+        ("[listen]\nallowedHosts = ['a', '*']", "listen.allowedHosts[1]: must be a host"),
+        ("[listen]\nallowedOrigins = ['*']", "listen.allowedOrigins[0]: must be an origin"),
+        (
+            "[listen]\nallowedOrigins = ['http://a/b']",
+            "listen.allowedOrigins[0]: must be an origin",
+        ),
+        ("[listen]\nallowedOrigins = ['a.example']", "listen.allowedOrigins[0]: must be an origin"),
         ("[listen]\nmaxBody = '4'", "listen.maxBody: a size needs a unit"),
         ("[catalog]\nseparator = '::'", "catalog.separator: must be one of"),
         ("[catalog]\nexportStyle = 'dott'", "catalog.exportStyle: must be one of … \"dot\"?"),
