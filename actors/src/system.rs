@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use conductor_config::{Config, DelegationSettings, ServerId};
+use conductor_config::{Config, DelegationSettings, DelegatorLimit, ServerId};
 use ractor::Actor;
 use thiserror::Error;
 use tokio::sync::watch;
@@ -290,13 +290,21 @@ fn wake(supervisor: Arc<OnceLock<SupervisorHandle>>) -> Wake {
 /// The settings' limits in the form that the delegation actor keeps them.
 fn limits(settings: &DelegationSettings) -> Result<Limits, StartError> {
     let mut per_delegator = BTreeMap::new();
-    for (name, limit) in &settings.delegators {
+    for (name, settings) in &settings.delegators {
         let wrong = |reason: String| StartError::Limit { delegator: name.clone(), reason };
         let delegator = name.parse().map_err(|error| wrong(format!("{error}")))?;
-        let rate = Rate::per(limit.rate.count, limit.rate.per, limit.burst)
-            .map_err(|error| wrong(error.to_string()))?;
-        let max_in_flight = u32::try_from(limit.max_in_flight).unwrap_or(u32::MAX);
-        per_delegator.insert(delegator, Limit { rate, max_in_flight });
+        per_delegator.insert(delegator, limit(name, settings)?);
     }
-    Ok(Limits { per_delegator, default: None })
+    let default = Some(limit("everybody else", &settings.default_limit)?);
+    Ok(Limits { per_delegator, default })
+}
+
+fn limit(delegator: &str, settings: &DelegatorLimit) -> Result<Limit, StartError> {
+    let wrong = |error: delegation::RateError| StartError::Limit {
+        delegator: delegator.to_owned(),
+        reason: error.to_string(),
+    };
+    let rate = Rate::per(settings.rate.count, settings.rate.per, settings.burst).map_err(wrong)?;
+    let max_in_flight = u32::try_from(settings.max_in_flight).unwrap_or(u32::MAX);
+    Ok(Limit { rate, max_in_flight })
 }

@@ -18,7 +18,11 @@ async fn arguments_and_results_pass_unchanged() {
         assert_eq!(reply.text().unwrap(), text);
     }
     let structured = client.call("a.structured", json!({ "n": 3 })).await.unwrap();
-    assert!(structured.result().unwrap()["structuredContent"].is_object(), "{}", structured.message);
+    assert!(
+        structured.result().unwrap()["structuredContent"].is_object(),
+        "{}",
+        structured.message
+    );
 }
 
 #[tokio::test]
@@ -32,7 +36,7 @@ async fn a_body_spread_over_lines_reaches_the_server_as_one_message() {
     });
     let pretty = serde_json::to_string_pretty(&body).unwrap().replace('\n', "\r\n");
     let headers = client.headers_of(&body);
-    let answer = client.send(pretty.into_bytes().into(), &headers).await.unwrap();
+    let answer = client.send(http::Method::POST, &headers, pretty).await.unwrap();
     let text = String::from_utf8(answer.bytes().await.unwrap().to_vec()).unwrap();
     assert!(text.contains("spread") && text.contains("\"id\":7"), "{text}");
 }

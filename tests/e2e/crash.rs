@@ -59,7 +59,8 @@ async fn a_frozen_server_is_replaced_by_the_heartbeat() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(&folder, "journal");
     let path = journal.path().display().to_string();
-    let heartbeat = json!({ "heartbeat": { "interval": "300ms", "timeout": "200ms", "misses": 2 } });
+    let heartbeat =
+        json!({ "heartbeat": { "interval": "300ms", "timeout": "200ms", "misses": 2 } });
     for era in ["legacy", "modern"] {
         let entry = mock_with(&["--era", era, "--log", &path], heartbeat.clone());
         let daemon = serve(json!({ "a": entry })).await.unwrap();
@@ -68,7 +69,8 @@ async fn a_frozen_server_is_replaced_by_the_heartbeat() {
         let pid = journal.wait_started(count, SOON).await.unwrap();
         signal(pid, Signal::STOP).unwrap();
         let begun = Instant::now();
-        let gone = wait::until("the frozen one is gone", SOON, async || (!is_alive(pid)).then_some(()));
+        let gone =
+            wait::until("the frozen one is gone", SOON, async || (!is_alive(pid)).then_some(()));
         gone.await.unwrap();
         let taken = begun.elapsed();
         println!("{era}: frozen server replaced after {taken:?}");
@@ -80,7 +82,8 @@ async fn a_frozen_server_is_replaced_by_the_heartbeat() {
 
 #[tokio::test]
 async fn a_long_call_on_a_server_with_one_thread_is_left_alone() {
-    let heartbeat = json!({ "heartbeat": { "interval": "200ms", "timeout": "100ms", "misses": 2 } });
+    let heartbeat =
+        json!({ "heartbeat": { "interval": "200ms", "timeout": "100ms", "misses": 2 } });
     let daemon = serve(json!({ "a": mock_with(&["--fault", "busy"], heartbeat) })).await.unwrap();
     wait_tool(&daemon, "a.sleep").await.unwrap();
     let reply = client(&daemon).call("a.sleep", json!({ "ms": 3000 })).await.unwrap();
@@ -123,7 +126,11 @@ async fn a_missing_program_is_said_so_and_not_tried_in_a_storm() {
     let begun = Instant::now();
     let reply = client(&daemon).call("gone.tool", json!({})).await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(1));
-    assert!(reply.is_error() && reply.text().unwrap().contains("was not found"), "{}", reply.message);
+    assert!(
+        reply.is_error() && reply.text().unwrap().contains("was not found"),
+        "{}",
+        reply.message
+    );
 }
 
 #[tokio::test]
@@ -131,7 +138,8 @@ async fn output_closed_by_a_living_server_is_a_death() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(&folder, "journal");
     let path = journal.path().display().to_string();
-    let entry = mock_with(&["--log", &path, "--fault-tools"], json!({ "backoff": { "min": "50ms" } }));
+    let entry =
+        mock_with(&["--log", &path, "--fault-tools"], json!({ "backoff": { "min": "50ms" } }));
     let daemon = serve(json!({ "a": entry })).await.unwrap();
     wait_tool(&daemon, "a.close_stdout").await.unwrap();
     let begun = Instant::now();

@@ -76,7 +76,8 @@ async fn a_malformed_tool_costs_only_itself() {
 
 #[tokio::test]
 async fn filters_hide_tools_from_the_list_and_from_calls() {
-    let filtered = mock_with(&[], json!({ "includeTools": ["e*", "add"], "excludeTools": ["env"] }));
+    let filtered =
+        mock_with(&[], json!({ "includeTools": ["e*", "add"], "excludeTools": ["env"] }));
     let daemon = serve(json!({ "a": filtered })).await.unwrap();
     wait_tool(&daemon, "a.echo").await.unwrap();
     let client = client(&daemon);
@@ -147,7 +148,8 @@ async fn a_frozen_server_does_not_freeze_the_list() {
 #[tokio::test]
 async fn a_server_of_either_era_is_spoken_to_in_its_own() {
     for era in ["legacy", "modern", "both"] {
-        let daemon = serve(json!({ "a": { "command": MOCK, "args": ["--era", era] } })).await.unwrap();
+        let daemon =
+            serve(json!({ "a": { "command": MOCK, "args": ["--era", era] } })).await.unwrap();
         wait_tool(&daemon, "a.echo").await.unwrap();
         for client in [client(&daemon), Client::legacy(daemon.addr(), "/mcp").await.unwrap()] {
             let reply = client.call("a.echo", json!({ "text": era })).await.unwrap();

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod calling;
 #[cfg(test)]
+mod commands;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod harness;

@@ -52,7 +52,8 @@ async fn ask(client: &Client, number: usize, round: usize) {
     } else {
         ("a.echo", json!({ "text": text }))
     };
-    let mut params = json!({ "name": tool, "arguments": arguments, "_meta": { "progressToken": "t" } });
+    let mut params =
+        json!({ "name": tool, "arguments": arguments, "_meta": { "progressToken": "t" } });
     if client.is_modern() {
         conductor_e2e::client::modern_meta(&mut params, &client.version);
     }

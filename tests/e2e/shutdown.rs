@@ -69,11 +69,12 @@ async fn a_second_signal_ends_at_once() {
     let end = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         daemon.signal(Signal::INT).unwrap();
-        daemon.wait_log("the first signal is seen", SOON, |line| {
-            line.to_string().contains("shutting down").then_some(())
-        })
-        .await
-        .unwrap();
+        daemon
+            .wait_log("the first signal is seen", SOON, |line| {
+                line.to_string().contains("shutting down").then_some(())
+            })
+            .await
+            .unwrap();
         daemon.signal(Signal::INT).unwrap();
         let begun = Instant::now();
         daemon.wait_end(SOON).await.unwrap();
@@ -107,7 +108,8 @@ async fn a_taken_port_is_named_and_nothing_is_left() {
         sandbox: Some(sandbox.clone()),
         ..Options::default()
     };
-    let started = Daemon::start(CONDUCTOR, json!({ "mcpServers": { "a": mock(&[]) } }), options).await;
+    let started =
+        Daemon::start(CONDUCTOR, json!({ "mcpServers": { "a": mock(&[]) } }), options).await;
     let error = started.unwrap_err().to_string();
     assert!(error.contains(&addr), "{error}");
     sandbox.expect_no_process(Duration::from_secs(1)).await.unwrap();

@@ -7,11 +7,13 @@ use serde_json::json;
 use crate::world::{CONDUCTOR, SOON, mock};
 
 fn start(sandbox: &Sandbox) -> LineClient {
-    let mut settings = json!({ "mcpServers": { "a": mock(&[]), "b": mock(&["--fault", "slow_start=700"]) } });
+    let mut settings =
+        json!({ "mcpServers": { "a": mock(&[]), "b": mock(&["--fault", "slow_start=700"]) } });
     sandbox.mark_servers(&mut settings);
     let file = sandbox.write("conductor.json", &settings.to_string()).unwrap();
     let file = file.display().to_string();
-    LineClient::spawn(&[CONDUCTOR, "stdio", "--config", &file], &[], &sandbox.path("stdio.log")).unwrap()
+    LineClient::spawn(&[CONDUCTOR, "stdio", "--config", &file], &[], &sandbox.path("stdio.log"))
+        .unwrap()
 }
 
 #[tokio::test]
@@ -49,7 +51,10 @@ async fn calls_run_side_by_side_and_garbage_costs_nothing() {
     let mut agent = start(&sandbox);
     agent.initialize("2025-11-25").await.unwrap();
     agent.tools().await.unwrap();
-    let slow = agent.begin("tools/call", json!({ "name": "a.sleep", "arguments": { "ms": 1000 } })).await.unwrap();
+    let slow = agent
+        .begin("tools/call", json!({ "name": "a.sleep", "arguments": { "ms": 1000 } }))
+        .await
+        .unwrap();
     agent.send_text("this is no JSON").await.unwrap();
     let quick = agent.call("a.echo", json!({ "text": "quick" })).await.unwrap();
     assert_eq!(quick["content"][0]["text"], "quick");
