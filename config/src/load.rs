@@ -183,8 +183,8 @@ fn foreign(key: &str, node: &Node<'_>) -> bool {
         node.warn("a setting of another program, without effect here");
     } else if clients::SERVER_TABLES.contains(&key) {
         node.note(
-            "unknown key; the table of servers is called `mcpServers` here, and \
-             `conductor import` turns the file of another program into one of ours",
+            "unknown key; the table of servers is called `mcpServers` here: rename it, and see \
+             default.toml for the keys of a server",
         );
     } else {
         return false;
