@@ -110,7 +110,7 @@ pub(super) const BANS: [Ban; 16] = [
     Ban {
         places: &["actors/src/merger/"],
         except: &[],
-        words: &["crate::delegation", "crate::store", "crate::supervisor", "RouterHandle"],
+        words: &["crate::delegation", "crate::supervisor", "RouterHandle"],
         cure: "the merger knows neither who asks nor how servers are kept",
     },
     Ban {
