@@ -19,6 +19,8 @@ mod server;
 pub mod store;
 mod supervisor;
 mod system;
+#[cfg(test)]
+mod tests;
 pub mod wire;
 
 pub use delegation::{Caller, LocalCaller};

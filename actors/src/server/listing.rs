@@ -109,7 +109,7 @@ fn refused(error: &Bytes) -> Result<(), ListError> {
 }
 
 /// Adds the tools of one page to `listing`; returns the raw cursor of the next one.
-fn read_page(result: &Bytes, listing: &mut Listing) -> Result<Option<Bytes>, ListError> {
+pub(crate) fn read_page(result: &Bytes, listing: &mut Listing) -> Result<Option<Bytes>, ListError> {
     let shape = |error: String| ListError::Shape(error);
     let page = Members::read(result).map_err(|error| shape(error.to_string()))?;
     let tools = page.get("tools").ok_or_else(|| shape("no `tools`".to_owned()))?;

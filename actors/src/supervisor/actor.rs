@@ -236,15 +236,8 @@ impl Table {
                 let up = Up { link, pid, version, since: now.0, missing: false, beat: now, used };
                 child.phase = Phase::Up(up);
             }
-            ServerEvent::Beat | ServerEvent::Missing => {
-                if let Phase::Up(up) = &mut child.phase {
-                    up.missing = matches!(event, ServerEvent::Missing);
-                    if !up.missing {
-                        up.beat = now;
-                        child.beat_seen = Some(now.1);
-                    }
-                }
-            }
+            ServerEvent::Beat => child.on_sign(false, now),
+            ServerEvent::Missing => child.on_sign(true, now),
             ServerEvent::Down(downfall) => child.ending = Some(downfall),
         }
     }

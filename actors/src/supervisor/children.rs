@@ -41,7 +41,7 @@ pub(super) struct Up {
     pub(super) since: Instant,
     /// Whether it misses heartbeats.
     pub(super) missing: bool,
-    /// Last sign of life, by the clock that decides and by the one that is shown.
+    /// When its actor last told of it, and when it last proved to be alive.
     pub(super) beat: (Instant, SystemTime),
     /// Calls begun when last looked at, and when that number last changed.
     pub(super) used: (u64, Instant),
@@ -104,7 +104,7 @@ impl Child {
     /// Whether a caller who needs it may have it started.
     pub(super) fn is_wakeable(&self) -> bool {
         self.spec.enabled
-            && self.spec.start == StartMode::Lazy
+            && (self.spec.start == StartMode::Lazy || self.spec.idle_stop.is_some())
             && matches!(self.phase, Phase::Resting)
             && self.actor.is_none()
     }
@@ -149,8 +149,20 @@ impl Child {
         }
     }
 
-    /// Whether it has been silent for longer than its own actor should have put up with, so that
-    /// the actor itself must be stuck.
+    /// Its actor tells that it lives, or that it misses heartbeats. Either shows that the actor
+    /// itself does what it should.
+    pub(super) fn on_sign(&mut self, missing: bool, now: (Instant, SystemTime)) {
+        let Phase::Up(up) = &mut self.phase else { return };
+        up.missing = missing;
+        up.beat.0 = now.0;
+        if !missing {
+            up.beat.1 = now.1;
+            self.beat_seen = Some(now.1);
+        }
+    }
+
+    /// Whether its actor has been silent for longer than it should have put up with a silent server,
+    /// so that the actor itself must be stuck.
     pub(super) fn is_overdue(&self, now: Instant) -> bool {
         let Phase::Up(up) = &self.phase else { return false };
         let heartbeat = &self.spec.heartbeat;

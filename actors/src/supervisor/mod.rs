@@ -22,6 +22,12 @@ mod handle;
 mod lifecycle;
 mod reconcile;
 mod restart;
+#[cfg(test)]
+mod tests_children;
+#[cfg(test)]
+mod tests_reconcile;
+#[cfg(test)]
+mod tests_restart;
 
 pub(crate) use actor::{SupervisorActor, SupervisorArguments};
 pub use board::{Board, BoardReader, ServerStatus};

@@ -19,6 +19,8 @@ mod process;
 mod pump;
 mod sdk;
 mod tail;
+#[cfg(test)]
+pub(crate) mod tests_peer;
 
 pub(crate) use lane::{AskError, Body, CallFailure, Gauges, Lane, LaneReply, RefusedCall, Ticket};
 pub(crate) use pending::ProgressPort;

@@ -1,0 +1,142 @@
+//! This file stands in for a server: the far end of a pump's pipes, in the hands of a test.
+//! It says nothing by itself; what a test wants said, it says.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines};
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::lane::{Body, CallFailure, Lane, LaneReply, RefusedCall, Ticket};
+use super::pending::ProgressPort;
+use super::process::Exit;
+use super::pump::{Pump, PumpParts};
+use super::tail::StderrTail;
+use crate::model::{Downfall, Generation};
+use crate::server::ServerLink;
+use crate::wire::{CallParams, Outcome, Text};
+
+/// Longest line that the pump under test accepts.
+pub(crate) const MAX_LINE: usize = 1024;
+
+/// What comes back for one call.
+pub(crate) type Answer = oneshot::Receiver<Result<LaneReply, CallFailure>>;
+
+/// One life of a server, played by a test.
+pub(crate) struct Peer {
+    pub(crate) lane: Lane,
+    /// The server's stdout; taken away, the pump sees its end.
+    pub(crate) out: Option<DuplexStream>,
+    /// The server's stdin; taken away, the pump cannot write.
+    pub(crate) input: Option<Lines<BufReader<DuplexStream>>>,
+    /// Tells how the process ended.
+    pub(crate) exit: watch::Sender<Option<Exit>>,
+    /// Ends with the pump.
+    pub(crate) end: JoinHandle<Arc<Downfall>>,
+}
+
+impl Peer {
+    /// A peer with room for 64 calls and roomy pipes.
+    pub(crate) fn start() -> Self {
+        Self::with(64, 1 << 20)
+    }
+
+    /// A peer with room for `limit` calls and pipes of `pipe` bytes.
+    pub(crate) fn with(limit: usize, pipe: usize) -> Self {
+        let (reader, out) = tokio::io::duplex(pipe);
+        let (writer, input) = tokio::io::duplex(pipe);
+        let (exit, told) = watch::channel(None);
+        let parts = PumpParts {
+            reader,
+            writer,
+            max_line: MAX_LINE,
+            max_in_flight: limit,
+            exit: told,
+            stderr: StderrTail::default(),
+        };
+        let (pump, lane) = Pump::new(parts);
+        let end = tokio::spawn(pump.run());
+        let input = Some(BufReader::new(input).lines());
+        Self { lane, out: Some(out), input, exit, end }
+    }
+
+    /// The way to this life for router and merger.
+    pub(crate) fn link(&self, server: &str, generation: u64) -> ServerLink {
+        let lives = std::iter::successors(Some(Generation::default()), |life| Some(life.next()));
+        let generation = lives.skip(usize::try_from(generation).unwrap()).next().unwrap();
+        ServerLink { server: crate::tests::id(server), generation, lane: self.lane.clone() }
+    }
+
+    /// The next message that the server reads.
+    pub(crate) async fn read(&mut self) -> Value {
+        let line = self.input.as_mut().unwrap().next_line().await.unwrap();
+        serde_json::from_str(&line.expect("the input was closed")).unwrap()
+    }
+
+    /// Whether nothing comes for a second.
+    pub(crate) async fn reads_nothing(&mut self) -> bool {
+        let input = self.input.as_mut().unwrap();
+        timeout(Duration::from_secs(1), input.next_line()).await.is_err()
+    }
+
+    /// Whether the server's input has been closed; false if it gets a message.
+    pub(crate) async fn input_ends(&mut self) -> bool {
+        self.input.as_mut().unwrap().next_line().await.unwrap().is_none()
+    }
+
+    /// Writes `line` and its end.
+    pub(crate) async fn say(&mut self, line: &str) {
+        let out = self.out.as_mut().unwrap();
+        out.write_all(line.as_bytes()).await.unwrap();
+        out.write_all(b"\n").await.unwrap();
+    }
+
+    /// Answers `request` with `result`.
+    pub(crate) async fn answer(&mut self, request: &Value, result: &str) {
+        let id = &request["id"];
+        self.say(&format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#)).await;
+    }
+
+    /// Puts a call with `params` on the pipe.
+    pub(crate) fn call(&self, params: &str) -> (Ticket, Answer) {
+        self.call_with(params, None).unwrap()
+    }
+
+    /// The same, with progress, and telling why not.
+    pub(crate) fn call_with(
+        &self,
+        params: &str,
+        progress: Option<ProgressPort>,
+    ) -> Result<(Ticket, Answer), RefusedCall> {
+        let params = CallParams::read(Some(&Bytes::copy_from_slice(params.as_bytes()))).unwrap();
+        let body = Body::Call { tool: Text::from("tool"), params: Box::new(params) };
+        let (reply, answer) = oneshot::channel();
+        let put = self.lane.call(body, reply, progress);
+        put.map(|ticket| (ticket, answer)).map_err(|returned| returned.refused)
+    }
+
+    /// Lets everything that can happen now happen.
+    pub(crate) async fn settle(&self) {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}
+
+/// What an answer says, in short.
+pub(crate) fn brief(
+    answer: Result<Result<LaneReply, CallFailure>, oneshot::error::RecvError>,
+) -> String {
+    let text = |raw: &Bytes| String::from_utf8(raw.to_vec()).unwrap();
+    match answer {
+        Ok(Ok(LaneReply { outcome: Outcome::Result(result) })) => text(&result),
+        Ok(Ok(LaneReply { outcome: Outcome::Error(error) })) => format!("error {}", text(&error)),
+        Ok(Err(CallFailure::Lost { downfall, sent })) => {
+            format!("lost, {}, {downfall}", if sent { "sent" } else { "not sent" })
+        }
+        Ok(Err(failure)) => failure.to_string(),
+        Err(_) => "dropped".to_owned(),
+    }
+}

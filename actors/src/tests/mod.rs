@@ -1,0 +1,133 @@
+//! This folder holds what tests of several parts share: settings that are easy to vary.
+//! Stand-ins for servers are in `server/downstream/tests_peer.rs`.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use conductor_config::{
+    Backoff, CallSettings, CatalogSettings, Config, DelegationSettings, DelegatorLimit,
+    ExportStyle, Heartbeat, Listen, LogFormat, LogSettings, ProtocolMode, Rate, RestartPolicy,
+    Restarts, ServerDefaults, ServerId, ServerSpec, StartMode, State, StdioSpec, StopGrace,
+    Transport,
+};
+
+/// A server of the default workspace.
+pub(crate) fn id(name: &str) -> ServerId {
+    ServerId { workspace: "default".parse().unwrap(), name: name.parse().unwrap() }
+}
+
+/// A server with settings as they are used in practice; its program does not exist.
+pub(crate) fn spec(name: &str) -> ServerSpec {
+    let defaults = defaults();
+    ServerSpec {
+        id: id(name),
+        transport: Transport::Stdio(StdioSpec {
+            program: "no-such-program".to_owned(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            cwd: None,
+        }),
+        description: None,
+        enabled: true,
+        required: false,
+        include_tools: Vec::new(),
+        exclude_tools: Vec::new(),
+        start: defaults.start,
+        idle_stop: defaults.idle_stop,
+        restart: defaults.restart,
+        startup_timeout: defaults.startup_timeout,
+        timeout: defaults.timeout,
+        max_in_flight: defaults.max_in_flight,
+        heartbeat: defaults.heartbeat,
+        backoff: defaults.backoff,
+        restarts: defaults.restarts,
+        stop: defaults.stop,
+        stable_after: defaults.stable_after,
+        retry_failed: defaults.retry_failed,
+        max_line: defaults.max_line,
+        protocol: defaults.protocol,
+        socket: "socket".into(),
+        socket_mode: defaults.socket_mode,
+    }
+}
+
+/// A server that runs `program` with `args`.
+pub(crate) fn child(name: &str, program: &str, args: &[&str]) -> ServerSpec {
+    let args = args.iter().map(|arg| (*arg).to_owned()).collect();
+    let program = program.to_owned();
+    let transport = Transport::Stdio(StdioSpec { program, args, env: BTreeMap::new(), cwd: None });
+    ServerSpec { transport, ..spec(name) }
+}
+
+/// The settings of the merged list.
+pub(crate) fn catalog() -> CatalogSettings {
+    CatalogSettings {
+        ttl: Duration::from_secs(300),
+        separator: ".".to_owned(),
+        export_style: ExportStyle::Dot,
+        page_size: 1000,
+    }
+}
+
+/// All settings, for `servers` and with state in `dir`.
+pub(crate) fn config(dir: &Path, servers: Vec<ServerSpec>) -> Arc<Config> {
+    let rate = Rate { count: 10, per: Duration::from_secs(1) };
+    Arc::new(Config {
+        listen: Listen {
+            http: None,
+            unix: None,
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+            max_body: 4 << 20,
+            max_connections: 64,
+            header_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(30),
+            session_idle: Duration::from_secs(3600),
+            max_sessions: 64,
+        },
+        state: State { dir: dir.to_owned() },
+        catalog: catalog(),
+        calls: CallSettings {
+            max_in_flight: 64,
+            max_queued_per_server: 16,
+            start_parallel: 4,
+            shutdown_grace: Duration::from_secs(10),
+        },
+        delegation: DelegationSettings {
+            default_limit: DelegatorLimit { rate, burst: 20, max_in_flight: 16 },
+            delegators: BTreeMap::new(),
+        },
+        log: LogSettings { filter: "info".to_owned(), format: LogFormat::Text },
+        defaults: defaults(),
+        servers: servers.into_iter().map(|spec| (spec.id.clone(), Arc::new(spec))).collect(),
+        servers_declared: true,
+        sources: Vec::new(),
+        warnings: Vec::new(),
+    })
+}
+
+fn defaults() -> ServerDefaults {
+    ServerDefaults {
+        start: StartMode::Eager,
+        idle_stop: None,
+        restart: RestartPolicy::OnFailure,
+        startup_timeout: Duration::from_secs(60),
+        timeout: Duration::from_secs(60),
+        max_in_flight: 64,
+        heartbeat: Heartbeat {
+            interval: Duration::from_secs(15),
+            timeout: Duration::from_secs(5),
+            misses: 3,
+        },
+        backoff: Backoff { min: Duration::from_secs(1), max: Duration::from_secs(60) },
+        restarts: Restarts { max: 5, window: Duration::from_secs(300) },
+        stop: StopGrace { stdin_grace: Duration::from_secs(2), term_grace: Duration::from_secs(3) },
+        stable_after: Duration::from_secs(60),
+        retry_failed: Duration::from_secs(600),
+        max_line: 1 << 20,
+        protocol: ProtocolMode::Auto,
+        socket_mode: 0o660,
+    }
+}
