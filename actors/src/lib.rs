@@ -14,6 +14,7 @@
 pub mod delegation;
 mod merger;
 mod model;
+mod process;
 mod router;
 mod server;
 pub mod store;

@@ -10,9 +10,10 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::downstream::{
-    Lane, Opening, Process, Pump, PumpParts, Session, SessionError, StderrTail, open_session, spawn,
+    Lane, Opening, Pump, PumpParts, Session, SessionError, StderrTail, open_session,
 };
 use crate::model::{Cause, Downfall};
+use crate::process::{Process, spawn};
 
 /// Everything that one life of a server consists of. Dropping it ends that life at once.
 pub(crate) struct Connected {

@@ -151,7 +151,7 @@ pub(super) const BANS: [Ban; 16] = [
     },
     Ban {
         places: &["actors/src/", "config/", "src/"],
-        except: &["actors/src/server/downstream/process.rs"],
+        except: &["actors/src/process/"],
         words: &[
             "Command::new",
             "kill_process",
@@ -161,7 +161,7 @@ pub(super) const BANS: [Ban; 16] = [
             "Signal::KILL",
             "Signal::TERM",
         ],
-        cure: "processes are started, signalled and reaped in server/downstream/process.rs alone",
+        cure: "processes are started, signalled and reaped in actors/src/process alone",
     },
     Ban {
         places: &["actors/src/", "config/", "src/"],

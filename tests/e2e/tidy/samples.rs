@@ -111,7 +111,7 @@ fn what_is_out_of_place_is_seen() {
         check(bans, path, &format!("#[cfg(test)]\nmod tests {{\n{bad}\n}}\n"), &[]);
     }
     check(bans, "src/main.rs", "std::process::exit(1)\n", &[]);
-    check(bans, "actors/src/server/downstream/process.rs", "Command::new(x)\n", &[]);
+    check(bans, "actors/src/process/spawn.rs", "Command::new(x)\n", &[]);
     check(bans, "tests/src/a.rs", "Command::new(x)\n", &[]);
 }
 

@@ -15,7 +15,6 @@ mod decoder;
 mod lane;
 mod output;
 mod pending;
-mod process;
 mod pump;
 mod sdk;
 mod tail;
@@ -24,7 +23,6 @@ pub(crate) mod tests_peer;
 
 pub(crate) use lane::{AskError, Body, CallFailure, Gauges, Lane, LaneReply, RefusedCall, Ticket};
 pub(crate) use pending::ProgressPort;
-pub(crate) use process::{Process, spawn};
 pub(crate) use pump::{Pump, PumpParts};
 pub(crate) use sdk::{Opening, Session, SessionError, open_session};
 pub use tail::{StderrLog, StderrTail};

@@ -18,10 +18,10 @@ use super::decoder::{Decoder, Line};
 use super::lane::{CallFailure, Command, Gauges, Lane, LaneReply};
 use super::output::{Driven, Output};
 use super::pending::{Entry, Pending};
-use super::process::Exit;
 use super::sdk;
 use super::tail::StderrTail;
 use crate::model::{Cause, Downfall};
+use crate::process::Exit;
 use crate::wire::{self, Id, Malformed, Members, Message, Outcome, Response};
 
 /// Prefix of the ids of our own requests; the SDK's are plain numbers.
