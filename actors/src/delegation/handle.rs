@@ -137,6 +137,12 @@ impl Admission {
     pub fn caller(&self) -> &Caller {
         &self.caller
     }
+
+    /// What a local caller gets, without an actor.
+    #[cfg(test)]
+    pub(crate) fn local(label: &str) -> Self {
+        Self { caller: Caller::Local(super::LocalCaller::new(label)), permit: None }
+    }
 }
 
 /// Why a call was not let in. None of these has used anything up.

@@ -15,6 +15,10 @@
 mod actor;
 mod handle;
 mod routes;
+#[cfg(test)]
+mod tests_calls;
+#[cfg(test)]
+mod tests_routes;
 
 pub(crate) use actor::RouterActor;
 pub(crate) use handle::{RouterHandle, Wake};
