@@ -1,0 +1,132 @@
+//! This file decides by which rules a request is served, and whether it may be served at all.
+//!
+//! Pure: the order of its checks is that of MCP 2026-07-28, basic/versioning, and of the official
+//! SDKs. It leaves sessions to the HTTP door.
+
+use conductor_actors::wire::{is_known_version, is_modern_version};
+
+use super::asked::Asked;
+use super::era::Era;
+use super::mirrored::{Field, Mirrored};
+use super::reply::Refusal;
+
+/// The methods that are served here.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Method {
+    /// `initialize`
+    Initialize,
+    /// `server/discover`
+    Discover,
+    /// `ping`
+    Ping,
+    /// `tools/list`
+    ListTools,
+    /// `tools/call`
+    CallTool,
+    /// A list of something that there is none of; clients ask without looking at capabilities.
+    ListNothing(&'static str),
+    /// `subscriptions/listen`
+    Listen,
+}
+
+/// The method of this name in this era.
+///
+/// # Errors
+/// If there is none.
+pub(super) fn method_of(name: &str, era: Era) -> Result<Method, Refusal> {
+    Ok(match (name, era) {
+        ("tools/call", _) => Method::CallTool,
+        ("tools/list", _) => Method::ListTools,
+        ("resources/list", _) => Method::ListNothing("resources"),
+        ("resources/templates/list", _) => Method::ListNothing("resourceTemplates"),
+        ("prompts/list", _) => Method::ListNothing("prompts"),
+        ("initialize", Era::Legacy) => Method::Initialize,
+        ("ping", Era::Legacy) => Method::Ping,
+        ("server/discover", Era::Modern) => Method::Discover,
+        ("subscriptions/listen", Era::Modern) => Method::Listen,
+        _ => return Err(Refusal::UnknownMethod { method: name.to_owned(), era }),
+    })
+}
+
+/// The rules for a request. `mirrored` is given where it came over HTTP.
+///
+/// # Errors
+/// If the request contradicts itself, or claims a revision without meeting its rules.
+pub(super) fn era_of(
+    method: &str,
+    asked: &Asked,
+    mirrored: Option<&Mirrored<'_>>,
+) -> Result<Era, Refusal> {
+    let meta = asked.meta();
+    let Some(claimed) = &meta.protocol_version else {
+        return without_envelope(method, mirrored);
+    };
+    let version: Option<String> = serde_json::from_slice(claimed).ok();
+    let is_object = |raw: &[u8]| raw.first() == Some(&b'{');
+    let complete = meta.client_capabilities.as_deref().is_some_and(is_object)
+        && meta.client_info.as_deref().is_none_or(is_object);
+    let Some(version) = version.filter(|_| complete) else {
+        // `initialize` belongs to the old revisions unless it fully claims the new one.
+        return match method {
+            "initialize" => without_envelope(method, mirrored),
+            _ => Err(incomplete()),
+        };
+    };
+    if let Some(mirrored) = mirrored {
+        agree("MCP-Protocol-Version", mirrored.version, &version)?;
+        agree("Mcp-Method", mirrored.method, method)?;
+        if let Some(name) = asked.name(method) {
+            agree("Mcp-Name", mirrored.name, &name)?;
+        }
+    }
+    if !is_modern_version(&version) {
+        return Err(Refusal::UnsupportedVersion { requested: version });
+    }
+    Ok(Era::Modern)
+}
+
+fn without_envelope(method: &str, mirrored: Option<&Mirrored<'_>>) -> Result<Era, Refusal> {
+    match mirrored.map_or(Field::Absent, |mirrored| mirrored.version) {
+        Field::Absent => Ok(Era::Legacy),
+        Field::Value(version) if is_modern_version(version) => Err(match method {
+            "initialize" => Refusal::HeaderMismatch {
+                what: "MCP-Protocol-Version names a revision without initialize".to_owned(),
+            },
+            _ => incomplete(),
+        }),
+        Field::Value(version) if is_known_version(version) => Ok(Era::Legacy),
+        Field::Value(version) => Err(Refusal::UnsupportedVersion { requested: version.to_owned() }),
+        Field::Invalid => Err(Refusal::HeaderMismatch {
+            what: "MCP-Protocol-Version must be there once, as text".to_owned(),
+        }),
+    }
+}
+
+/// Whether a message that is no request claims a modern revision: its header tells.
+pub(super) fn header_is_modern(mirrored: &Mirrored<'_>) -> bool {
+    mirrored.version.value().is_some_and(is_modern_version)
+}
+
+fn incomplete() -> Refusal {
+    Refusal::EnvelopeIncomplete {
+        what: "params._meta needs io.modelcontextprotocol/protocolVersion as a string and \
+               io.modelcontextprotocol/clientCapabilities as an object"
+            .to_owned(),
+    }
+}
+
+fn agree(header: &str, field: Field<'_>, expected: &str) -> Result<(), Refusal> {
+    if field.says(expected) {
+        return Ok(());
+    }
+    let what = match field {
+        Field::Absent => format!("header {header} is missing"),
+        Field::Invalid => format!("header {header} must be there once, as text"),
+        Field::Value(_) => format!("header {header} does not match the body"),
+    };
+    Err(Refusal::HeaderMismatch { what })
+}
+
+#[cfg(test)]
+#[path = "classify_tests.rs"]
+mod tests;

@@ -1,0 +1,157 @@
+//! This file carries a server's result over to the kind of revision that its caller speaks.
+//!
+//! Pure. Where both speak the same kind not a byte is looked at. It leaves errors to `reply`.
+
+use bytes::Bytes;
+use conductor_actors::wire::{Hop, Id, Members, write_result};
+use memchr::memmem;
+use thiserror::Error;
+
+/// The rules by which one request is served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Era {
+    /// Revisions up to 2025-11-25: a handshake, then requests that do not describe themselves.
+    Legacy,
+    /// Revisions from 2026-07-28: every request describes itself.
+    Modern,
+}
+
+/// A kind of result that revisions with a handshake have no words for.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("result type {0} cannot be passed on to a client of this revision")]
+pub(super) struct ForeignResult(pub(super) String);
+
+const COMPLETE: &[u8] = br#""resultType":"complete""#;
+
+/// Hints that only mean something to a modern caller.
+const HINTS: [&str; 2] = ["ttlMs", "cacheScope"];
+
+/// The response that carries `result`, which came from a server spoken to as `from`.
+pub(super) fn response(
+    id: &Id,
+    result: &Bytes,
+    from: Option<Hop>,
+    to: Era,
+) -> Result<Bytes, ForeignResult> {
+    let mut out = Vec::with_capacity(result.len() + id.as_json().len() + 64);
+    match (from, to) {
+        (Some(Hop::Legacy), Era::Legacy) | (Some(Hop::Modern), Era::Modern) => {
+            write_result(&mut out, id, result);
+        }
+        (_, Era::Modern) => match typed(result) {
+            Some(typed) => write_result(&mut out, id, &typed),
+            None => write_result(&mut out, id, result),
+        },
+        (_, Era::Legacy) => match untyped(result)? {
+            Some(untyped) => write_result(&mut out, id, &untyped),
+            None => write_result(&mut out, id, result),
+        },
+    }
+    Ok(Bytes::from(out))
+}
+
+/// `result` with a result type, if it is an object without one.
+fn typed(result: &Bytes) -> Option<Vec<u8>> {
+    let inner = result.strip_prefix(b"{")?;
+    let named = memmem::find(result, b"\"resultType\"").is_some();
+    if named && Members::read(result).ok()?.get("resultType").is_some() {
+        return None;
+    }
+    let empty = inner.trim_ascii_start().first() == Some(&b'}');
+    let mut out = Vec::with_capacity(result.len() + COMPLETE.len() + 1);
+    out.push(b'{');
+    out.extend_from_slice(COMPLETE);
+    if !empty {
+        out.push(b',');
+    }
+    out.extend_from_slice(inner);
+    Some(out)
+}
+
+/// `result` without what only modern callers understand, if there is any of it.
+fn untyped(result: &Bytes) -> Result<Option<Vec<u8>>, ForeignResult> {
+    let modern = ["\"resultType\"", "\"ttlMs\"", "\"cacheScope\""];
+    if !modern.iter().any(|key| memmem::find(result, key.as_bytes()).is_some()) {
+        return Ok(None);
+    }
+    let Ok(mut members) = Members::read(result) else { return Ok(None) };
+    if let Some(kind) = members.take("resultType")
+        && kind != "\"complete\""
+    {
+        return Err(ForeignResult(String::from_utf8_lossy(&kind).into_owned()));
+    }
+    for hint in HINTS {
+        members.take(hint);
+    }
+    let mut out = Vec::with_capacity(result.len());
+    members.write(&mut out);
+    Ok(Some(out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(result: &'static str, from: Option<Hop>, to: Era, expected: &str) {
+        let id = Id::from_number(1);
+        let found = match response(&id, &Bytes::from_static(result.as_bytes()), from, to) {
+            Ok(found) => String::from_utf8(found.to_vec()).unwrap(),
+            Err(error) => error.to_string(),
+        };
+        let expected = match expected.strip_prefix("! ") {
+            Some(refusal) => refusal.to_owned(),
+            None => format!(r#"{{"jsonrpc":"2.0","id":1,"result":{expected}}}"#),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn nothing_is_touched_between_peers_of_one_kind() {
+        for odd in [r#"{ "resultType" : "task" , "ttlMs":1 }"#, "7", r#"{"a":1,"a":2}"#] {
+            check(odd, Some(Hop::Modern), Era::Modern, odd);
+            check(odd, Some(Hop::Legacy), Era::Legacy, odd);
+        }
+    }
+
+    #[test]
+    fn a_modern_caller_gets_a_result_type() {
+        let cases = [
+            (r#"{"content":[]}"#, r#"{"resultType":"complete","content":[]}"#),
+            ("{ }", r#"{"resultType":"complete" }"#),
+            (
+                r#"{"content":[{"resultType":1}]}"#,
+                r#"{"resultType":"complete","content":[{"resultType":1}]}"#,
+            ),
+            (r#"{"resultType":"complete"}"#, r#"{"resultType":"complete"}"#),
+            ("null", "null"),
+        ];
+        for (result, expected) in cases {
+            check(result, Some(Hop::Legacy), Era::Modern, expected);
+            check(result, None, Era::Modern, expected);
+        }
+    }
+
+    #[test]
+    fn a_legacy_caller_gets_none() {
+        let cases = [
+            (r#"{"content":[]}"#, r#"{"content":[]}"#),
+            (r#"{"resultType":"complete","content":[1.0]}"#, r#"{"content":[1.0]}"#),
+            (r#"{"a":{"ttlMs":1},"ttlMs":5,"cacheScope":"public"}"#, r#"{"a":{"ttlMs":1}}"#),
+        ];
+        for (result, expected) in cases {
+            check(result, Some(Hop::Modern), Era::Legacy, expected);
+            check(result, None, Era::Legacy, expected);
+        }
+    }
+
+    #[test]
+    fn a_result_without_words_in_the_callers_revision_is_refused() {
+        check(
+            r#"{"resultType":"input_required","inputRequests":{}}"#,
+            Some(Hop::Modern),
+            Era::Legacy,
+            "! result type \"input_required\" cannot be passed on to a client of this revision",
+        );
+    }
+}

@@ -1,0 +1,100 @@
+//! This file takes TCP connections in, as many as there may be, and lets them end in order.
+//!
+//! It leaves every request to `routes`.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::{Service as _, service_fn};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::{Door, gate, routes};
+
+/// The largest head of a request, in bytes.
+const HEAD_MAX: usize = 64 * 1024;
+/// After an accept that failed for want of file descriptors or memory.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Accepts until `shutdown`; returns when the last connection has ended.
+pub(super) async fn accept(listener: TcpListener, door: Arc<Door>, shutdown: CancellationToken) {
+    let router = TowerToHyperService::new(routes::router(Arc::clone(&door)));
+    let places = Arc::new(Semaphore::new(door.settings.max_connections));
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        // Without a place a client waits in the kernel's queue instead of being turned away.
+        let accepted = async {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
+                return std::future::pending().await;
+            };
+            listener.accept().await.map(|(stream, _)| (stream, place))
+        };
+        let accepted = tokio::select! {
+            accepted = accepted => accepted,
+            () = shutdown.cancelled() => break,
+        };
+        match accepted {
+            Ok((stream, place)) => {
+                let (router, door) = (router.clone(), Arc::clone(&door));
+                connections.spawn(async move {
+                    connection(stream, router, door).await;
+                    drop(place);
+                });
+            }
+            Err(error) => {
+                tracing::warn!(%error, "connection not accepted");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    drop(listener);
+    while connections.join_next().await.is_some() {}
+}
+
+type Routes = TowerToHyperService<axum::Router>;
+
+async fn connection(stream: TcpStream, router: Routes, door: Arc<Door>) {
+    // Answers are small and awaited; a socket that cannot be told so is merely slower.
+    let _ = stream.set_nodelay(true);
+    let shutdown = door.shutdown.clone();
+    let header_timeout = door.settings.header_timeout;
+    let service = service_fn(move |request: Request<Incoming>| {
+        let (router, door) = (router.clone(), Arc::clone(&door));
+        async move {
+            let pass = match door.gate.check(request.uri(), request.headers()) {
+                Ok(pass) => pass,
+                Err(problem) => return Ok::<_, Infallible>(gate::refused(problem)),
+            };
+            if let Some(answer) = pass.preflight(&request) {
+                return Ok(answer);
+            }
+            let Ok(response) = router.call(request).await;
+            Ok(pass.finish(response))
+        }
+    });
+    let serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        .max_buf_size(HEAD_MAX)
+        .serve_connection(TokioIo::new(stream), service);
+    tokio::pin!(serving);
+    let ended = tokio::select! {
+        ended = &mut serving => ended,
+        () = shutdown.cancelled() => {
+            serving.as_mut().graceful_shutdown();
+            serving.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "connection ended early");
+    }
+}

@@ -1,0 +1,77 @@
+//! This file serves GET and DELETE of legacy sessions: news of the list, and the end.
+//!
+//! It leaves finding sessions to `sessions`.
+
+use axum::response::Response;
+use conductor_actors::Scope;
+use http::{HeaderMap, StatusCode};
+
+use super::negotiation::Accepts;
+use super::sessions::Busy;
+use super::{Door, events, respond};
+use crate::door::listen::list_changed;
+use crate::door::reply::{Problem, Refusal, SessionFault};
+
+/// Opens the session's stream of news.
+pub(super) fn get(door: &Door, scope: Scope, headers: &HeaderMap) -> Response {
+    let session = match door.sessions.find(headers, &scope) {
+        Ok(session) => session,
+        Err(refusal) => return nothing_here(&refusal),
+    };
+    if !Accepts::of(headers).events {
+        return respond::problem(Problem::NotAcceptable);
+    }
+    if !session.take_stream() {
+        return respond::problem(Problem::StreamTaken);
+    }
+    let stream = Stream(session);
+    let (out, waiting) = events::channel();
+    let mut changes = door.service(scope).changes(stream.0.seen.clone());
+    let shutdown = door.shutdown.clone();
+    tokio::spawn(async move {
+        let mut live = true;
+        loop {
+            tokio::select! {
+                biased;
+                () = out.closed() => return,
+                () = stream.0.ended.cancelled() => return,
+                () = shutdown.cancelled() => return,
+                more = changes.next(), if live => {
+                    live = more;
+                    if more && out.send(list_changed()).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    });
+    events::response(waiting)
+}
+
+/// Ends a session.
+pub(super) fn delete(door: &Door, scope: &Scope, headers: &HeaderMap) -> Response {
+    match door.sessions.find(headers, scope) {
+        Ok(session) => {
+            door.sessions.close(&session);
+            respond::empty(StatusCode::NO_CONTENT)
+        }
+        Err(refusal) => nothing_here(&refusal),
+    }
+}
+
+/// Without a session there is nothing to get or delete here.
+fn nothing_here(refusal: &Refusal) -> Response {
+    match refusal {
+        Refusal::Session(SessionFault::Required) => respond::not_allowed("POST"),
+        refusal => respond::refusal(refusal),
+    }
+}
+
+/// The one stream of a session, given back when dropped.
+struct Stream(Busy);
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.0.release_stream();
+    }
+}

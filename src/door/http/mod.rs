@@ -1,0 +1,99 @@
+//! This folder is the HTTP door: Streamable HTTP for both eras, and the two health pages.
+//!
+//! ```text
+//!  accept ─▶ connection ─▶ gate ─▶ route ─▶ post ─┬─▶ one answer (JSON)
+//!  (limits)  (timeouts)    Host,    scope         └─▶ events (SSE): progress, then the answer
+//!                          Origin         ─▶ get ────▶ events: changes of the list
+//! ```
+//!
+//! Legacy clients have a session (`sessions`); a modern request needs none. A client that goes
+//! away takes a modern request back and leaves a legacy one running, as their revisions say.
+
+mod accept;
+mod body;
+mod events;
+mod gate;
+mod get;
+mod health;
+mod many;
+mod negotiation;
+mod post;
+mod respond;
+mod routes;
+mod sessions;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use conductor_actors::{Scope, System};
+use conductor_config::{Listen, ServerId, WorkspaceName};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::service::Service;
+use gate::Gate;
+use sessions::Sessions;
+
+/// What all requests share.
+struct Door {
+    system: System,
+    sessions: Sessions,
+    gate: Gate,
+    settings: Listen,
+    shutdown: CancellationToken,
+}
+
+impl Door {
+    fn service(&self, scope: Scope) -> Service {
+        Service::new(self.system.clone(), scope, "http")
+    }
+
+    /// Whether there is a server of this name, up or not.
+    fn knows_server(&self, server: &ServerId) -> bool {
+        self.system.config().servers.contains_key(server)
+            || self.system.board().current().servers.contains_key(server)
+    }
+
+    /// Whether there is a workspace of this name: the default one, or any with servers.
+    fn knows_workspace(&self, workspace: &WorkspaceName) -> bool {
+        workspace.is_default()
+            || self.system.config().servers.keys().any(|id| id.workspace == *workspace)
+            || self.system.board().current().servers.keys().any(|id| id.workspace == *workspace)
+    }
+}
+
+/// Serves `listener` until `shutdown`, then lets requests under way end. Returns when the last
+/// connection is closed; whoever wants that bounded bounds it, or ends the calls.
+///
+/// # Errors
+/// If the listener has no address.
+pub async fn serve(
+    listener: TcpListener,
+    system: System,
+    settings: Listen,
+    shutdown: CancellationToken,
+) -> std::io::Result<()> {
+    let bound: SocketAddr = listener.local_addr()?;
+    let gate = Gate::new(bound, &settings.allowed_hosts, &settings.allowed_origins);
+    let sessions = Sessions::new(settings.max_sessions, settings.session_idle);
+    let shutdown_of_door = shutdown.clone();
+    let door = Arc::new(Door { system, sessions, gate, settings, shutdown: shutdown_of_door });
+    let sweeper = tokio::spawn(sweep(Arc::clone(&door)));
+    accept::accept(listener, door, shutdown).await;
+    sweeper.abort();
+    Ok(())
+}
+
+/// Forgets sessions that nobody uses.
+async fn sweep(door: Arc<Door>) {
+    let every =
+        (door.settings.session_idle / 4).clamp(Duration::from_secs(1), Duration::from_secs(60));
+    loop {
+        tokio::time::sleep(every).await;
+        door.sessions.sweep();
+    }
+}
+
+#[cfg(test)]
+mod tests;

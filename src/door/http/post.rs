@@ -1,0 +1,229 @@
+//! This file serves POST: one message, or a batch, comes in and is answered.
+//!
+//! It leaves batches to `many` and the answers themselves to `service`.
+
+use axum::extract::Request;
+use axum::response::Response;
+use bytes::Bytes;
+use conductor_actors::Scope;
+use conductor_actors::wire::{self, Id, Message, Notification, one_line};
+use http::{HeaderMap, StatusCode};
+
+use super::negotiation::{Accepts, is_json};
+use super::sessions::{Busy, taken_back};
+use super::{Door, body, events, many, respond};
+use crate::door::asked::Asked;
+use crate::door::batch;
+use crate::door::classify::{self, Method};
+use crate::door::era::Era;
+use crate::door::listen::{self, Filter};
+use crate::door::mirrored::Mirrored;
+use crate::door::reply::{Answer, Problem, Refusal, refuse};
+use crate::door::service::{Job, Service, negotiate};
+use crate::door::stream::{cancelled_id, id_of};
+
+/// One POST, its body read.
+pub(super) struct Post<'a> {
+    pub(super) door: &'a Door,
+    pub(super) scope: Scope,
+    pub(super) headers: HeaderMap,
+    pub(super) accepts: Accepts,
+}
+
+/// Serves one POST.
+pub(super) async fn post(door: &Door, scope: Scope, request: Request) -> Response {
+    let (parts, body) = request.into_parts();
+    if !is_json(&parts.headers) {
+        return respond::problem(Problem::UnsupportedMediaType);
+    }
+    let accepts = Accepts::of(&parts.headers);
+    if !accepts.json && !accepts.events {
+        return respond::problem(Problem::NotAcceptable);
+    }
+    let settings = &door.settings;
+    let body = match body::read(body, settings.max_body, settings.body_timeout).await {
+        Ok(body) => one_line(body),
+        Err(problem) => return respond::problem(problem),
+    };
+    let post = Post { door, scope, headers: parts.headers, accepts };
+    if batch::is_batch(&body) {
+        return many::serve(&post, &body).await;
+    }
+    match wire::parse(&body) {
+        Ok(Message::Request(request)) => {
+            let id = request.id.clone();
+            match post.request(request).await {
+                Ok(response) => response,
+                Err(refusal) => respond::json(refuse(Some(&id), &refusal)),
+            }
+        }
+        Ok(Message::Notification(told)) => match post.notification(&told) {
+            Ok(()) => respond::empty(StatusCode::ACCEPTED),
+            Err(refusal) => respond::refusal(&refusal),
+        },
+        Ok(Message::Response(_)) => match post.response() {
+            Ok(()) => respond::empty(StatusCode::ACCEPTED),
+            Err(refusal) => respond::refusal(&refusal),
+        },
+        Err(error) => respond::json(refuse(id_of(&error), &batch::malformed(&error))),
+    }
+}
+
+impl Post<'_> {
+    fn service(&self) -> Service {
+        self.door.service(self.scope.clone())
+    }
+
+    /// The session it belongs to.
+    pub(super) fn session(&self) -> Result<Busy, Refusal> {
+        self.door.sessions.find(&self.headers, &self.scope)
+    }
+
+    async fn request(&self, request: wire::Request) -> Result<Response, Refusal> {
+        let asked = Asked::read(&request);
+        let mirrored = Mirrored::of(&self.headers);
+        let era = classify::era_of(&request.method, &asked, Some(&mirrored))?;
+        match era {
+            Era::Modern => {
+                let method = classify::method_of(&request.method, era)?;
+                self.modern(Job { request, asked, era, method }).await
+            }
+            Era::Legacy if &*request.method == "initialize" => {
+                let job = Job { request, asked, era, method: Method::Initialize };
+                self.initialize(job).await
+            }
+            Era::Legacy => {
+                let session = self.session()?;
+                let method = classify::method_of(&request.method, era)?;
+                Ok(self.legacy(Job { request, asked, era, method }, session).await)
+            }
+        }
+    }
+
+    async fn modern(&self, job: Job) -> Result<Response, Refusal> {
+        if job.method == Method::Listen {
+            return self.listen(job);
+        }
+        if self.wants_events(&job) {
+            let (out, waiting) = events::channel();
+            let service = self.service();
+            tokio::spawn(async move {
+                // The client closes the stream to take the request back.
+                tokio::select! {
+                    answer = service.answer(job, None, Some(&out)) => drop(out.send(answer.body).await),
+                    () = out.closed() => {}
+                }
+            });
+            return Ok(events::response(waiting));
+        }
+        // A client that goes away drops this future, and with it the call.
+        Ok(respond::json(self.service().answer(job, None, None).await))
+    }
+
+    fn listen(&self, job: Job) -> Result<Response, Refusal> {
+        let filter = Filter::read(&job.asked)?;
+        if !self.accepts.events {
+            return Ok(respond::problem(Problem::NotAcceptable));
+        }
+        let (out, waiting) = events::channel();
+        let (service, closing) = (self.service(), self.door.shutdown.clone());
+        tokio::spawn(async move {
+            listen::serve(&service, &job.request.id, filter, &out, &closing).await;
+        });
+        Ok(events::response(waiting))
+    }
+
+    async fn initialize(&self, job: Job) -> Result<Response, Refusal> {
+        let version = match &job.asked {
+            Asked::Other { params, .. } => negotiate(params),
+            Asked::Broken { reason, .. } => {
+                return Err(Refusal::BadParams { reason: reason.clone() });
+            }
+            Asked::Call(_) => return Err(Refusal::Internal),
+        };
+        let service = self.service();
+        let session = self.door.sessions.open(self.scope.clone(), version)?;
+        service.catch_up(&session.seen);
+        let answer = service.answer(job, Some(&session.seen), None).await;
+        Ok(respond::with_session(self.one(answer), &session.id))
+    }
+
+    async fn legacy(&self, job: Job, session: Busy) -> Response {
+        let service = self.service();
+        if self.wants_events(&job) {
+            let (out, waiting) = events::channel();
+            tokio::spawn(async move {
+                let answer = in_session(&service, job, &session, Some(&out)).await;
+                // A request that was taken back gets no answer (basic/utilities/cancellation).
+                if let Ok(answer) = answer {
+                    let _ = out.send(answer.body).await;
+                }
+            });
+            return events::response(waiting);
+        }
+        let id = job.request.id.clone();
+        // A legacy client that goes away has not taken its request back: the call goes on.
+        let task = tokio::spawn(async move { in_session(&service, job, &session, None).await });
+        let answer = task.await.unwrap_or(Err(Refusal::Internal));
+        self.one(answer.unwrap_or_else(|refusal| refuse(Some(&id), &refusal)))
+    }
+
+    /// Whether something may come before the answer that this client could read.
+    fn wants_events(&self, job: &Job) -> bool {
+        let tells = job.method == Method::CallTool && job.asked.meta().progress_token.is_some();
+        self.accepts.events && (tells || !self.accepts.json)
+    }
+
+    /// One answer in the form that the client takes.
+    pub(super) fn one(&self, answer: Answer) -> Response {
+        if self.accepts.json || answer.status != 200 {
+            return respond::json(answer);
+        }
+        let (out, waiting) = events::channel();
+        let _ = out.try_send(answer.body);
+        events::response(waiting)
+    }
+
+    fn notification(&self, told: &Notification) -> Result<(), Refusal> {
+        if classify::header_is_modern(&Mirrored::of(&self.headers)) {
+            // Modern requests over HTTP are taken back by closing them; there is nothing to do.
+            return Ok(());
+        }
+        let session = self.session()?;
+        self.note(told, &session);
+        Ok(())
+    }
+
+    /// Acts on a notification.
+    pub(super) fn note(&self, told: &Notification, session: &Busy) {
+        if &*told.method == "notifications/cancelled"
+            && let Some(id) = told.params.as_ref().and_then(cancelled_id)
+        {
+            session.cancel(id);
+        }
+    }
+
+    fn response(&self) -> Result<(), Refusal> {
+        if classify::header_is_modern(&Mirrored::of(&self.headers)) {
+            let reason = "a client of this revision sends no responses".to_owned();
+            return Err(Refusal::NotAMessage { reason });
+        }
+        self.session().map(drop)
+    }
+}
+
+/// Answers a request of a session, unless it is taken back before.
+pub(super) async fn in_session(
+    service: &Service,
+    job: Job,
+    session: &Busy,
+    progress: Option<&tokio::sync::mpsc::Sender<Bytes>>,
+) -> Result<Answer, Refusal> {
+    let id: Id = job.request.id.clone();
+    let cancelled = taken_back(session.cancellations(), &id, &session.ended);
+    tokio::select! {
+        biased;
+        answer = service.answer(job, Some(&session.seen), progress) => Ok(answer),
+        () = cancelled => Err(Refusal::Cancelled),
+    }
+}

@@ -1,0 +1,80 @@
+//! This file says what lies under which path.
+//!
+//! It leaves what is done there to `post`, `get` and `health`.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Path, Request, State};
+use axum::response::Response;
+use axum::routing::any;
+use conductor_actors::Scope;
+use conductor_config::{ServerId, WorkspaceName};
+use http::Method;
+
+use super::{Door, get, health, post, respond};
+use crate::door::reply::Problem;
+
+/// All paths.
+pub(super) fn router(door: Arc<Door>) -> Router {
+    Router::new()
+        .route("/mcp", any(merged))
+        .route("/workspaces/{workspace}/mcp", any(workspace))
+        .route("/servers/{server}/mcp", any(server))
+        .route("/workspaces/{workspace}/servers/{server}/mcp", any(server_of_workspace))
+        .route("/healthz", any(health::healthz))
+        .route("/readyz", any(health::readyz))
+        .fallback(nothing)
+        .with_state(door)
+}
+
+async fn nothing() -> Response {
+    std::future::ready(respond::problem(Problem::NotFound)).await
+}
+
+async fn merged(State(door): State<Arc<Door>>, request: Request) -> Response {
+    mcp(door, Scope::Workspace(WorkspaceName::default()), request).await
+}
+
+async fn workspace(
+    State(door): State<Arc<Door>>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    match name.parse::<WorkspaceName>() {
+        Ok(name) if door.knows_workspace(&name) => mcp(door, Scope::Workspace(name), request).await,
+        Ok(_) | Err(_) => respond::problem(Problem::NotFound),
+    }
+}
+
+async fn server(
+    State(door): State<Arc<Door>>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    one_server(door, format!("default/{name}"), request).await
+}
+
+async fn server_of_workspace(
+    State(door): State<Arc<Door>>,
+    Path((workspace, name)): Path<(String, String)>,
+    request: Request,
+) -> Response {
+    one_server(door, format!("{workspace}/{name}"), request).await
+}
+
+async fn one_server(door: Arc<Door>, id: String, request: Request) -> Response {
+    match id.parse::<ServerId>() {
+        Ok(id) if door.knows_server(&id) => mcp(door, Scope::Server(id), request).await,
+        Ok(_) | Err(_) => respond::problem(Problem::NotFound),
+    }
+}
+
+async fn mcp(door: Arc<Door>, scope: Scope, request: Request) -> Response {
+    match *request.method() {
+        Method::POST => post::post(&door, scope, request).await,
+        Method::GET => get::get(&door, scope, request.headers()),
+        Method::DELETE => get::delete(&door, &scope, request.headers()),
+        _ => respond::not_allowed("GET, POST, DELETE, OPTIONS"),
+    }
+}

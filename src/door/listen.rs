@@ -1,0 +1,97 @@
+//! This file serves `subscriptions/listen`: an acknowledgement, then news until either side ends it.
+//!
+//! It leaves carrying the messages to the doors.
+
+use bytes::Bytes;
+use conductor_actors::wire::{Id, Members, write_notification, write_result};
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::asked::Asked;
+use super::reply::Refusal;
+use super::seen::Seen;
+use super::service::Service;
+
+const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
+
+/// What a listener wants to hear and may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Filter {
+    tools: bool,
+}
+
+impl Filter {
+    /// What the parameters ask for, as far as there is such news here.
+    ///
+    /// # Errors
+    /// If they ask for nothing in particular.
+    pub(super) fn read(asked: &Asked) -> Result<Self, Refusal> {
+        let bad = |reason: &str| Refusal::BadParams { reason: reason.to_owned() };
+        let params = match asked {
+            Asked::Other { params, .. } => params,
+            Asked::Broken { reason, .. } => return Err(bad(reason)),
+            Asked::Call(_) => return Err(Refusal::Internal),
+        };
+        let wanted = params.get("notifications").and_then(|raw| Members::read(raw).ok());
+        let wanted = wanted.ok_or_else(|| bad("params.notifications must be an object"))?;
+        Ok(Self { tools: wanted.get("toolsListChanged").is_some_and(|raw| raw == "true") })
+    }
+}
+
+/// Serves one listener until `closing`, then ends in order; or until `out` is closed.
+pub(super) async fn serve(
+    service: &Service,
+    id: &Id,
+    filter: Filter,
+    out: &mpsc::Sender<Bytes>,
+    closing: &CancellationToken,
+) {
+    let seen = Seen::default();
+    service.catch_up(&seen);
+    let mut changes = service.changes(seen);
+    let subscription: Value = serde_json::from_slice(id.as_json()).unwrap_or_default();
+    let meta = json!({ SUBSCRIPTION: subscription });
+    let honoured = if filter.tools { json!({ "toolsListChanged": true }) } else { json!({}) };
+    let params = json!({ "_meta": meta, "notifications": honoured });
+    let mut next = notification("notifications/subscriptions/acknowledged", &params);
+    let mut live = filter.tools;
+    loop {
+        if out.send(next).await.is_err() {
+            return;
+        }
+        loop {
+            tokio::select! {
+                biased;
+                () = closing.cancelled() => {
+                    let result = json!({ "resultType": "complete", "_meta": meta }).to_string();
+                    let mut line = Vec::new();
+                    write_result(&mut line, id, result.as_bytes());
+                    let _ = out.send(Bytes::from(line)).await;
+                    return;
+                }
+                () = out.closed() => return,
+                more = changes.next(), if live => {
+                    if more {
+                        break;
+                    }
+                    live = false;
+                }
+            }
+        }
+        next = notification("notifications/tools/list_changed", &json!({ "_meta": meta }));
+    }
+}
+
+/// The news for a legacy peer.
+pub(super) fn list_changed() -> Bytes {
+    let mut line = Vec::new();
+    write_notification(&mut line, "notifications/tools/list_changed", None);
+    Bytes::from(line)
+}
+
+fn notification(method: &str, params: &Value) -> Bytes {
+    let mut line = Vec::new();
+    write_notification(&mut line, method, Some(params.to_string().as_bytes()));
+    Bytes::from(line)
+}

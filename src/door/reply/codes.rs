@@ -1,0 +1,53 @@
+//! This file is the table of error codes: number, stable word, HTTP status.
+//!
+//! It leaves choosing one to `refusal` and explaining them to `docs/errors.md`.
+
+/// One kind of JSON-RPC error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Code {
+    /// The member `code`.
+    pub(super) number: i64,
+    /// The member `data.reason`.
+    pub(super) reason: &'static str,
+    /// The HTTP status that goes with it.
+    pub(super) status: u16,
+}
+
+const fn code(number: i64, reason: &'static str, status: u16) -> Code {
+    Code { number, reason, status }
+}
+
+pub(super) const PARSE_ERROR: Code = code(-32700, "parse_error", 400);
+pub(super) const INVALID_REQUEST: Code = code(-32600, "invalid_request", 400);
+/// Of a modern request; a legacy one gets status 200.
+pub(super) const UNKNOWN_METHOD: Code = code(-32601, "unknown_method", 404);
+pub(super) const INVALID_PARAMS: Code = code(-32602, "invalid_params", 200);
+pub(super) const UNKNOWN_TOOL: Code = code(-32602, "unknown_tool", 200);
+pub(super) const INCOMPLETE_META: Code = code(-32602, "incomplete_meta", 400);
+pub(super) const INTERNAL: Code = code(-32603, "internal", 200);
+pub(super) const HEADER_MISMATCH: Code = code(-32020, "header_mismatch", 400);
+pub(super) const UNSUPPORTED_VERSION: Code = code(-32022, "unsupported_version", 400);
+pub(super) const OVERLOADED: Code = code(-31007, "overloaded", 503);
+pub(super) const CANCELLED: Code = code(-31008, "cancelled", 200);
+pub(super) const SESSION_REQUIRED: Code = code(-31010, "session_required", 400);
+pub(super) const SESSION_UNKNOWN: Code = code(-31011, "session_unknown", 404);
+pub(super) const SESSIONS_EXHAUSTED: Code = code(-31012, "sessions_exhausted", 503);
+
+/// All of them.
+#[cfg(test)]
+pub(super) const ALL: [Code; 14] = [
+    PARSE_ERROR,
+    INVALID_REQUEST,
+    UNKNOWN_METHOD,
+    INVALID_PARAMS,
+    UNKNOWN_TOOL,
+    INCOMPLETE_META,
+    INTERNAL,
+    HEADER_MISMATCH,
+    UNSUPPORTED_VERSION,
+    OVERLOADED,
+    CANCELLED,
+    SESSION_REQUIRED,
+    SESSION_UNKNOWN,
+    SESSIONS_EXHAUSTED,
+];

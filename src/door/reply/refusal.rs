@@ -1,0 +1,179 @@
+//! This file turns requests that are refused into JSON-RPC errors.
+//!
+//! It leaves calls that were made and failed to `failure`: those are results.
+
+use bytes::Bytes;
+use conductor_actors::wire::{Id, LEGACY_LATEST, MODERN, write_error};
+use serde_json::{Value, json};
+
+use super::codes::{self, Code};
+use super::words::printable;
+use crate::door::era::Era;
+
+/// A response, ready to be sent.
+#[derive(Debug, Clone)]
+pub(in crate::door) struct Answer {
+    /// One JSON-RPC message, or one array of them, on one line.
+    pub(in crate::door) body: Bytes,
+    /// The HTTP status that goes with it.
+    pub(in crate::door) status: u16,
+}
+
+impl Answer {
+    /// A response to a request that was served.
+    pub(in crate::door) fn ok(body: Bytes) -> Self {
+        Self { body, status: 200 }
+    }
+}
+
+/// Why a request is not served.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::door) enum Refusal {
+    /// Not JSON.
+    Unreadable {
+        /// What is wrong.
+        reason: String,
+    },
+    /// JSON, but nothing that may be sent here.
+    NotAMessage {
+        /// What is wrong.
+        reason: String,
+    },
+    /// No such method.
+    UnknownMethod {
+        /// Its name.
+        method: String,
+        /// By which rules it was asked for.
+        era: Era,
+    },
+    /// Parameters that cannot be used.
+    BadParams {
+        /// What is wrong.
+        reason: String,
+    },
+    /// No such tool, or none that the caller may see.
+    UnknownTool {
+        /// Its name.
+        name: String,
+    },
+    /// A modern request that does not describe itself.
+    EnvelopeIncomplete {
+        /// What is missing.
+        what: String,
+    },
+    /// Headers and body say different things.
+    HeaderMismatch {
+        /// Which.
+        what: String,
+    },
+    /// A revision that is not spoken here.
+    UnsupportedVersion {
+        /// Which.
+        requested: String,
+    },
+    /// Something about the session.
+    Session(SessionFault),
+    /// Too much is under way.
+    Overloaded {
+        /// The limit that was met.
+        limit: usize,
+    },
+    /// The caller has taken the request back.
+    Cancelled,
+    /// A fault of this program.
+    Internal,
+}
+
+/// What is wrong with the session of a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::door) enum SessionFault {
+    /// None was named.
+    Required,
+    /// It is none of ours, or none any more.
+    Unknown,
+    /// There can be no further one.
+    Exhausted {
+        /// The most there can be.
+        limit: usize,
+    },
+}
+
+impl Refusal {
+    fn code(&self) -> Code {
+        match self {
+            Self::Unreadable { .. } => codes::PARSE_ERROR,
+            Self::NotAMessage { .. } => codes::INVALID_REQUEST,
+            Self::UnknownMethod { era: Era::Modern, .. } => codes::UNKNOWN_METHOD,
+            Self::UnknownMethod { era: Era::Legacy, .. } => {
+                Code { status: 200, ..codes::UNKNOWN_METHOD }
+            }
+            Self::BadParams { .. } => codes::INVALID_PARAMS,
+            Self::UnknownTool { .. } => codes::UNKNOWN_TOOL,
+            Self::EnvelopeIncomplete { .. } => codes::INCOMPLETE_META,
+            Self::HeaderMismatch { .. } => codes::HEADER_MISMATCH,
+            Self::UnsupportedVersion { .. } => codes::UNSUPPORTED_VERSION,
+            Self::Session(SessionFault::Required) => codes::SESSION_REQUIRED,
+            Self::Session(SessionFault::Unknown) => codes::SESSION_UNKNOWN,
+            Self::Session(SessionFault::Exhausted { .. }) => codes::SESSIONS_EXHAUSTED,
+            Self::Overloaded { .. } => codes::OVERLOADED,
+            Self::Cancelled => codes::CANCELLED,
+            Self::Internal => codes::INTERNAL,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Unreadable { reason } | Self::NotAMessage { reason } => printable(reason),
+            Self::BadParams { reason } => printable(reason),
+            Self::UnknownMethod { method, .. } => format!("unknown method `{}`", printable(method)),
+            Self::UnknownTool { name } => format!("unknown tool `{}`", printable(name)),
+            Self::EnvelopeIncomplete { what } | Self::HeaderMismatch { what } => what.clone(),
+            Self::UnsupportedVersion { .. } => "unsupported protocol version".to_owned(),
+            Self::Session(SessionFault::Required) => {
+                "header Mcp-Session-Id is missing: begin with initialize".to_owned()
+            }
+            Self::Session(SessionFault::Unknown) => {
+                "no such session: begin a new one with initialize".to_owned()
+            }
+            Self::Session(SessionFault::Exhausted { limit }) => {
+                format!("there are {limit} sessions, the most there can be; end one or wait")
+            }
+            Self::Overloaded { limit } => {
+                format!("{limit} requests are under way, the most there can be; wait for one")
+            }
+            Self::Cancelled => "the request was cancelled".to_owned(),
+            Self::Internal => "internal error".to_owned(),
+        }
+    }
+
+    fn data(&self) -> Value {
+        let reason = self.code().reason;
+        match self {
+            Self::UnsupportedVersion { requested } => json!({
+                "reason": reason,
+                "supported": [MODERN, LEGACY_LATEST, "2025-06-18", "2025-03-26", "2024-11-05"],
+                "requested": printable(requested),
+            }),
+            Self::Overloaded { .. } => json!({ "reason": reason, "retryAfterMs": 100 }),
+            Self::Session(SessionFault::Exhausted { .. }) => {
+                json!({ "reason": reason, "retryAfterMs": 10_000 })
+            }
+            _ => json!({ "reason": reason }),
+        }
+    }
+}
+
+/// The response to a request that is refused; without an id where it could not be read.
+pub(in crate::door) fn refuse(id: Option<&Id>, refusal: &Refusal) -> Answer {
+    let code = refusal.code();
+    tracing::debug!(reason = code.reason, error = refusal.message(), "request refused");
+    let error = error_object(code, &refusal.message(), &refusal.data());
+    let mut body = Vec::with_capacity(error.len() + 64);
+    write_error(&mut body, id, error.as_bytes());
+    Answer { body: Bytes::from(body), status: code.status }
+}
+
+/// The member `error` of a response.
+pub(super) fn error_object(code: Code, message: &str, data: &Value) -> String {
+    json!({ "code": code.number, "message": message, "data": data }).to_string()
+}

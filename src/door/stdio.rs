@@ -1,0 +1,19 @@
+//! This file is the door for one agent that started this program itself.
+//!
+//! stdout carries JSON-RPC and nothing else. It leaves the protocol to `stream`.
+
+use conductor_actors::{Scope, System};
+use tokio_util::sync::CancellationToken;
+
+use super::service::Service;
+use super::stream;
+
+/// Serves stdin and stdout until the input ends or `shutdown`. The first `tools/list` waits for
+/// all servers, ten seconds at most: their start is this agent's start.
+///
+/// A read of a terminal may still block a thread afterwards, so the process should exit rather
+/// than wait for its runtime.
+pub async fn serve(system: System, scope: Scope, shutdown: CancellationToken) {
+    let service = Service::new(system, scope, "stdio").awaiting_all();
+    stream::serve(tokio::io::stdin(), tokio::io::stdout(), service, shutdown).await;
+}

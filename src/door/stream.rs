@@ -1,0 +1,340 @@
+//! This file is a door over any stream of lines: stdin and stdout, or a Unix socket.
+//!
+//! One JSON-RPC message a line (MCP, basic/transports/stdio). Both eras may share a stream, each
+//! request is served by the rules of its own; requests without a handshake are served too. It
+//! leaves answering to `service`.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use conductor_actors::wire::{
+    Id, Malformed, Members, Message, Notification, Request, parse, write_notification,
+};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::asked::Asked;
+use super::batch;
+use super::classify::{Method, era_of, method_of};
+use super::era::Era;
+use super::lines::{Line, Lines};
+use super::listen::{self, Filter, list_changed};
+use super::reply::{Refusal, refuse};
+use super::seen::{Changes, Seen};
+use super::service::{Job, Service, negotiate};
+
+/// The longest line, in bytes.
+const LINE_MAX: usize = 16 * 1024 * 1024;
+/// The most requests under way on one stream.
+const IN_FLIGHT_MAX: usize = 1024;
+/// Messages that wait for the reader.
+const OUT_WAITING: usize = 256;
+/// After the end of the input, how long answers are waited for, and again how long writing them
+/// may take.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// Serves one peer until its input ends or `shutdown`. Calls that are under way then get two
+/// seconds to be answered.
+pub async fn serve<R, W>(input: R, output: W, service: Service, shutdown: CancellationToken)
+where
+    R: AsyncRead + Unpin + Send,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    let (out, waiting) = mpsc::channel(OUT_WAITING);
+    let writer = tokio::spawn(write(output, waiting));
+    let seen = Seen::default();
+    let changes = service.changes(seen.clone());
+    let mut stream = Stream {
+        service,
+        out,
+        seen,
+        tasks: JoinSet::new(),
+        running: HashMap::new(),
+        version: None,
+        pushes: false,
+        closing: CancellationToken::new(),
+    };
+    stream.run(Lines::new(input, LINE_MAX), changes, shutdown).await;
+    stream.finish().await;
+    drop(stream);
+    // A peer that does not read any more is not waited for.
+    let _ = timeout(LAST_ANSWERS, writer).await;
+}
+
+/// One stream and what is under way on it.
+struct Stream {
+    service: Service,
+    out: mpsc::Sender<Bytes>,
+    seen: Seen,
+    /// Each task ends with the ids of the requests it served.
+    tasks: JoinSet<Vec<Id>>,
+    /// Takes back the request of this id.
+    running: HashMap<Id, CancellationToken>,
+    /// What a handshake agreed upon, if there was one.
+    version: Option<&'static str>,
+    /// Whether the peer is told of changed lists.
+    pushes: bool,
+    /// Ends subscriptions in order.
+    closing: CancellationToken,
+}
+
+/// A request that has got its place, and how it may be taken back.
+type Placed = (Job, CancellationToken);
+
+impl Stream {
+    async fn run<R: AsyncRead + Unpin>(
+        &mut self,
+        mut lines: Lines<R>,
+        mut changes: Changes,
+        shutdown: CancellationToken,
+    ) {
+        loop {
+            tokio::select! {
+                line = lines.next() => match line {
+                    Ok(Some(line)) => self.on_line(line).await,
+                    Ok(None) | Err(_) => return,
+                },
+                Some(ended) = self.tasks.join_next() => self.forget(ended.unwrap_or_default()),
+                more = changes.next(), if self.pushes => {
+                    if more {
+                        self.send(list_changed()).await;
+                    }
+                    self.pushes &= more;
+                }
+                () = self.out.closed() => return,
+                () = shutdown.cancelled() => return,
+            }
+        }
+    }
+
+    /// Lets what is under way end, for a while.
+    async fn finish(&mut self) {
+        self.closing.cancel();
+        let rest = async { while self.tasks.join_next().await.is_some() {} };
+        // What is not answered by then is taken back when the tasks are dropped.
+        let _ = timeout(LAST_ANSWERS, rest).await;
+    }
+
+    fn forget(&mut self, ids: Vec<Id>) {
+        for id in ids {
+            self.running.remove(&id);
+        }
+    }
+
+    async fn send(&self, line: Bytes) {
+        // With the writer gone the stream ends at the next step of its loop.
+        let _ = self.out.send(line).await;
+    }
+
+    async fn refuse(&self, id: Option<&Id>, refusal: &Refusal) {
+        self.send(refuse(id, refusal).body).await;
+    }
+
+    async fn on_line(&mut self, line: Line) {
+        let text = match line {
+            Line::Text(text) => text,
+            Line::TooLong => {
+                let reason = format!("a line has up to {LINE_MAX} bytes");
+                return self.refuse(None, &Refusal::NotAMessage { reason }).await;
+            }
+        };
+        if batch::is_batch(&text) {
+            return self.on_batch(&text).await;
+        }
+        match parse(&text) {
+            Ok(Message::Request(request)) => self.on_request(request).await,
+            Ok(Message::Notification(told)) => self.on_notification(&told),
+            // Nothing is ever asked of the peer.
+            Ok(Message::Response(_)) => {}
+            Err(error) => self.refuse(id_of(&error), &batch::malformed(&error)).await,
+        }
+    }
+
+    fn on_notification(&mut self, told: &Notification) {
+        match &*told.method {
+            "notifications/initialized" => self.pushes = self.version.is_some(),
+            "notifications/cancelled" => {
+                let request = told.params.as_ref().and_then(cancelled_id);
+                if let Some(cancel) = request.and_then(|id| self.running.get(&id)) {
+                    cancel.cancel();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    async fn on_request(&mut self, request: Request) {
+        let id = request.id.clone();
+        match self.place(request) {
+            Ok(placed) => self.start(placed),
+            Err(refusal) => self.refuse(Some(&id), &refusal).await,
+        }
+    }
+
+    /// Classifies a request and takes a place for it.
+    fn place(&mut self, request: Request) -> Result<Placed, Refusal> {
+        let asked = Asked::read(&request);
+        let era = era_of(&request.method, &asked, None)?;
+        let method = method_of(&request.method, era)?;
+        if self.running.len() >= IN_FLIGHT_MAX {
+            return Err(Refusal::Overloaded { limit: IN_FLIGHT_MAX });
+        }
+        if self.running.contains_key(&request.id) {
+            let reason = "a request of this id is under way".to_owned();
+            return Err(Refusal::NotAMessage { reason });
+        }
+        if let (Method::Initialize, Asked::Other { params, .. }) = (method, &asked) {
+            self.version = Some(negotiate(params));
+            self.service.catch_up(&self.seen);
+        }
+        let cancel = CancellationToken::new();
+        self.running.insert(request.id.clone(), cancel.clone());
+        Ok((Job { request, asked, era, method }, cancel))
+    }
+
+    fn start(&mut self, (job, cancel): Placed) {
+        let (service, out) = (self.service.clone(), self.out.clone());
+        let (seen, closing) = (self.seen.clone(), self.closing.clone());
+        self.tasks.spawn(async move {
+            let id = job.request.id.clone();
+            if job.method == Method::Listen {
+                subscribe(&service, &job, &out, &cancel, &closing).await;
+            } else if let Some(line) = answered(&service, job, &seen, &out, &cancel).await {
+                let _ = out.send(line).await;
+            }
+            vec![id]
+        });
+    }
+
+    async fn on_batch(&mut self, text: &Bytes) {
+        let members = match (self.version, batch::split(text)) {
+            (Some(batch::VERSION), Ok(members)) => members,
+            (Some(batch::VERSION), Err(refusal)) => return self.refuse(None, &refusal).await,
+            _ => return self.refuse(None, &batch::refused()).await,
+        };
+        let (mut placed, mut answers) = (Vec::new(), Vec::new());
+        for member in members {
+            match member {
+                Ok(Message::Request(request)) => {
+                    let id = request.id.clone();
+                    match self.place_in_batch(request) {
+                        Ok(job) => placed.push(job),
+                        Err(refusal) => answers.push(refuse(Some(&id), &refusal).body),
+                    }
+                }
+                Ok(Message::Notification(told)) => self.on_notification(&told),
+                Ok(Message::Response(_)) => {}
+                Err(error) => {
+                    answers.push(refuse(id_of(&error), &batch::malformed(&error)).body);
+                }
+            }
+        }
+        let (service, out, seen) = (self.service.clone(), self.out.clone(), self.seen.clone());
+        self.tasks.spawn(async move {
+            let ids = placed.iter().map(|(job, _)| job.request.id.clone()).collect();
+            let all = placed.into_iter().map(|(job, cancel)| {
+                let (service, seen, out) = (&service, &seen, &out);
+                async move { answered(service, job, seen, out, &cancel).await }
+            });
+            answers.extend(futures_util::future::join_all(all).await.into_iter().flatten());
+            if let Some(line) = batch::join(&answers) {
+                let _ = out.send(line).await;
+            }
+            ids
+        });
+    }
+
+    /// As `place`, for requests that may stand in a batch.
+    fn place_in_batch(&mut self, request: Request) -> Result<Placed, Refusal> {
+        if matches!(&*request.method, "initialize" | "subscriptions/listen") {
+            let reason = format!("`{}` must not be in a batch", request.method);
+            return Err(Refusal::NotAMessage { reason });
+        }
+        self.place(request)
+    }
+}
+
+/// The answer, unless the request is taken back before.
+async fn answered(
+    service: &Service,
+    job: Job,
+    seen: &Seen,
+    out: &mpsc::Sender<Bytes>,
+    cancel: &CancellationToken,
+) -> Option<Bytes> {
+    let seen = (job.era == Era::Legacy).then_some(seen);
+    tokio::select! {
+        biased;
+        answer = service.answer(job, seen, Some(out)) => Some(answer.body),
+        () = cancel.cancelled() => None,
+    }
+}
+
+async fn subscribe(
+    service: &Service,
+    job: &Job,
+    out: &mpsc::Sender<Bytes>,
+    cancel: &CancellationToken,
+    closing: &CancellationToken,
+) {
+    let id = &job.request.id;
+    let filter = match Filter::read(&job.asked) {
+        Ok(filter) => filter,
+        Err(refusal) => return drop(out.send(refuse(Some(id), &refusal).body).await),
+    };
+    tokio::select! {
+        biased;
+        () = cancel.cancelled() => {}
+        () = listen::serve(service, id, filter, out, closing) => {
+            // On a stream that goes on, the end is told twice (basic/patterns/cancellation).
+            let params = [br#"{"requestId":"#, id.as_json(), b"}"].concat();
+            let mut line = Vec::new();
+            write_notification(&mut line, "notifications/cancelled", Some(&params));
+            let _ = out.send(Bytes::from(line)).await;
+        }
+    }
+}
+
+/// The request that `notifications/cancelled` takes back.
+pub(super) fn cancelled_id(params: &Bytes) -> Option<Id> {
+    Id::from_raw(Members::read(params).ok()?.get("requestId")?.clone())
+}
+
+/// The id of a message that could not be read, if that much could be.
+pub(super) fn id_of(error: &Malformed) -> Option<&Id> {
+    match error {
+        Malformed::Shape { id, .. } => id.as_ref(),
+        Malformed::Syntax(_) => None,
+    }
+}
+
+/// Writes one message a line until there are no more, or the peer is gone.
+async fn write<W: AsyncWrite + Unpin>(output: W, mut waiting: mpsc::Receiver<Bytes>) {
+    let mut output = tokio::io::BufWriter::with_capacity(64 * 1024, output);
+    while let Some(mut line) = waiting.recv().await {
+        loop {
+            let written = async {
+                output.write_all(&line).await?;
+                output.write_all(b"\n").await
+            };
+            if written.await.is_err() {
+                return;
+            }
+            match waiting.try_recv() {
+                Ok(next) => line = next,
+                Err(_) => break,
+            }
+        }
+        if output.flush().await.is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "stream_tests.rs"]
+mod tests;
