@@ -59,7 +59,7 @@ fn everything_is_used_in_its_place_only() {
 }
 
 #[test]
-fn error_numbers_stand_in_one_file() {
+fn error_numbers_stand_in_one_folder() {
     hold(places::codes);
     nothing(&places::idle_codes(&source::all()));
 }

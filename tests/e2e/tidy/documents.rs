@@ -15,14 +15,17 @@ pub(super) fn links(source: &Source, is_there: impl Fn(&Path) -> bool) -> Vec<Fi
     }
     let folder = Path::new(&source.path).parent().unwrap_or(Path::new(""));
     let exists = |name: &str| {
-        [folder.join(name), name.into(), Path::new("docs").join(name)]
-            .iter()
-            .any(|path| is_there(path))
+        let places = [folder, Path::new(""), Path::new("docs"), Path::new("actors/src")];
+        places.iter().any(|place| is_there(&place.join(name)))
     };
     let mut found = Vec::new();
     for (at, line) in source.lines() {
-        let linked = if source.path.ends_with(".md") { targets(line) } else { Vec::new() };
-        for name in linked.into_iter().chain(documents(line)) {
+        let mut named = documents(line);
+        if source.path.ends_with(".md") {
+            named.extend(targets(line));
+            named.extend(places(line));
+        }
+        for name in named {
             if !exists(name) {
                 found
                     .push(source.finding(at, format!("`{name}` is not there: mend the reference")));
@@ -38,6 +41,19 @@ fn targets(line: &str) -> Vec<&str> {
     let parts = line.split("](").skip(1);
     let inner = parts.filter_map(|part| part.split([')', '#']).next());
     inner.filter(|name| !name.is_empty() && !name.contains("://")).collect()
+}
+
+/// Files and folders of ours between backticks.
+fn places(line: &str) -> Vec<&str> {
+    let roots = [".ci/", ".config/", "actors/", "config/", "docs/", "src/", "tests/"];
+    let quoted = line.split('`').skip(1).step_by(2);
+    quoted
+        .filter(|name| !name.contains([' ', '*', '<', '{']))
+        .filter(|name| {
+            name.contains('/')
+                && (name.ends_with(".rs") || roots.iter().any(|root| name.starts_with(root)))
+        })
+        .collect()
 }
 
 /// Names of Markdown files in running text.

@@ -118,7 +118,7 @@ fn what_is_out_of_place_is_seen() {
 #[test]
 fn error_numbers_out_of_place_are_seen() {
     check(codes, "src/door/http.rs", "x\n\"code\":-32600\n-31_001\n", &[2, 3]);
-    check(codes, "src/door/reply.rs", "-32600\n", &[]);
+    check(codes, "src/door/reply/codes.rs", "-32600\n", &[]);
     check(codes, "src/a.rs", "-3260 -132600 -326000 -30000\n// -32600\n", &[]);
     let (place, number, _) = CODES[0];
     check(codes, place, number, &[]);
@@ -139,6 +139,7 @@ fn references_to_nothing_are_seen() {
     let rule = |source: &Source| links(source, there);
     check(rule, "README.md", "[a](docs/errors.md#x), `docs/gone.md`\n[b](src/x)\n", &[1, 2]);
     check(rule, "src/a.rs", "//! See docs/errors.md and errors.md.\n// other.md\n", &[2]);
+    check(rule, "docs/a.md", "see `src/gone/` and `a/b.rs`\n`docs/errors.md`, `a/b`\n", &[1, 1]);
     check(rule, "docs/a.md", "[a](errors.md) [b](https://example.com/x.md) [c](#here)\n", &[]);
 }
 

@@ -53,6 +53,8 @@ impl Source {
             || self.path.contains("/tests/")
             || stem.starts_with("tests.")
             || stem.starts_with("tests_")
+            || stem.ends_with("_tests.rs")
+            || stem == "fixture.rs"
     }
 
     /// All lines, numbered from 1.
