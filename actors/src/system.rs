@@ -17,7 +17,7 @@ use tracing::warn;
 use crate::delegation::{
     self, Admission, Caller, Cost, DelegationHandle, KeyError, Limit, Limits, OwnKey, Rate, Refusal,
 };
-use crate::merger::{CatalogReader, MergerActor, MergerHandle, Resolution};
+use crate::merger::{CatalogReader, Memory, MergerActor, MergerHandle, Resolution};
 use crate::model::{CallError, Outage, Scope, ServerState, ToolCall, ToolRef};
 use crate::router::{RouterActor, RouterHandle, Wake};
 use crate::store::{OpenError, SqliteStore, StateDir, StateDirError, Store, WallClock};
@@ -89,6 +89,7 @@ impl System {
         let store = SqliteStore::open(&state_dir, WallClock::system()).await?;
         let key = Arc::new(OwnKey::open(&state_dir).await?);
         let kept: Arc<dyn Store> = Arc::new(store.clone());
+        let memory = Memory::load(Arc::clone(&kept)).await;
         let settings = delegation::Settings {
             limits,
             key,
@@ -100,7 +101,7 @@ impl System {
         let waker: Arc<OnceLock<SupervisorHandle>> = Arc::default();
         let wake = wake(Arc::clone(&waker));
         let (merger, catalog) =
-            MergerActor::start(config.catalog.clone(), Arc::clone(&wake)).await?;
+            MergerActor::start(config.catalog.clone(), Arc::clone(&wake), memory).await?;
         let calls = &config.calls;
         let router = RouterActor::start(calls.max_queued_per_server, calls.max_in_flight).await?;
         router.set_wake(wake);

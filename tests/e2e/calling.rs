@@ -1,10 +1,11 @@
 //! These tests make calls through the HTTP door and look at what arrives on either side.
 //! They leave servers that die to `crash.rs`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use conductor_e2e::client::Client;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::world::{SOON, client, journal, mock, mock_with, serve, wait_tool};
 

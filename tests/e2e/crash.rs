@@ -1,12 +1,13 @@
 //! These tests kill, freeze and starve servers and look at what clients notice.
 //! They leave the end of the daemon itself to `shutdown.rs`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use conductor_e2e::sandbox::{is_alive, signal};
 use conductor_e2e::wait;
 use rustix::process::Signal;
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::world::{
     SOON, client, journal, mock, mock_with, serve, status, wait_status, wait_tool, wait_tools,

@@ -1,10 +1,11 @@
 //! These tests look at the merged list of tools through the HTTP door.
 //! They leave what a call does to `calling.rs`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use conductor_e2e::client::Client;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::world::{MOCK, client, journal, mock, mock_with, serve, wait_tool, wait_tools};
 

@@ -1,11 +1,12 @@
 //! These tests end the daemon in every way and look at what is left.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use conductor_e2e::daemon::{Daemon, Options};
 use conductor_e2e::sandbox::MARK;
 use rustix::process::Signal;
 use serde_json::{Value, json};
+use tokio::time::Instant;
 
 use crate::world::{CONDUCTOR, SOON, client, mock, mock_with, serve, wait_tool, wait_tools};
 

@@ -15,6 +15,7 @@ use tracing::{Instrument, debug, info, warn};
 
 use super::catalog::Catalog;
 use super::handle::{CatalogReader, MergerHandle, Shelf};
+use super::memory::Memory;
 use super::merge::merge;
 use super::slice::Slice;
 use crate::model::{Generation, ServerState};
@@ -56,18 +57,20 @@ pub(crate) struct State {
     settings: CatalogSettings,
     slices: BTreeMap<ServerId, Slice>,
     shelf: Arc<Shelf>,
+    memory: Memory,
     tasks: JoinSet<()>,
 }
 
 impl MergerActor {
-    /// Starts the merger, with an empty catalogue.
+    /// Starts the merger, with an empty catalogue and `memory` for the servers to come.
     pub(crate) async fn start(
         settings: CatalogSettings,
         wake: Wake,
+        memory: Memory,
     ) -> Result<(MergerHandle, CatalogReader), ractor::SpawnErr> {
         let shelf = Arc::new(Shelf::new());
         let ttl = settings.ttl;
-        let (actor, _) = Self::spawn(None, Self, (settings, Arc::clone(&shelf))).await?;
+        let (actor, _) = Self::spawn(None, Self, (settings, Arc::clone(&shelf), memory)).await?;
         let merger = MergerHandle(actor);
         let reader = CatalogReader { shelf, merger: merger.clone(), wake, ttl };
         Ok((merger, reader))
@@ -77,14 +80,15 @@ impl MergerActor {
 impl Actor for MergerActor {
     type Msg = Message;
     type State = State;
-    type Arguments = (CatalogSettings, Arc<Shelf>);
+    type Arguments = (CatalogSettings, Arc<Shelf>, Memory);
 
     async fn pre_start(
         &self,
         _: ActorRef<Message>,
-        (settings, shelf): Self::Arguments,
+        (settings, shelf, memory): Self::Arguments,
     ) -> Result<State, ActorProcessingErr> {
-        let mut state = State { settings, slices: BTreeMap::new(), shelf, tasks: JoinSet::new() };
+        let (slices, tasks) = (BTreeMap::new(), JoinSet::new());
+        let mut state = State { settings, slices, shelf, memory, tasks };
         state.publish();
         Ok(state)
     }
@@ -114,7 +118,11 @@ impl Actor for MergerActor {
                 state.slice(&spec).spec = Arc::clone(&spec);
                 true
             }
-            Message::Forget(server) => state.slices.remove(&server).is_some(),
+            Message::Forget(server) => {
+                let forgotten = state.memory.forget(&server);
+                state.spawn(forgotten);
+                state.slices.remove(&server).is_some()
+            }
             Message::Changed(server) => {
                 if let Some(slice) = state.slices.get_mut(&server) {
                     slice.changed();
@@ -143,7 +151,16 @@ impl Actor for MergerActor {
 
 impl State {
     fn slice(&mut self, spec: &Arc<ServerSpec>) -> &mut Slice {
-        self.slices.entry(spec.id.clone()).or_insert_with(|| Slice::new(Arc::clone(spec)))
+        let Self { slices, memory, .. } = self;
+        slices
+            .entry(spec.id.clone())
+            .or_insert_with(|| Slice::new(Arc::clone(spec), memory.recall(spec)))
+    }
+
+    fn spawn(&mut self, task: Option<impl Future<Output = ()> + Send + 'static>) {
+        if let Some(task) = task {
+            self.tasks.spawn(task.in_current_span());
+        }
     }
 
     /// Listens to a server's own word that its tools changed, as long as this life of it lasts.
@@ -198,6 +215,9 @@ impl State {
                 if !slice.listed(generation, listing, now) {
                     return false;
                 }
+                let kept =
+                    slice.listing.as_ref().and_then(|list| self.memory.keep(&slice.spec, list));
+                self.spawn(kept);
                 info!(%server, %generation, tools, "tools read");
                 if rejected > 0 {
                     warn!(%server, %generation, rejected, "some tools cannot be shown");

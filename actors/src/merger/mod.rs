@@ -12,6 +12,7 @@
 mod actor;
 mod catalog;
 mod handle;
+mod memory;
 mod merge;
 mod names;
 mod slice;
@@ -20,3 +21,4 @@ pub(crate) use actor::MergerActor;
 pub use catalog::{BadCursor, Catalog, ListState, ListedTool, Page, Resolution, View};
 pub use handle::CatalogReader;
 pub(crate) use handle::MergerHandle;
+pub(crate) use memory::Memory;

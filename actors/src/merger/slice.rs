@@ -34,10 +34,12 @@ pub(super) struct Slice {
 }
 
 impl Slice {
-    pub(super) fn new(spec: Arc<ServerSpec>) -> Self {
+    /// A server of which `remembered` is the last known list. It is shown until the server itself
+    /// can be asked.
+    pub(super) fn new(spec: Arc<ServerSpec>, remembered: Option<Listing>) -> Self {
         Self {
             spec,
-            listing: None,
+            listing: remembered.map(Arc::new),
             link: None,
             awaited: true,
             read_at: None,

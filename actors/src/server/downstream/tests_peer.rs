@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::lane::{Body, CallFailure, Lane, LaneReply, RefusedCall, Ticket};
 use super::pending::ProgressPort;
-pub(crate) use super::process::Exit;
+pub(crate) use crate::process::Exit;
 use super::pump::{Pump, PumpParts};
 use super::tail::StderrTail;
 use crate::model::{Downfall, Generation};
