@@ -1,1 +1,12 @@
 //! The daemon: doors, command line, process.
+//!
+//! It leaves settings to `conductor-config` and the running system to `conductor-actors`.
+
+pub mod admin;
+pub mod cli;
+mod daemon;
+pub mod door;
+pub mod exit;
+pub mod sample_server;
+mod shutdown;
+mod telemetry;

@@ -1,0 +1,136 @@
+//! This file says what a connection looks like in JSON, and makes one of what the board knows.
+//!
+//! It leaves reading the board to the routes. Values of `env` and `headers` have no place here.
+
+use std::path::PathBuf;
+
+use conductor_actors::ServerStatus;
+use conductor_config::Transport;
+use serde::{Deserialize, Serialize};
+
+use super::{masked, rfc3339};
+
+/// One server as it is shown to people and programs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// The workspace it belongs to.
+    pub workspace_id: String,
+    /// Its name in there.
+    pub name: String,
+    /// Where its settings come from: `file` or `api`.
+    pub source: String,
+    /// `stdio`, `http` or `sse`.
+    pub transport: String,
+    /// Program and arguments of a child process, credentials blotted out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<Vec<String>>,
+    /// Endpoint of a remote server, without credentials and query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// `stopped`, `starting`, `running`, `degraded`, `backoff`, `failed` or `draining`.
+    pub state: String,
+    /// `healthy`, `unhealthy` or `unknown`.
+    pub health: String,
+    /// Its process, while it has one.
+    pub pid: Option<u32>,
+    /// Which life it is in; 0 before the first.
+    pub generation: u64,
+    /// Lives after the first since the daemon started.
+    pub restarts: u64,
+    /// When it last proved to be alive, RFC 3339.
+    pub last_heartbeat: Option<String>,
+    /// How its last life ended.
+    pub last_error: Option<LastError>,
+    /// When it is started again, RFC 3339.
+    pub next_retry: Option<String>,
+    /// Where its own Unix socket is, or would be.
+    pub socket: PathBuf,
+    /// How many tools it offers, as far as known.
+    pub tools: usize,
+    /// Calls under way.
+    pub in_flight: usize,
+    /// The revision of MCP spoken with it.
+    pub protocol_version: Option<String>,
+}
+
+/// How a server's life ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastError {
+    /// A stable word.
+    pub code: String,
+    /// A clause that completes "the server …".
+    pub message: String,
+    /// When, RFC 3339.
+    pub at: String,
+    /// What it last wrote to stderr, oldest line first; 20 lines at most.
+    pub stderr_tail: Vec<String>,
+}
+
+/// A list of connections.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connections {
+    /// By workspace and name.
+    pub connections: Vec<Connection>,
+}
+
+impl Connection {
+    /// The server `status` is about, which offers `tools` tools.
+    #[must_use]
+    pub fn new(status: &ServerStatus, tools: usize) -> Self {
+        let spec = &status.spec;
+        let (command, url) = shown(&spec.transport);
+        let last_error = status.last_error.as_ref().map(|(downfall, at)| LastError {
+            code: downfall.cause.code().to_owned(),
+            message: downfall.to_string(),
+            at: rfc3339(*at),
+            stderr_tail: downfall.stderr_tail.iter().map(ToString::to_string).collect(),
+        });
+        Self {
+            workspace_id: spec.id.workspace.to_string(),
+            name: spec.id.name.to_string(),
+            source: "file".to_owned(),
+            transport: spec.transport.as_str().to_owned(),
+            command,
+            url,
+            state: status.state.as_str().to_owned(),
+            health: status.health().to_owned(),
+            pid: status.pid,
+            generation: status.generation.number(),
+            restarts: status.restarts,
+            last_heartbeat: status.last_heartbeat.map(rfc3339),
+            last_error,
+            next_retry: status.next_retry.map(rfc3339),
+            socket: spec.socket.clone(),
+            tools,
+            in_flight: status.in_flight(),
+            protocol_version: status.protocol_version.as_deref().map(str::to_owned),
+        }
+    }
+
+    /// The name by which commands know it: `name`, or `workspace/name` outside `default`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        match self.workspace_id.as_str() {
+            "default" => self.name.clone(),
+            workspace => format!("{workspace}/{}", self.name),
+        }
+    }
+
+    /// Whether it takes calls.
+    #[must_use]
+    pub fn is_up(&self) -> bool {
+        matches!(self.state.as_str(), "running" | "degraded")
+    }
+}
+
+/// How a server is reached, fit to be shown: its command or its URL.
+#[must_use]
+pub fn shown(transport: &Transport) -> (Option<Vec<String>>, Option<String>) {
+    match transport {
+        Transport::Stdio(stdio) => {
+            let words = std::iter::once(&stdio.program).chain(&stdio.args);
+            (Some(masked(words.map(String::as_str))), None)
+        }
+        Transport::Remote(remote) => (None, Some(remote.shown_url())),
+    }
+}

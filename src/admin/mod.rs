@@ -1,0 +1,27 @@
+//! This folder lets the user of this machine look after the running daemon: a small HTTP interface
+//! on a Unix socket in the state directory, and the client that the command line uses for it.
+//!
+//! Who may connect is decided by the operating system: the socket has mode 0600 in a directory of
+//! mode 0700, and the peer must be the same user or root. Agents come in by the doors instead.
+
+mod client;
+mod connection;
+mod mask;
+mod problem;
+mod rfc3339;
+mod routes;
+mod server;
+mod socket;
+mod streams;
+#[cfg(test)]
+mod tests_socket;
+
+pub use client::{Client, ClientError, Lines};
+pub use connection::{Connection, Connections, LastError, shown};
+pub use mask::masked;
+pub use problem::Problem;
+pub use rfc3339::rfc3339;
+pub use routes::{Admin, CallAnswer, DaemonFacts, ToolList, router};
+pub use server::serve;
+pub use socket::{AdminSocket, SocketError, path_in};
+pub use streams::LogLine;

@@ -1,0 +1,334 @@
+//! This file says what the command line takes, and is its manual: everything in `--help` is here.
+//!
+//! It carries nothing out.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use conductor_config::{LogFormat, ServerId, parse_duration};
+
+/// Many MCP servers behind one endpoint, supervised.
+///
+/// Starts every server of a settings file, keeps it running, and offers all their tools at one
+/// address, as `server.tool`. The `mcpServers` file of a desktop client is a complete settings
+/// file.
+#[derive(Debug, Parser)]
+#[command(
+    name = "conductor",
+    version,
+    arg_required_else_help = true,
+    args_override_self = true,
+    subcommand_required = true,
+    max_term_width = 100,
+    after_long_help = "\
+Start here:
+  conductor serve --config .mcp.json     run the servers of that file
+  conductor status                       see how they do
+  conductor client-config                what to tell an agent
+
+Settings are looked for in $CONDUCTOR_CONFIG, ./conductor.toml, ./.mcp.json,
+$XDG_CONFIG_HOME/conductor/conductor.toml and /etc/conductor/conductor.toml.
+
+Exit codes: 0 fine, 1 bad outcome, 2 usage or settings, 3 no daemon, 4 address taken,
+5 state directory, 6 refused, 7 timed out, 8 killed, 70 internal."
+)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    Serve(ServeArgs),
+    Stdio(StdioArgs),
+    Check(CheckArgs),
+    Status(StatusArgs),
+    Restart(RestartArgs),
+    Logs(LogsArgs),
+    Tools(ToolsArgs),
+    Call(CallArgs),
+    ClientConfig(ClientConfigArgs),
+    SampleServer(SampleServerArgs),
+}
+
+/// Run the daemon in the foreground.
+///
+/// Starts every enabled server, offers their tools over HTTP, restarts what dies. SIGTERM or
+/// Ctrl-C stops it cleanly: calls under way may finish, then every server is stopped with its
+/// whole process group. A second one ends everything at once. The log goes to stderr.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  conductor serve --config .mcp.json
+  conductor serve --config base.toml --config mine.toml    (later files win)
+  conductor serve --listen 127.0.0.1:0 --log-format json   (any free port, see the log)")]
+pub(super) struct ServeArgs {
+    #[command(flatten)]
+    pub(super) settings: SettingsArgs,
+}
+
+/// Serve one agent on stdin and stdout.
+///
+/// Runs the same system as `serve` for as long as the agent's input lasts: this is the command
+/// to name in a client that starts its servers itself. There is no HTTP door unless --listen
+/// is given. Unless --state-dir is given either, its state is in a private temporary directory
+/// that is removed at the end, so that it can run beside a daemon and beside others of its
+/// kind. stdout carries nothing but MCP; the log goes to stderr.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  conductor stdio --config ~/servers.toml
+  In a client:  {\"command\": \"conductor\", \"args\": [\"stdio\", \"--config\", \"/etc/servers.toml\"]}")]
+pub(super) struct StdioArgs {
+    #[command(flatten)]
+    pub(super) settings: SettingsArgs,
+}
+
+/// Say whether settings are right, and what comes of them.
+///
+/// Reads and checks everything as `serve` would, starts nothing, and shows the servers, how
+/// their tools will be named, and what may surprise. Values of environments and headers are
+/// never shown. Ends with 0 if all is well and with 2 if anything is wrong, a line on stderr
+/// for each problem.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  conductor check --config .mcp.json
+  conductor check --json | jq '.servers[].name'")]
+pub(super) struct CheckArgs {
+    #[command(flatten)]
+    pub(super) files: FileArgs,
+    /// Print one JSON object, problems included.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Show how the servers of the running daemon do.
+///
+/// One line a server, and for each that is not up a sentence that says why, what it last wrote
+/// to stderr, and when it is tried again.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  conductor status
+  conductor status --watch
+  conductor status --json | jq '.connections[] | select(.state != \"running\")'")]
+pub(super) struct StatusArgs {
+    #[command(flatten)]
+    pub(super) daemon: DaemonArgs,
+    /// Print JSON: an object with the array `connections`.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Keep looking, and print again whenever something has changed.
+    #[arg(long, short)]
+    pub(super) watch: bool,
+}
+
+/// Restart one server now.
+///
+/// Ends its process as at a stop, starts the next one, and waits until that is running (ends
+/// with 0) or has failed (ends with 1). Calls under way may finish first. A server that was
+/// given up gets a clean slate.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  conductor restart git
+  conductor restart team-a/git --timeout 10s    (a server of workspace team-a)")]
+pub(super) struct RestartArgs {
+    /// The server; `workspace/name` outside the workspace `default`.
+    pub(super) name: ServerId,
+    #[command(flatten)]
+    pub(super) daemon: DaemonArgs,
+    /// How long to wait for the outcome.
+    #[arg(long, value_name = "DURATION", default_value = "2m", value_parser = duration)]
+    pub(super) timeout: Duration,
+}
+
+/// Show what a server writes to stderr.
+///
+/// The daemon keeps the last 64 KiB of each server, over restarts.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  conductor logs git
+  conductor logs git -f")]
+pub(super) struct LogsArgs {
+    /// The server; `workspace/name` outside the workspace `default`.
+    pub(super) name: ServerId,
+    #[command(flatten)]
+    pub(super) daemon: DaemonArgs,
+    /// Go on with what it writes from now on, until interrupted.
+    #[arg(long, short)]
+    pub(super) follow: bool,
+}
+
+/// List the tools that agents see.
+///
+/// Waits a few seconds for servers that are still coming up, and says on stderr whose tools are
+/// missing.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  conductor tools
+  conductor tools --server git                (under git's own names)
+  conductor tools --json | jq '.[].name'")]
+pub(super) struct ToolsArgs {
+    #[command(flatten)]
+    pub(super) daemon: DaemonArgs,
+    #[command(flatten)]
+    pub(super) scope: ScopeArgs,
+    /// Print the whole definitions as a JSON array.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// How long to wait for servers that are coming up, a minute at most.
+    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
+    pub(super) wait: Duration,
+}
+
+/// Call a tool and print what it answers.
+///
+/// Prints the text of the answer. Ends with 0 if the tool succeeded and with 1 if it says that
+/// it failed. Ctrl-C takes the call back.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  conductor call sample.add '{\"a\": 1, \"b\": 2}'
+  conductor call echo '{\"text\": \"hi\"}' --server sample
+  generate-arguments | conductor call git.log - --json | jq .content")]
+pub(super) struct CallArgs {
+    /// The tool, named as `conductor tools` names it.
+    pub(super) tool: String,
+    /// Its arguments, a JSON object; `-` reads them from stdin.
+    #[arg(value_name = "JSON", default_value = "{}")]
+    pub(super) arguments: String,
+    #[command(flatten)]
+    pub(super) daemon: DaemonArgs,
+    #[command(flatten)]
+    pub(super) scope: ScopeArgs,
+    /// Print the whole result as JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// How long to wait; the server's own limit if left out.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(super) timeout: Option<Duration>,
+}
+
+/// Print the entry that a client needs to reach the daemon.
+///
+/// The entry goes to stdout; where to put it is said on stderr. The address is that of the
+/// running daemon, or the one in the settings if none is running.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  conductor client-config > .mcp.json
+  conductor client-config --for codex >> ~/.codex/config.toml
+  conductor client-config --for vscode --server git    (that server alone, under its own names)")]
+pub(super) struct ClientConfigArgs {
+    /// The client.
+    #[arg(long = "for", value_name = "CLIENT", value_enum, default_value_t = ClientKind::Claude)]
+    pub(super) client: ClientKind,
+    /// Only this server; `workspace/name` outside the workspace `default`.
+    #[arg(long, value_name = "NAME")]
+    pub(super) server: Option<ServerId>,
+    #[command(flatten)]
+    pub(super) daemon: DaemonArgs,
+}
+
+/// Be a small, well-behaved MCP server on stdin and stdout.
+///
+/// For trying things: it has the tools echo, add, time, sleep and progress.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Example, in a settings file:
+  [mcpServers.sample]
+  command = \"conductor\"
+  args = [\"sample-server\"]")]
+pub(super) struct SampleServerArgs {
+    /// How many generated tools to have beside the fixed ones, 10000 at most.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(super) tools: usize,
+}
+
+/// Which settings files.
+#[derive(Debug, Args)]
+pub(super) struct FileArgs {
+    /// A settings file (.toml, .json, .yaml); may be repeated, later ones win.
+    #[arg(long, short, value_name = "FILE")]
+    pub(super) config: Vec<PathBuf>,
+}
+
+/// Which settings.
+#[derive(Debug, Args)]
+pub(super) struct SettingsArgs {
+    #[command(flatten)]
+    pub(super) files: FileArgs,
+    /// Where to listen for HTTP; port 0 takes any free one.
+    #[arg(long, value_name = "ADDR:PORT")]
+    pub(super) listen: Option<SocketAddr>,
+    /// Where to keep state; one daemon at a time uses it.
+    #[arg(long, value_name = "DIR")]
+    pub(super) state_dir: Option<PathBuf>,
+    /// How a line of the log looks.
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(super) log_format: Option<LogFormatArg>,
+}
+
+/// Which daemon.
+#[derive(Debug, Args)]
+pub(super) struct DaemonArgs {
+    #[command(flatten)]
+    pub(super) files: FileArgs,
+    /// The state directory of the daemon; as in the settings if left out.
+    #[arg(long, value_name = "DIR")]
+    pub(super) state_dir: Option<PathBuf>,
+}
+
+/// Which tools.
+#[derive(Debug, Args)]
+pub(super) struct ScopeArgs {
+    /// Only this server, its tools under their own names.
+    #[arg(long, value_name = "NAME")]
+    pub(super) server: Option<conductor_config::ServerName>,
+    /// The workspace.
+    #[arg(long, value_name = "NAME", default_value = "default")]
+    pub(super) workspace: conductor_config::WorkspaceName,
+}
+
+/// The clients whose settings we know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum ClientKind {
+    /// Claude Code and Claude Desktop
+    Claude,
+    /// Cursor
+    Cursor,
+    /// Visual Studio Code
+    Vscode,
+    /// Codex
+    Codex,
+    /// Gemini CLI
+    Gemini,
+}
+
+/// `LogFormat` as an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum LogFormatArg {
+    /// For people
+    Text,
+    /// For machines, an object a line
+    Json,
+}
+
+impl From<LogFormatArg> for LogFormat {
+    fn from(format: LogFormatArg) -> Self {
+        match format {
+            LogFormatArg::Text => Self::Text,
+            LogFormatArg::Json => Self::Json,
+        }
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text).map_err(|error| error.to_string())
+}

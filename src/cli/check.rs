@@ -1,0 +1,232 @@
+//! This file is `conductor check`: settings as they would be used, without using them.
+//!
+//! It leaves reading and judging settings to `conductor-config`, and shows no secret.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use conductor_config::{
+    Config, ExportStyle, Overrides, ServerId, ServerSpec, Transport, format_duration,
+};
+use serde::Serialize;
+use serde_json::json;
+
+use super::args::CheckArgs;
+use super::load::Surroundings;
+use super::out::Out;
+use super::table::table;
+use crate::admin::shown;
+use crate::exit::{Exit, Failure};
+
+pub(super) fn run(args: &CheckArgs, out: Out) -> Result<Exit, Failure> {
+    let surroundings = Surroundings::read()?;
+    let config = match surroundings.settings(&args.files.config, Overrides::default()) {
+        Ok(config) => config,
+        Err(Failure::Settings(error)) if args.json => {
+            out.json(&json!({"valid": false, "problems": error.problems}))?;
+            return Ok(Exit::Usage);
+        }
+        Err(failure) => return Err(failure),
+    };
+    let report = Report::new(&config, surroundings.env.get("PATH").map(String::as_str));
+    if args.json {
+        out.json(&report)?;
+        return Ok(Exit::Success);
+    }
+    out.data(&report.text())?;
+    for warning in report.warnings.iter().chain(&report.collisions) {
+        out.note(format_args!("warning: {warning}"));
+    }
+    Ok(Exit::Success)
+}
+
+/// Settings as they are shown.
+#[derive(Debug, Serialize)]
+struct Report {
+    valid: bool,
+    sources: Vec<PathBuf>,
+    listen: Option<String>,
+    state_dir: PathBuf,
+    export_style: &'static str,
+    separator: String,
+    servers: Vec<Shown>,
+    collisions: Vec<String>,
+    warnings: Vec<String>,
+}
+
+/// One server as it is shown.
+#[derive(Debug, Serialize)]
+struct Shown {
+    workspace_id: String,
+    name: String,
+    enabled: bool,
+    required: bool,
+    transport: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    command: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cwd: Option<PathBuf>,
+    /// Names only.
+    env: Vec<String>,
+    /// Names only.
+    headers: Vec<String>,
+    start: &'static str,
+    restart: &'static str,
+    startup_timeout: String,
+    timeout: String,
+    max_in_flight: usize,
+    /// What its tools are called.
+    tools_as: String,
+}
+
+impl Report {
+    fn new(config: &Config, path: Option<&str>) -> Self {
+        let missing = config.servers.values().filter_map(|spec| missing_program(spec, path));
+        Self {
+            valid: true,
+            sources: config.sources.clone(),
+            listen: config.listen.http.map(|address| format!("http://{address}/mcp")),
+            state_dir: config.state.dir.clone(),
+            export_style: config.catalog.export_style.as_str(),
+            separator: config.catalog.separator.clone(),
+            servers: config.servers.values().map(|spec| Shown::new(spec, config)).collect(),
+            collisions: look_alikes(config.servers.keys()),
+            warnings: config.warnings.iter().cloned().chain(missing).collect(),
+        }
+    }
+
+    fn text(&self) -> String {
+        let sources: Vec<String> =
+            self.sources.iter().map(|file| file.display().to_string()).collect();
+        let sources = if sources.is_empty() {
+            "built-in defaults only".to_owned()
+        } else {
+            sources.join(", ")
+        };
+        let listen = self.listen.as_deref().unwrap_or("off");
+        let mut text = format!(
+            "settings  {sources}\nlisten    {listen}\nstate     {}\ntools     named in style {:?} \
+             with separator {:?}",
+            self.state_dir.display(),
+            self.export_style,
+            self.separator
+        );
+        if self.servers.is_empty() {
+            text.push_str("\nservers   none");
+        } else {
+            let rows: Vec<[String; 5]> = self.servers.iter().map(Shown::row).collect();
+            text.push_str("\n\n");
+            text.push_str(&table(
+                ["SERVER", "TRANSPORT", "START", "TOOLS AS", "COMMAND OR URL"],
+                &rows,
+            ));
+        }
+        text
+    }
+}
+
+impl Shown {
+    fn new(spec: &ServerSpec, config: &Config) -> Self {
+        let (command, url) = shown(&spec.transport);
+        let (cwd, env, headers) = match &spec.transport {
+            Transport::Stdio(stdio) => {
+                (stdio.cwd.clone(), stdio.env.keys().cloned().collect(), Vec::new())
+            }
+            Transport::Remote(remote) => {
+                (None, Vec::new(), remote.headers.keys().cloned().collect())
+            }
+        };
+        let separator = match config.catalog.export_style {
+            ExportStyle::Dot => config.catalog.separator.as_str(),
+            ExportStyle::Safe => "__",
+        };
+        Self {
+            workspace_id: spec.id.workspace.to_string(),
+            name: spec.id.name.to_string(),
+            enabled: spec.enabled,
+            required: spec.required,
+            transport: spec.transport.as_str(),
+            command,
+            url,
+            cwd,
+            env,
+            headers,
+            start: spec.start.as_str(),
+            restart: spec.restart.as_str(),
+            startup_timeout: format_duration(spec.startup_timeout),
+            timeout: format_duration(spec.timeout),
+            max_in_flight: spec.max_in_flight,
+            tools_as: format!("{}{separator}*", spec.id.name),
+        }
+    }
+
+    fn row(&self) -> [String; 5] {
+        let command = self.command.as_ref().map(|words| words.join(" "));
+        let name = match self.workspace_id.as_str() {
+            "default" => self.name.clone(),
+            workspace => format!("{workspace}/{}", self.name),
+        };
+        [
+            name,
+            self.transport.to_owned(),
+            if self.enabled { self.start.to_owned() } else { "disabled".to_owned() },
+            self.tools_as.clone(),
+            command.or_else(|| self.url.clone()).unwrap_or_default(),
+        ]
+    }
+}
+
+/// Servers of one workspace whose names become one where a client, or an environment variable,
+/// turns `-` into `_`.
+fn look_alikes<'a>(servers: impl Iterator<Item = &'a ServerId>) -> Vec<String> {
+    let mut alike: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for id in servers {
+        let key = format!("{}/{}", id.workspace, id.name).replace('-', "_");
+        alike.entry(key).or_default().push(format!("`{id}`"));
+    }
+    let alike = alike.into_values().filter(|names| names.len() > 1);
+    alike
+        .map(|names| {
+            let names = names.join(" and ");
+            format!("{names} have the same name for clients that turn `-` into `_`; rename one")
+        })
+        .collect()
+}
+
+/// That the program of an enabled server is nowhere to be found. The daemon may be started with
+/// another `PATH`, so this is no error.
+fn missing_program(spec: &ServerSpec, path: Option<&str>) -> Option<String> {
+    let Transport::Stdio(stdio) = &spec.transport else { return None };
+    let path = stdio.env.get("PATH").map(conductor_config::Secret::expose).or(path)?;
+    let base = stdio.cwd.clone().unwrap_or_default();
+    let found = if stdio.program.contains('/') {
+        base.join(&stdio.program).exists()
+    } else {
+        path.split(':').any(|dir| base.join(dir).join(&stdio.program).exists())
+    };
+    (spec.enabled && !found).then(|| {
+        format!("mcpServers.{}: no program `{}` is to be found", spec.id.name, stdio.program)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(names: &[&str], expected: &[&str]) {
+        let ids: Vec<ServerId> = names.iter().map(|name| name.parse().unwrap()).collect();
+        assert_eq!(look_alikes(ids.iter()), expected);
+    }
+
+    #[test]
+    fn names_that_differ_in_hyphens_only_look_alike() {
+        check(&["git", "git2", "a-b", "x/a_b"], &[]);
+        check(
+            &["a-b", "a_b", "c"],
+            &["`a-b` and `a_b` have the same name for clients that turn `-` into `_`; rename one"],
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! This file collects what settings are made from: files and flags of the command line, and the
+//! process's environment and working directory.
+//!
+//! It leaves reading and checking them to `conductor-config`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use conductor_config::{Config, LoadRequest, Overrides, load};
+
+use super::args::{DaemonArgs, SettingsArgs};
+use crate::admin::Client;
+use crate::exit::Failure;
+
+/// What the process was given, beside its arguments.
+pub(super) struct Surroundings {
+    /// Its environment, and `CONDUCTOR_EXE`, the path of this program, for settings that want to
+    /// start it. Variables that are not UTF-8 are left out.
+    pub(super) env: BTreeMap<String, String>,
+    /// Its working directory.
+    pub(super) cwd: PathBuf,
+}
+
+impl Surroundings {
+    pub(super) fn read() -> Result<Self, Failure> {
+        let system = |doing| move |source| Failure::System { doing, source };
+        let cwd = std::env::current_dir().map_err(system("find the working directory"))?;
+        let vars = std::env::vars_os();
+        let mut env: BTreeMap<String, String> = vars
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        if let Some(program) =
+            std::env::current_exe().ok().and_then(|path| path.into_os_string().into_string().ok())
+        {
+            env.insert("CONDUCTOR_EXE".to_owned(), program);
+        }
+        Ok(Self { env, cwd })
+    }
+
+    /// The settings that come of `files` and `overrides` in these surroundings.
+    pub(super) fn settings(
+        &self,
+        files: &[PathBuf],
+        overrides: Overrides,
+    ) -> Result<Config, Failure> {
+        let request = LoadRequest {
+            files: files.to_vec(),
+            overrides,
+            env: self.env.clone(),
+            cwd: self.cwd.clone(),
+        };
+        Ok(load(&request)?)
+    }
+
+    /// What the log is to show: `RUST_LOG` where it is set, else as in the settings.
+    pub(super) fn log_filter(&self, config: &Config) -> String {
+        let asked = self.env.get("RUST_LOG").filter(|filter| !filter.trim().is_empty());
+        asked.unwrap_or(&config.log.filter).clone()
+    }
+}
+
+/// What the flags of a daemon override.
+pub(super) fn overrides(args: &SettingsArgs) -> Overrides {
+    Overrides {
+        listen: args.listen,
+        state_dir: args.state_dir.clone(),
+        log_format: args.log_format.map(Into::into),
+    }
+}
+
+/// A client of the daemon that `args` name: by state directory, or by the settings that say
+/// where it is. With the former no settings are read, so that wrong ones cannot be in the way.
+pub(super) fn client(args: &DaemonArgs) -> Result<Client, Failure> {
+    let surroundings = Surroundings::read()?;
+    if let Some(dir) = &args.state_dir {
+        return Ok(Client::new(&surroundings.cwd.join(dir)));
+    }
+    let config = surroundings.settings(&args.files.config, Overrides::default())?;
+    Ok(Client::new(&config.state.dir))
+}

@@ -1,0 +1,93 @@
+//! This folder is the command line: one file a command, and this one, which reads the arguments
+//! and picks the command.
+//!
+//! It leaves the daemon's life to `daemon.rs` and exit codes to `exit.rs`.
+
+mod args;
+mod call;
+mod check;
+mod client_config;
+mod load;
+mod logs;
+mod out;
+mod restart;
+mod serve;
+mod snippet;
+mod status;
+mod table;
+#[cfg(test)]
+mod tests;
+mod tools;
+
+use std::ffi::OsString;
+use std::future::Future;
+use std::io;
+use std::pin::Pin;
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::runtime::{Builder, Runtime};
+
+use self::args::{Cli, Command};
+use self::out::Out;
+use crate::exit::{Exit, Failure};
+use crate::sample_server;
+
+/// The most threads that work on the daemon's tasks.
+const WORKERS_MAX: usize = 4;
+/// What is left of tasks at the end gets this long to be dropped.
+const LAST_DROPS: Duration = Duration::from_millis(200);
+
+/// Does what the command line `args` (program name first) asks for, and says how to end.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print(); // to stdout or stderr; nobody may be there
+            return if error.use_stderr() { Exit::Usage } else { Exit::Success };
+        }
+    };
+    let out = Out::new();
+    run(cli.command, out).unwrap_or_else(|failure| {
+        for line in failure.lines() {
+            out.note(format_args!("conductor: {line}"));
+        }
+        failure.exit()
+    })
+}
+
+type Work<'a> = Pin<Box<dyn Future<Output = Result<Exit, Failure>> + 'a>>;
+
+fn run(command: Command, out: Out) -> Result<Exit, Failure> {
+    let is_daemon = matches!(command, Command::Serve(_) | Command::Stdio(_));
+    let runtime = runtime(is_daemon)
+        .map_err(|source| Failure::System { doing: "start the runtime", source })?;
+    let work: Work<'_> = match &command {
+        Command::Serve(args) => Box::pin(serve::serve(args)),
+        Command::Stdio(args) => Box::pin(serve::stdio(args)),
+        Command::Check(args) => Box::pin(async { check::run(args, out) }),
+        Command::Status(args) => Box::pin(status::run(args, out)),
+        Command::Restart(args) => Box::pin(restart::run(args, out)),
+        Command::Logs(args) => Box::pin(logs::run(args, out)),
+        Command::Tools(args) => Box::pin(tools::run(args, out)),
+        Command::Call(args) => Box::pin(call::run(args, out)),
+        Command::ClientConfig(args) => Box::pin(client_config::run(args, out)),
+        Command::SampleServer(args) => Box::pin(async {
+            sample_server::run(args.tools).await?;
+            Ok(Exit::Success)
+        }),
+    };
+    let result = runtime.block_on(work);
+    // A thread that reads a terminal cannot be interrupted; the process ends without it.
+    runtime.shutdown_timeout(LAST_DROPS);
+    result
+}
+
+/// Several threads for the daemon; one is enough for everything else.
+fn runtime(is_daemon: bool) -> io::Result<Runtime> {
+    if !is_daemon {
+        return Builder::new_current_thread().enable_all().build();
+    }
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Builder::new_multi_thread().worker_threads(cores.min(WORKERS_MAX)).enable_all().build()
+}

@@ -1,0 +1,59 @@
+//! This file is `conductor serve` and `conductor stdio`: settings and log for the daemon, which
+//! then does the rest.
+//!
+//! It decides where the state of `stdio` is.
+
+use std::path::Path;
+
+use tempfile::TempDir;
+
+use super::args::{ServeArgs, SettingsArgs, StdioArgs};
+use super::load::{Surroundings, overrides};
+use crate::daemon::{self, Agent};
+use crate::exit::{Exit, Failure};
+use crate::telemetry;
+
+/// Runs the daemon.
+pub(super) async fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
+    run(&args.settings, None, Agent::Nowhere).await
+}
+
+/// Runs the system for one agent.
+pub(super) async fn stdio(args: &StdioArgs) -> Result<Exit, Failure> {
+    if args.settings.state_dir.is_some() {
+        return run(&args.settings, None, Agent::OnStdio).await;
+    }
+    // The lock of a directory that lasts would let only one agent in, and no daemon beside it.
+    let dir = private_dir()?;
+    let ended = run(&args.settings, Some(dir.path()), Agent::OnStdio).await;
+    if let Err(source) = dir.close() {
+        let failure = Failure::System { doing: "remove the temporary state directory", source };
+        return ended.and(Err(failure));
+    }
+    ended
+}
+
+fn private_dir() -> Result<TempDir, Failure> {
+    let prefix = format!("conductor-stdio-{}-", std::process::id());
+    tempfile::Builder::new()
+        .prefix(&prefix)
+        .tempdir()
+        .map_err(|source| Failure::System { doing: "make a temporary state directory", source })
+}
+
+async fn run(args: &SettingsArgs, dir: Option<&Path>, agent: Agent) -> Result<Exit, Failure> {
+    let surroundings = Surroundings::read()?;
+    let mut overrides = overrides(args);
+    if let Some(dir) = dir {
+        overrides.state_dir = Some(dir.to_owned());
+    }
+    let mut config = surroundings.settings(&args.files.config, overrides)?;
+    if agent == Agent::OnStdio && args.listen.is_none() {
+        config.listen.http = None;
+    }
+    let log = telemetry::start(&surroundings.log_filter(&config), config.log.format)
+        .map_err(|source| Failure::System { doing: "start the log", source })?;
+    let ended = Box::pin(daemon::run(config, surroundings.env, agent)).await;
+    drop(log); // before the last words on stderr
+    ended
+}

@@ -1,0 +1,188 @@
+//! This file is `conductor status`: a table of the servers, and a sentence for each that is not up.
+//!
+//! It leaves looking at the servers to the daemon.
+
+use std::time::Duration;
+
+use super::args::StatusArgs;
+use super::load::client;
+use super::out::Out;
+use super::table::{first_line, table};
+use crate::admin::{Client, Connection, Connections, LastError};
+use crate::exit::{Exit, Failure};
+
+/// How often `--watch` looks.
+const EVERY: Duration = Duration::from_secs(1);
+/// Characters of an error that fit into the table.
+const ERROR: usize = 60;
+/// Lines of stderr shown with an explanation.
+const STDERR: usize = 5;
+
+pub(super) async fn run(args: &StatusArgs, out: Out) -> Result<Exit, Failure> {
+    let client = client(&args.daemon)?;
+    let found = ask(&client).await?;
+    print(&found, args.json, out)?;
+    if !args.watch {
+        return Ok(Exit::Success);
+    }
+    let mut shown = text(&found);
+    loop {
+        tokio::time::sleep(EVERY).await;
+        let found = ask(&client).await?;
+        let now = text(&found);
+        if now != shown {
+            out.clear()?;
+            print(&found, args.json, out)?;
+            shown = now;
+        }
+    }
+}
+
+async fn ask(client: &Client) -> Result<Connections, Failure> {
+    Ok(client.get("/api/v1/aegis/connections").await?)
+}
+
+fn print(found: &Connections, json: bool, out: Out) -> Result<(), Failure> {
+    if json { out.json(found) } else { out.data(&text(found)) }
+}
+
+/// The table and the explanations below it.
+fn text(found: &Connections) -> String {
+    if found.connections.is_empty() {
+        return "the daemon runs, and its settings name no servers".to_owned();
+    }
+    let head = ["NAME", "STATE", "HEALTH", "PID", "RESTARTS", "TOOLS", "IN FLIGHT", "LAST ERROR"];
+    let rows: Vec<[String; 8]> = found.connections.iter().map(row).collect();
+    let explained = found.connections.iter().filter_map(explanation);
+    std::iter::once(table(head, &rows)).chain(explained).collect::<Vec<_>>().join("\n\n")
+}
+
+fn row(connection: &Connection) -> [String; 8] {
+    let error = connection.last_error.as_ref().map(|error| first_line(&error.message, ERROR));
+    [
+        connection.id(),
+        connection.state.clone(),
+        connection.health.clone(),
+        connection.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+        connection.restarts.to_string(),
+        connection.tools.to_string(),
+        connection.in_flight.to_string(),
+        error.unwrap_or_else(|| "-".to_owned()),
+    ]
+}
+
+/// Why a server is not up, and what will become of it; `None` if it is up.
+pub(super) fn explanation(connection: &Connection) -> Option<String> {
+    if connection.is_up() {
+        return None;
+    }
+    let name = connection.id();
+    let why = connection.last_error.as_ref();
+    let ended = |error: &LastError| format!("it {} at {}", error.message, error.at);
+    let since = why.map(ended);
+    let mut text = match (connection.state.as_str(), since) {
+        ("starting", None) => format!("{name} is starting"),
+        ("starting", Some(since)) => format!("{name} is being started again: {since}"),
+        ("draining", _) => format!("{name} is stopping: it finishes the calls under way"),
+        ("stopped", None) => format!("{name} is not wanted right now"),
+        ("backoff", Some(since)) => format!("{name} is down: {since}"),
+        ("failed", Some(since)) => {
+            format!(
+                "{name} has failed too often and is left down: {since}; `conductor restart {name}` tries at once"
+            )
+        }
+        (state, Some(since)) => format!("{name} is {state}: {since}"),
+        (state, None) => format!("{name} is {state}"),
+    };
+    if let Some(at) = &connection.next_retry {
+        text.push_str(&format!("; next try at {at}"));
+    }
+    let tail = why.map(|error| error.stderr_tail.as_slice()).unwrap_or_default();
+    for line in &tail[tail.len().saturating_sub(STDERR)..] {
+        text.push_str(&format!("\n  stderr | {line}"));
+    }
+    Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connection(name: &str, state: &str) -> Connection {
+        Connection {
+            workspace_id: "default".into(),
+            name: name.into(),
+            source: "file".into(),
+            transport: "stdio".into(),
+            command: Some(vec!["npx".into()]),
+            url: None,
+            state: state.into(),
+            health: "healthy".into(),
+            pid: Some(4711),
+            generation: 1,
+            restarts: 0,
+            last_heartbeat: None,
+            last_error: None,
+            next_retry: None,
+            socket: "git.sock".into(),
+            tools: 12,
+            in_flight: 0,
+            protocol_version: Some("2025-11-25".into()),
+        }
+    }
+
+    fn down() -> Connection {
+        let last_error = LastError {
+            code: "exited".into(),
+            message: "exited with code 1".into(),
+            at: "2026-07-28T09:30:00.000Z".into(),
+            stderr_tail: (1..=7).map(|line| format!("line {line}")).collect(),
+        };
+        Connection {
+            health: "unhealthy".into(),
+            pid: None,
+            restarts: 3,
+            last_error: Some(last_error),
+            next_retry: Some("2026-07-28T09:30:08.000Z".into()),
+            tools: 0,
+            ..connection("files", "backoff")
+        }
+    }
+
+    #[test]
+    fn a_server_is_a_line_and_one_that_is_down_is_explained() {
+        let connections = vec![connection("git", "running"), down()];
+        let expected = "\
+NAME   STATE    HEALTH     PID   RESTARTS  TOOLS  IN FLIGHT  LAST ERROR
+git    running  healthy    4711  0         12     0          -
+files  backoff  unhealthy  -     3         0      0          exited with code 1
+
+files is down: it exited with code 1 at 2026-07-28T09:30:00.000Z; next try at 2026-07-28T09:30:08.000Z
+  stderr | line 3
+  stderr | line 4
+  stderr | line 5
+  stderr | line 6
+  stderr | line 7";
+        assert_eq!(text(&Connections { connections }), expected);
+    }
+
+    #[test]
+    fn every_state_that_is_not_up_has_a_sentence() {
+        for state in ["stopped", "starting", "backoff", "failed", "draining"] {
+            assert!(explanation(&connection("a", state)).is_some(), "{state}");
+            assert!(
+                explanation(&Connection { state: state.into(), ..down() }).is_some(),
+                "{state}"
+            );
+        }
+        for state in ["running", "degraded"] {
+            assert_eq!(explanation(&connection("a", state)), None);
+        }
+    }
+
+    #[test]
+    fn no_servers_are_told_as_such() {
+        let text = text(&Connections { connections: Vec::new() });
+        assert_eq!(text, "the daemon runs, and its settings name no servers");
+    }
+}

@@ -1,0 +1,163 @@
+//! This file is the life of the daemon: open the doors, start the system, wait, drain.
+//!
+//! It leaves loading settings to the commands, and everything that happens in between to the
+//! doors and the system.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use conductor_actors::{Scope, System};
+use conductor_config::{Config, WorkspaceName};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+use crate::admin::{self, Admin, AdminSocket, DaemonFacts};
+use crate::door;
+use crate::exit::{Exit, Failure};
+use crate::shutdown::{self, Stop};
+
+/// After the servers have stopped, how long doors may take to send what is left.
+const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// Whether an agent sits at stdin and stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Agent {
+    /// One does; the daemon ends with its input.
+    OnStdio,
+    /// None does.
+    Nowhere,
+}
+
+/// Runs the daemon until a signal, or the end of the agent's input, ends it.
+///
+/// # Errors
+///
+/// If it cannot start; then nothing of it is left running.
+pub(crate) async fn run(
+    config: Config,
+    environment: BTreeMap<String, String>,
+    agent: Agent,
+) -> Result<Exit, Failure> {
+    for warning in &config.warnings {
+        warn!(%warning, "settings");
+    }
+    let signals = |source| Failure::System { doing: "listen for signals", source };
+    let stop = shutdown::on_signals().map_err(signals)?;
+    // Before any server is started: a taken port must cost nothing.
+    let http = match config.listen.http {
+        Some(address) => Some(bind(address).await?),
+        None => None,
+    };
+    let grace = config.calls.shutdown_grace;
+    let config = Arc::new(config);
+    let system = Box::pin(System::start(Arc::clone(&config), environment)).await?;
+    let socket = match AdminSocket::open(&config.state.dir).await {
+        Ok(socket) => socket,
+        Err(error) => {
+            system.kill().await;
+            return Err(error.into());
+        }
+    };
+    let doors = Doors::open(&config, &system, http, socket, agent);
+    Ok(doors.until_stopped(system, stop, grace).await)
+}
+
+async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    let refused = |source| Failure::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let address = listener.local_addr().map_err(refused)?;
+    Ok((listener, address))
+}
+
+/// The doors while they are open.
+struct Doors {
+    /// Ends when one of the doors that agents come in by has closed.
+    agents: JoinSet<io::Result<()>>,
+    close_agents: CancellationToken,
+    admin: JoinSet<()>,
+    close_admin: CancellationToken,
+}
+
+impl Doors {
+    fn open(
+        config: &Arc<Config>,
+        system: &System,
+        http: Option<(TcpListener, SocketAddr)>,
+        socket: AdminSocket,
+        agent: Agent,
+    ) -> Self {
+        let (mut agents, close_agents) = (JoinSet::new(), CancellationToken::new());
+        let (mut admin, close_admin) = (JoinSet::new(), CancellationToken::new());
+        let address = http.as_ref().map(|(_, address)| *address);
+        let facts = DaemonFacts::of_this_process(address, config.state.dir.clone());
+        let routes = admin::router(Admin::new(system.clone(), facts, close_admin.clone()));
+        admin.spawn(admin::serve(socket, routes, close_admin.clone()));
+        if let Some((listener, address)) = http {
+            let serving = door::http::serve(
+                listener,
+                system.clone(),
+                config.listen.clone(),
+                close_agents.clone(),
+            );
+            agents.spawn(serving);
+            info!(addr = %address, "listening");
+        }
+        if agent == Agent::OnStdio {
+            let scope = Scope::Workspace(WorkspaceName::default());
+            let serving = door::stdio::serve(system.clone(), scope, close_agents.clone());
+            agents.spawn(async {
+                serving.await;
+                Ok(())
+            });
+        }
+        let url = address.map(|address| format!("http://{address}/mcp")).unwrap_or_default();
+        let servers = config.servers.values().filter(|spec| spec.enabled).count();
+        info!(servers, url, state_dir = %config.state.dir.display(), "started");
+        Self { agents, close_agents, admin, close_admin }
+    }
+
+    async fn until_stopped(mut self, system: System, stop: Stop, grace: Duration) -> Exit {
+        let door_closed = tokio::select! {
+            () = stop.clean.cancelled() => None,
+            closed = self.agents.join_next(), if !self.agents.is_empty() => closed,
+        };
+        let broken = match door_closed {
+            None | Some(Ok(Ok(()))) => false,
+            Some(Ok(Err(error))) => failed(&error),
+            Some(Err(error)) => failed(&error),
+        };
+        let clean = async {
+            self.close_agents.cancel();
+            system.shutdown(grace).await;
+            if timeout(LAST_ANSWERS, all(&mut self.agents)).await.is_err() {
+                warn!("a client has not taken its last answers");
+            }
+        };
+        let exit = tokio::select! {
+            () = clean => if broken { Exit::Internal } else { Exit::Success },
+            () = stop.now.cancelled() => {
+                system.kill().await;
+                Exit::Killed
+            }
+        };
+        self.close_admin.cancel();
+        all(&mut self.admin).await;
+        info!("stopped");
+        exit
+    }
+}
+
+fn failed(error: &(dyn std::error::Error + 'static)) -> bool {
+    error!(error, "a door failed, shutting down");
+    true
+}
+
+async fn all<T: 'static>(tasks: &mut JoinSet<T>) {
+    while tasks.join_next().await.is_some() {}
+}
