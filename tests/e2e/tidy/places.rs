@@ -186,7 +186,7 @@ pub(super) const BANS: [Ban; 16] = [
     Ban {
         places: &["actors/src/", "config/", "src/"],
         except: &["actors/src/server/downstream/", "src/sample_server"],
-        words: &["rmcp"],
+        words: &["rmcp::"],
         cure: "the SDK is met at the edge only, so that its next version changes one folder",
     },
 ];
