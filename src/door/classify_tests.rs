@@ -1,1 +1,150 @@
-//! t
+//! This file checks the ladder that decides by which rules a request is served.
+
+use conductor_actors::wire::{Message, parse};
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use super::*;
+use crate::door::reply::refuse;
+
+const MODERN: &str = r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{}"#;
+
+fn verdict(method: &str, params: &str, headers: Option<&str>) -> String {
+    let json = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{params}}}"#);
+    let Ok(Message::Request(request)) = parse(&json.into()) else { panic!("no request") };
+    let mut map = HeaderMap::new();
+    for line in headers.unwrap_or_default().split("; ").filter(|line| !line.is_empty()) {
+        let (name, value) = line.split_once('=').unwrap();
+        let name: HeaderName = name.parse().unwrap();
+        map.append(name, HeaderValue::from_str(value).unwrap());
+    }
+    let mirrored = headers.map(|_| Mirrored::of(&map));
+    let asked = Asked::read(&request);
+    let era = era_of(method, &asked, mirrored.as_ref());
+    match era.and_then(|era| Ok((era, method_of(method, era)?))) {
+        Ok((era, method)) => format!("{era:?} {method:?}"),
+        Err(refusal) => {
+            let answer = refuse(None, &refusal);
+            let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+            format!("{} {}", answer.status, body["error"]["code"])
+        }
+    }
+}
+
+/// Over HTTP, with these headers.
+#[track_caller]
+fn check(method: &str, meta: &str, headers: &str, expected: &str) {
+    check_params(method, &format!(r#"{{"name":"a.b","_meta":{{{meta}}}}}"#), headers, expected);
+}
+
+#[track_caller]
+fn check_params(method: &str, params: &str, headers: &str, expected: &str) {
+    assert_eq!(verdict(method, params, Some(headers)), expected, "{method} {params} {headers}");
+}
+
+/// Over a stream.
+#[track_caller]
+fn check_stream(method: &str, meta: &str, expected: &str) {
+    let params = format!(r#"{{"name":"a.b","_meta":{{{meta}}}}}"#);
+    assert_eq!(verdict(method, &params, None), expected, "{method} {meta}");
+}
+
+const H: &str = "mcp-protocol-version=2026-07-28; mcp-method=";
+
+#[test]
+fn requests_without_an_envelope_are_legacy() {
+    check("tools/list", "", "", "Legacy ListTools");
+    check("tools/call", r#""progressToken":1"#, "", "Legacy CallTool");
+    check("initialize", "", "", "Legacy Initialize");
+    check("ping", "", "mcp-protocol-version=2025-06-18", "Legacy Ping");
+    check("ping", "", "mcp-protocol-version=2024-11-05", "Legacy Ping");
+    check_params("tools/list", "null", "", "Legacy ListTools");
+    check_stream("tools/call", "", "Legacy CallTool");
+    check_stream("resources/list", "", "Legacy ListNothing(\"resources\")");
+}
+
+#[test]
+fn legacy_requests_need_not_mirror_anything() {
+    check("tools/list", "", "mcp-method=other; mcp-name=x", "Legacy ListTools");
+}
+
+#[test]
+fn a_complete_envelope_makes_a_request_modern() {
+    check("tools/list", MODERN, &format!("{H}tools/list"), "Modern ListTools");
+    check("tools/call", MODERN, &format!("{H}tools/call; mcp-name=a.b"), "Modern CallTool");
+    let coded = "=?base64?YS5i?=";
+    check("tools/call", MODERN, &format!("{H}tools/call; mcp-name={coded}"), "Modern CallTool");
+    check_stream("server/discover", MODERN, "Modern Discover");
+    check_stream("subscriptions/listen", MODERN, "Modern Listen");
+}
+
+#[test]
+fn an_incomplete_envelope_is_refused() {
+    let version = r#""io.modelcontextprotocol/protocolVersion":"2026-07-28""#;
+    let number = r#""io.modelcontextprotocol/protocolVersion":7,"io.modelcontextprotocol/clientCapabilities":{}"#;
+    let list = r#""io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":[]"#;
+    let info = format!(r#"{MODERN},"io.modelcontextprotocol/clientInfo":"agent""#);
+    for meta in [version, number, list, &info] {
+        check("tools/list", meta, &format!("{H}tools/list"), "400 -32602");
+        check_stream("tools/list", meta, "400 -32602");
+    }
+    check("tools/list", "", &format!("{H}tools/list"), "400 -32602");
+}
+
+#[test]
+fn headers_must_say_what_the_body_says() {
+    check("tools/list", MODERN, "", "400 -32020");
+    check("tools/list", MODERN, "mcp-protocol-version=2026-07-28", "400 -32020");
+    let old = "mcp-protocol-version=2025-11-25; mcp-method=tools/list";
+    check("tools/list", MODERN, old, "400 -32020");
+    check("tools/list", MODERN, &format!("{H}tools/call"), "400 -32020");
+    check("tools/list", MODERN, &format!("{H}Tools/List"), "400 -32020");
+    check("tools/list", MODERN, &format!("{H}tools/list; mcp-method=tools/list"), "400 -32020");
+    check("tools/call", MODERN, &format!("{H}tools/call"), "400 -32020");
+    check("tools/call", MODERN, &format!("{H}tools/call; mcp-name=a.c"), "400 -32020");
+    let coded = "=?base64?YS5j?=";
+    check("tools/call", MODERN, &format!("{H}tools/call; mcp-name={coded}"), "400 -32020");
+}
+
+#[test]
+fn headers_are_checked_before_the_version_and_that_before_the_method() {
+    let future = MODERN.replace("2026-07-28", "2099-01-01");
+    check("tools/list", &future, &format!("{H}tools/list"), "400 -32020");
+    let h = "mcp-protocol-version=2099-01-01; mcp-method=";
+    check("tools/list", &future, &format!("{h}tools/list"), "400 -32022");
+    check("no/such", &future, &format!("{h}no/such"), "400 -32022");
+    check("no/such", MODERN, &format!("{H}no/such"), "404 -32601");
+    check_stream("tools/list", &future, "400 -32022");
+}
+
+#[test]
+fn a_version_that_nobody_knows_is_refused_without_an_envelope_too() {
+    check("tools/list", "", "mcp-protocol-version=1.0", "400 -32022");
+    let twice = "mcp-protocol-version=2025-11-25; mcp-protocol-version=2025-11-25";
+    check("tools/list", "", twice, "400 -32020");
+}
+
+#[test]
+fn initialize_is_legacy_unless_it_claims_to_be_modern() {
+    check("initialize", "", &format!("{H}initialize"), "400 -32020");
+    check("initialize", MODERN, &format!("{H}initialize"), "404 -32601");
+    let half = r#""io.modelcontextprotocol/protocolVersion":"2026-07-28""#;
+    check("initialize", half, "", "Legacy Initialize");
+    check_stream("initialize", "", "Legacy Initialize");
+}
+
+#[test]
+fn each_era_has_its_own_methods() {
+    for method in ["ping", "initialize", "logging/setLevel", "completion/complete"] {
+        check_stream(method, MODERN, "404 -32601");
+    }
+    for method in ["server/discover", "subscriptions/listen", "logging/setLevel", "x"] {
+        check_stream(method, "", "200 -32601");
+    }
+}
+
+#[test]
+fn broken_parameters_do_not_hide_the_era() {
+    let broken = format!(r#"{{"name":7,"_meta":{{{MODERN}}}}}"#);
+    check_params("tools/call", &broken, &format!("{H}tools/call"), "Modern CallTool");
+    check_params("tools/call", "[]", &format!("{H}tools/call"), "400 -32602");
+}
