@@ -86,16 +86,3 @@ fn decisions_say_why_and_what_was_refused() {
 fn manifests_take_the_lints_and_pin_what_must_be() {
     hold(documents::manifest);
 }
-
-#[test]
-fn every_word_for_a_failure_is_explained() {
-    let sources = source::all();
-    let manual = sources.iter().find(|source| source.path == "docs/errors.md");
-    let manual = manual.expect("docs/errors.md explains the failures");
-    let model = sources.iter().filter(|source| source.path.starts_with("actors/src/model/"));
-    let words = model.clone().map(|source| documents::failure_words(source).len()).sum::<usize>();
-    assert!(words > 10, "only {words} words found: the rule looks in the wrong place");
-    let found: Vec<_> =
-        model.flat_map(|source| documents::unexplained(source, &manual.text)).collect();
-    nothing(&found);
-}

@@ -81,31 +81,6 @@ pub(super) fn decision(source: &Source) -> Vec<Finding> {
     found
 }
 
-/// Words that code gives to failures, from `=> "word",` in functions of these names.
-pub(super) fn failure_words(source: &Source) -> Vec<(usize, String)> {
-    let mut inside = false;
-    let mut found = Vec::new();
-    for (at, line) in source.code() {
-        if line.contains("fn ") {
-            inside = ["fn reason(", "fn code("].iter().any(|name| line.contains(name));
-        }
-        let word = line.split("=> \"").nth(1).and_then(|rest| rest.split('"').next());
-        if let Some(word) = word.filter(|_| inside) {
-            found.push((at, word.to_owned()));
-        }
-    }
-    found
-}
-
-/// Failures that the manual does not explain.
-pub(super) fn unexplained(source: &Source, manual: &str) -> Vec<Finding> {
-    failure_words(source)
-        .into_iter()
-        .filter(|(_, word)| !manual.contains(&format!("`{word}`")))
-        .map(|(at, word)| source.finding(at, format!("explain `{word}` in docs/errors.md")))
-        .collect()
-}
-
 /// A crate takes the lints of the workspace, and packages whose releases change behaviour are
 /// pinned.
 pub(super) fn manifest(source: &Source) -> Vec<Finding> {

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::documents::{decision, links, manifest, unexplained};
+use super::documents::{decision, links, manifest};
 use super::places::{CODES, bans, codes, ghosts, idle_codes};
 use super::rules::{blanks, header, length, names, variants, words};
 use super::source::{Finding, Source, has_word};
@@ -158,13 +158,6 @@ fn a_manifest_without_lints_or_pins_is_seen() {
     check(manifest, "a/Cargo.toml", "[package]\n", &[1]);
     check(manifest, "Cargo.toml", &format!("rmcp = {{ version = \"3\" }}\n{lints}"), &[1]);
     check(manifest, "Cargo.toml", &format!("rmcp = {{ version = \"=3.9.0\" }}\n{lints}"), &[]);
-}
-
-#[test]
-fn a_failure_that_is_not_explained_is_seen() {
-    let code =
-        "fn reason(&self) {\n A => \"lost\",\n B => \"busy\",\n}\nfn x() {\n C => \"no\"\n}\n";
-    check(|source| unexplained(source, "| `busy` |"), "src/a.rs", code, &[2]);
 }
 
 #[test]
