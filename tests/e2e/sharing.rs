@@ -46,7 +46,7 @@ async fn fifty_clients_with_equal_ids_and_tokens_share_one_process_and_mix_nothi
 async fn ask(client: &Client, number: usize, round: usize) {
     let text = format!("client {number} round {round}");
     let steps = 1 + (number + round) % 3;
-    let with_progress = round % 4 == 0;
+    let with_progress = round.is_multiple_of(4);
     let (tool, arguments) = if with_progress {
         ("a.progress", json!({ "steps": steps, "ms": 1 }))
     } else {

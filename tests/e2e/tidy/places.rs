@@ -14,12 +14,13 @@ pub(super) struct Ban {
 }
 
 /// Files that decide and do nothing else.
-pub(super) const PURE: [&str; 29] = [
+pub(super) const PURE: [&str; 30] = [
     "actors/src/delegation/quota.rs",
     "actors/src/merger/catalog.rs",
     "actors/src/merger/merge.rs",
     "actors/src/merger/names.rs",
     "actors/src/merger/slice.rs",
+    "actors/src/router/retry.rs",
     "actors/src/router/routes.rs",
     "actors/src/server/downstream/decoder.rs",
     "actors/src/server/probe.rs",
