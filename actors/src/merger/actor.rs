@@ -239,7 +239,9 @@ impl State {
         let mut catalog = merge(&self.slices, &self.settings);
         let differs = !catalog.looks_like(&before);
         catalog.revision = before.revision + u64::from(differs);
-        let due = self.slices.values().filter_map(|slice| slice.fresh_until(self.settings.ttl));
+        // Of a server that is down there is nothing newer to be had, so no reader is to ask for it.
+        let up = self.slices.values().filter(|slice| slice.link.is_some());
+        let due = up.filter_map(|slice| slice.fresh_until(self.settings.ttl));
         catalog.fresh_until = due.min();
         let revision = catalog.revision;
         self.shelf.catalog.store(Arc::<Catalog>::new(catalog));

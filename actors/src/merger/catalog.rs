@@ -12,6 +12,7 @@ use conductor_config::{ServerId, WorkspaceName};
 use thiserror::Error;
 use tokio::time::Instant;
 
+use super::names::SAFE_SEPARATOR;
 use crate::model::{Scope, ToolRef};
 use crate::server::Rejected;
 use crate::wire::Text;
@@ -165,9 +166,9 @@ impl View {
         }
         let awaited = |(id, state): (&ServerId, &ListState)| {
             let named = match &self.separator {
-                Some(separator) => name
-                    .strip_prefix(id.name.as_ref())
-                    .is_some_and(|rest: &str| rest.starts_with(&**separator)),
+                Some(separator) => name.strip_prefix(id.name.as_ref()).is_some_and(|rest| {
+                    rest.starts_with(&**separator) || rest.starts_with(SAFE_SEPARATOR)
+                }),
                 None => true,
             };
             (named && *state != ListState::Known).then(|| id.clone())
@@ -178,7 +179,8 @@ impl View {
     /// Up to `size` tools from `cursor` on. A list that fits is sent as it is kept.
     ///
     /// The cursor names the last tool shown, so that a list that changed in between goes on
-    /// sensibly instead of failing.
+    /// behind it instead of failing. Where that tool is gone, a sorted list goes on with the one
+    /// that would follow it, any other with the one in its place.
     pub fn page(&self, cursor: Option<&str>, size: usize) -> Result<Page, BadCursor> {
         let start = match cursor {
             None if self.tools.len() <= size => {
@@ -190,16 +192,19 @@ impl View {
         let end = (start + size.max(1)).min(self.tools.len());
         let shown = &self.tools[start..end];
         let next_cursor = match shown.last() {
-            Some(last) if end < self.tools.len() => Some(encode(&last.target)),
+            Some(last) if end < self.tools.len() => Some(encode(end - 1, &last.target)),
             Some(_) | None => None,
         };
         Ok(Page { tools: join(shown), next_cursor })
     }
 
     fn after(&self, cursor: &str) -> Result<usize, BadCursor> {
-        let target = decode(cursor).ok_or(BadCursor)?;
+        let (place, target) = decode(cursor).ok_or(BadCursor)?;
         if let Some(at) = self.tools.iter().position(|tool| key(&tool.target) == target) {
             return Ok(at + 1);
+        }
+        if self.separator.is_none() {
+            return Ok(place.min(self.tools.len()));
         }
         let later = |tool: &ListedTool| key(&tool.target) > target;
         Ok(self.tools.iter().position(later).unwrap_or(self.tools.len()))
@@ -210,14 +215,15 @@ fn key(target: &ToolRef) -> (String, String) {
     (target.server.to_string(), target.tool.to_string())
 }
 
-fn encode(target: &ToolRef) -> String {
-    URL_SAFE_NO_PAD.encode(format!("t1\n{}\n{}", target.server, target.tool))
+fn encode(place: usize, target: &ToolRef) -> String {
+    URL_SAFE_NO_PAD.encode(format!("t1\n{place}\n{}\n{}", target.server, target.tool))
 }
 
-fn decode(cursor: &str) -> Option<(String, String)> {
+fn decode(cursor: &str) -> Option<(usize, (String, String))> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-    let (server, tool) = text.strip_prefix("t1\n")?.split_once('\n')?;
-    Some((server.to_owned(), tool.to_owned()))
+    let (place, target) = text.strip_prefix("t1\n")?.split_once('\n')?;
+    let (server, tool) = target.split_once('\n')?;
+    Some((place.parse().ok()?, (server.to_owned(), tool.to_owned())))
 }
 
 fn join(tools: &[ListedTool]) -> Bytes {

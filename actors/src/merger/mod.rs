@@ -16,6 +16,10 @@ mod memory;
 mod merge;
 mod names;
 mod slice;
+#[cfg(test)]
+mod tests_live;
+#[cfg(test)]
+mod tests_views;
 
 pub(crate) use actor::MergerActor;
 pub use catalog::{BadCursor, Catalog, ListState, ListedTool, Page, Resolution, View};

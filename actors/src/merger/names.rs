@@ -4,6 +4,8 @@
 
 use conductor_config::{ExportStyle, ServerId};
 
+/// What stands between server and tool in the safe style.
+pub(super) const SAFE_SEPARATOR: &str = "__";
 /// Longest name in the safe style: what every model API takes.
 const SAFE_MAX: usize = 60;
 /// Hexadecimal digits that tell shortened names apart.
@@ -33,8 +35,9 @@ pub(super) fn canonical(separator: &str, server: &ServerId, tool: &str) -> Strin
 fn safe(server: &ServerId, tool: &str) -> String {
     let server = server.name.as_ref();
     let is_safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    let plain = format!("{server}__{tool}");
-    let readable = !server.contains("__") && !server.ends_with('_') && !tool.starts_with('_');
+    let plain = format!("{server}{SAFE_SEPARATOR}{tool}");
+    let readable =
+        !server.contains(SAFE_SEPARATOR) && !server.ends_with('_') && !tool.starts_with('_');
     let looks_hashed = plain.rsplit_once('-').is_some_and(|(_, end)| {
         end.len() == HASH && end.bytes().all(|byte| byte.is_ascii_hexdigit())
     });

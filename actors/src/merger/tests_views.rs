@@ -1,0 +1,330 @@
+//! The merged namespace as clients see it: names, order, pages, what a name leads to.
+//! Who lists what is made up; how lists are read and kept fresh is in `tests_live.rs`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use conductor_config::{CatalogSettings, ExportStyle, ServerId, ServerSpec};
+use proptest::prelude::*;
+
+use super::catalog::{BadCursor, Catalog, Resolution, View};
+use super::merge::merge;
+use super::slice::Slice;
+use crate::model::{Scope, ServerState};
+use crate::server::{Listing, read_page};
+
+/// A list with tools of these names.
+pub(super) fn listing(tools: &[&str]) -> Listing {
+    let tools: Vec<String> = tools
+        .iter()
+        .map(|name| format!(r#"{{"description":"of {name}","name":"{name}","inputSchema":{{}}}}"#))
+        .collect();
+    read(&format!(r#"{{"tools":[{}]}}"#, tools.join(",")))
+}
+
+fn read(page: &str) -> Listing {
+    let mut listing = Listing::default();
+    read_page(&Bytes::copy_from_slice(page.as_bytes()), &mut listing).unwrap();
+    listing
+}
+
+fn slice(spec: ServerSpec, tools: &[&str]) -> (ServerId, Slice) {
+    (spec.id.clone(), Slice::new(Arc::new(spec), Some(listing(tools))))
+}
+
+/// Each word is `SERVER:TOOL,TOOL`; one without a colon has told no list yet.
+fn slices(words: &str) -> BTreeMap<ServerId, Slice> {
+    let one = |word: &str| match word.split_once(':') {
+        Some((server, tools)) => {
+            let tools: Vec<&str> = tools.split(',').filter(|tool| !tool.is_empty()).collect();
+            slice(crate::tests::spec(server), &tools)
+        }
+        None => {
+            let spec = crate::tests::spec(word);
+            (spec.id.clone(), Slice::new(Arc::new(spec), None))
+        }
+    };
+    words.split(' ').map(one).collect()
+}
+
+fn safe() -> CatalogSettings {
+    CatalogSettings { export_style: ExportStyle::Safe, ..crate::tests::catalog() }
+}
+
+fn merged(catalog: &Catalog) -> Arc<View> {
+    let scope = Scope::Workspace("default".parse().unwrap());
+    Arc::clone(catalog.view(&scope).unwrap())
+}
+
+fn view(words: &str) -> Arc<View> {
+    merged(&merge(&slices(words), &crate::tests::catalog()))
+}
+
+fn own(words: &str, server: &str) -> Arc<View> {
+    let catalog = merge(&slices(words), &crate::tests::catalog());
+    Arc::clone(catalog.view(&Scope::Server(crate::tests::id(server))).unwrap())
+}
+
+fn names(view: &View) -> String {
+    let names: Vec<&str> = view.tools().iter().map(|tool| tool.name.as_str()).collect();
+    names.join(" ")
+}
+
+/// The names on a page.
+fn shown(page: &Bytes) -> Vec<String> {
+    let tools: Vec<serde_json::Value> = serde_json::from_slice(page).unwrap();
+    tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
+}
+
+/// What `name` leads to.
+fn leads(view: &View, name: &str) -> String {
+    match view.resolve(name) {
+        Resolution::Found(target) => format!("{} of {}", target.tool, target.server.name),
+        Resolution::Awaited(server) => format!("await {}", server.name),
+        Resolution::Unknown => "unknown".to_owned(),
+    }
+}
+
+/// Reads all pages of `size`, looking at `before` for the first and at `after` for the rest.
+fn pages(before: &View, after: &View, size: usize) -> Vec<String> {
+    let first = before.page(None, size).unwrap();
+    let (mut found, mut next) = (shown(&first.tools), first.next_cursor);
+    while let Some(cursor) = next {
+        let page = after.page(Some(&cursor), size).unwrap();
+        found.extend(shown(&page.tools));
+        next = page.next_cursor;
+    }
+    found
+}
+
+#[track_caller]
+fn check(words: &str, expected: &str) {
+    assert_eq!(names(&view(words)), expected);
+}
+
+#[test]
+fn tools_are_shown_under_their_servers_name_in_a_fixed_order() {
+    check("b:y,x a:z a-b:q", "a.z a-b.q b.x b.y");
+    check("a: b", "");
+}
+
+#[test]
+fn a_server_alone_is_shown_as_it_lists_itself() {
+    assert_eq!(names(&own("a:z,b,y b:x", "a")), "z b y");
+}
+
+#[test]
+fn only_the_name_of_a_definition_changes() {
+    let odd = r#"{"x" : [1.0, 1e2],"name":"t\u006f","inputSchema":{"a": 123456789012345678901},"_meta":{"k":"\u00e9"}}"#;
+    let spec = crate::tests::spec("a");
+    let list = read(&format!(r#"{{"tools":[{odd}]}}"#));
+    let slices = BTreeMap::from([(spec.id.clone(), Slice::new(Arc::new(spec), Some(list)))]);
+    let view = merged(&merge(&slices, &crate::tests::catalog()));
+    let expected = r#"{"x":[1.0, 1e2],"name":"a.to","inputSchema":{"a": 123456789012345678901},"_meta":{"k":"\u00e9"}}"#;
+    assert_eq!(view.tools()[0].json, expected);
+    assert_eq!(view.page(None, 10).unwrap().tools, format!("[{expected}]"));
+}
+
+#[test]
+fn the_settings_decide_what_is_shown_and_hiding_wins() {
+    for (include, exclude, expected) in [
+        ("", "", "a.get a.get_all a.put"),
+        ("get*", "", "a.get a.get_all"),
+        ("", "get*", "a.put"),
+        ("get*", "*_all", "a.get"),
+        ("nothing", "", ""),
+        ("*", "*", ""),
+    ] {
+        let patterns = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+        let mut spec = crate::tests::spec("a");
+        (spec.include_tools, spec.exclude_tools) = (patterns(include), patterns(exclude));
+        let slices = BTreeMap::from([slice(spec, &["get", "get_all", "put"])]);
+        let catalog = merge(&slices, &crate::tests::catalog());
+        assert_eq!(names(&merged(&catalog)), expected, "{include:?} but not {exclude:?}");
+        let hidden = merged(&catalog);
+        assert_eq!(leads(&hidden, "a.put") == "unknown", !expected.contains("put"));
+    }
+}
+
+#[test]
+fn of_two_tools_with_one_name_the_first_is_shown_and_the_other_told() {
+    let mut settings = crate::tests::catalog();
+    settings.separator = "_".to_owned();
+    let catalog = merge(&slices("a:b_c,d a_b:c,e"), &settings);
+    let view = merged(&catalog);
+    assert_eq!(names(&view), "a_b_c a_d a_b_e");
+    assert_eq!(leads(&view, "a_b_c"), "b_c of a");
+    let rejected = &catalog.rejected()[&crate::tests::id("a_b")];
+    assert_eq!(rejected.len(), 1);
+    assert_eq!(rejected[0].reason, "another tool is already shown as `a_b_c`");
+    let own = catalog.view(&Scope::Server(crate::tests::id("a_b"))).unwrap();
+    assert_eq!(names(own), "c e", "alone there is nothing to collide with");
+}
+
+#[test]
+fn workspaces_do_not_see_each_other() {
+    let mut other = crate::tests::spec("a");
+    other.id.workspace = "other".parse().unwrap();
+    let slices = BTreeMap::from([slice(crate::tests::spec("a"), &["x"]), slice(other, &["y"])]);
+    let catalog = merge(&slices, &crate::tests::catalog());
+    assert_eq!(names(&merged(&catalog)), "a.x");
+    let scope = Scope::Workspace("other".parse().unwrap());
+    assert_eq!(names(catalog.view(&scope).unwrap()), "a.y");
+    assert!(catalog.view(&Scope::Workspace("third".parse().unwrap())).is_none());
+}
+
+#[test]
+fn a_name_leads_to_its_tool_in_either_style() {
+    let dot = view("a:x,x.y b:x");
+    for (name, expected) in [
+        ("a.x", "x of a"),
+        ("a.x.y", "x.y of a"),
+        ("b.x", "x of b"),
+        ("x", "unknown"),
+        ("", "unknown"),
+    ] {
+        assert_eq!(leads(&dot, name), expected, "{name}");
+    }
+    let safe = merged(&merge(&slices("a:x,x.y"), &safe()));
+    assert_eq!(leads(&safe, "a__x"), "x of a");
+    assert_eq!(leads(&safe, "a.x.y"), "x.y of a", "the true name always works");
+    let shown = safe.tools()[1].name.clone();
+    assert_eq!(leads(&safe, &shown), "x.y of a");
+}
+
+#[test]
+fn a_name_of_a_server_whose_list_is_not_known_is_worth_waiting_for() {
+    let dot = view("a:x b b-c");
+    for (name, expected) in [
+        ("b.x", "await b"),
+        ("b-c.x", "await b-c"),
+        ("b-.x", "unknown"),
+        ("a.y", "unknown"),
+        ("b", "unknown"),
+    ] {
+        assert_eq!(leads(&dot, name), expected, "{name}");
+    }
+    assert_eq!(leads(&own("b", "b"), "anything"), "await b");
+    let safe = merged(&merge(&slices("a:x b"), &safe()));
+    assert_eq!(leads(&safe, "b__x"), "await b", "the shown form of the name too");
+    assert_eq!(leads(&safe, "b.x"), "await b");
+}
+
+#[test]
+fn a_list_that_fits_is_one_page() {
+    for words in ["a:x,y", "a:", "a"] {
+        let page = view(words).page(None, 2).unwrap();
+        assert_eq!(page.next_cursor, None, "{words}");
+        assert_eq!(shown(&page.tools).join(" "), names(&view(words)));
+    }
+}
+
+#[test]
+fn pages_follow_each_other_to_the_end() {
+    let view = view("a:1,2,3 b:1,2");
+    for size in 1..6 {
+        assert_eq!(pages(&view, &view, size).join(" "), names(&view), "pages of {size}");
+    }
+    assert_eq!(pages(&view, &view, 0).join(" "), names(&view), "a page is never empty");
+}
+
+#[test]
+fn a_list_that_changes_between_pages_goes_on_behind_the_last_tool_shown() {
+    let before = view("a:1,2,3,4");
+    for (after, expected) in [
+        ("a:1,3,4", "a.1 a.2 a.3 a.4"),
+        ("a:3,4", "a.1 a.2 a.3 a.4"),
+        ("a:1,2,25,3,4", "a.1 a.2 a.25 a.3 a.4"),
+        ("a:0,1,2,3,4", "a.1 a.2 a.3 a.4"),
+        ("a:1", "a.1 a.2"),
+        ("a:", "a.1 a.2"),
+    ] {
+        assert_eq!(pages(&before, &view(after), 2).join(" "), expected, "{after}");
+    }
+}
+
+#[test]
+fn the_same_holds_for_a_server_that_lists_in_an_order_of_its_own() {
+    let before = own("a:z,y,b,a", "a");
+    for (after, expected) in [("a:z,b,a", "z y b a"), ("a:z,y,b,a,q", "z y b a q"), ("a:z", "z y")]
+    {
+        assert_eq!(pages(&before, &own(after, "a"), 2).join(" "), expected, "{after}");
+    }
+}
+
+#[test]
+fn a_cursor_that_was_made_up_is_refused() {
+    let view = view("a:1,2");
+    for cursor in ["", "x", "%%%", "dDEK", "dDEKYQ", "dDIKYQox"] {
+        assert_eq!(view.page(Some(cursor), 1), Err(BadCursor), "{cursor}");
+    }
+}
+
+#[test]
+fn a_digest_changes_with_what_is_shown_and_with_nothing_else() {
+    assert_eq!(view("a:x b:y").digest(), view("b:y a:x").digest());
+    assert_eq!(view("a:x").digest(), view("a:x b").digest(), "a server without tools");
+    assert_ne!(view("a:x").digest(), view("a:y").digest());
+}
+
+#[test]
+fn a_server_that_may_come_back_keeps_its_tools_and_one_that_will_not_loses_them() {
+    for (state, wakeable, kept) in [
+        (ServerState::Starting, false, true),
+        (ServerState::Backoff, false, true),
+        (ServerState::Draining, false, true),
+        (ServerState::Stopped, true, true),
+        (ServerState::Stopped, false, false),
+        (ServerState::Failed, false, false),
+    ] {
+        let mut slices = slices("a:x");
+        slices.values_mut().for_each(|slice| slice.down(state, wakeable));
+        let view = merged(&merge(&slices, &crate::tests::catalog()));
+        assert_eq!(names(&view), if kept { "a.x" } else { "" }, "{state:?} {wakeable}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn paging_shows_every_tool_once_whatever_the_size(
+        tools in proptest::collection::btree_set("[a-z]{1,3}", 0..30),
+        size in 1_usize..12,
+    ) {
+        let tools: Vec<&str> = tools.iter().map(String::as_str).collect();
+        let view = view(&format!("a:{} b:{}", tools.join(","), tools.join(",")));
+        prop_assert_eq!(pages(&view, &view, size).join(" "), names(&view));
+    }
+
+    #[test]
+    fn the_order_of_a_list_does_not_show_in_the_merged_one(
+        tools in proptest::collection::btree_set("[a-z]{1,3}", 0..20),
+        seed in any::<u64>(),
+    ) {
+        let sorted: Vec<&str> = tools.iter().map(String::as_str).collect();
+        let mut mixed = sorted.clone();
+        mixed.sort_by_key(|tool| {
+            tool.bytes().fold(seed, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+        });
+        let digest = |tools: &[&str]| view(&format!("a:{}", tools.join(","))).digest();
+        prop_assert_eq!(digest(&sorted), digest(&mixed));
+    }
+
+    #[test]
+    fn every_name_shown_leads_to_the_tool_it_is_shown_for(
+        tools in proptest::collection::btree_set("[A-Za-z0-9_./-]{1,70}", 1..12),
+        is_safe in any::<bool>(),
+    ) {
+        let tools: Vec<&str> = tools.iter().map(String::as_str).collect();
+        let settings = if is_safe { safe() } else { crate::tests::catalog() };
+        let slices = BTreeMap::from([
+            slice(crate::tests::spec("a"), &tools),
+            slice(crate::tests::spec("a__b"), &tools),
+        ]);
+        let view = merged(&merge(&slices, &settings));
+        prop_assert_eq!(view.tools().len(), 2 * tools.len());
+        for tool in view.tools() {
+            prop_assert_eq!(view.resolve(&tool.name), Resolution::Found(tool.target.clone()));
+        }
+    }
+}
