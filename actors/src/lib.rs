@@ -12,6 +12,8 @@
 //! several actors share. The crate knows MCP servers; it knows neither doors nor HTTP.
 
 pub mod delegation;
+#[cfg(test)]
+mod framework_contract;
 mod merger;
 mod model;
 mod process;
@@ -29,7 +31,8 @@ pub use merger::{
     BadCursor, Catalog, CatalogReader, ListState, ListedTool, Page, Resolution, View,
 };
 pub use model::{
-    CallError, Cause, Downfall, Fate, Generation, Outage, Scope, ServerState, ToolCall, ToolRef,
+    Answer, CallError, Cause, Downfall, Fate, Generation, Outage, Scope, ServerState, ToolCall,
+    ToolRef,
 };
 pub use server::{Rejected, StderrLog, StderrTail};
 pub use supervisor::{Board, BoardReader, RestartError, ServerStatus};

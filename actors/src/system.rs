@@ -18,13 +18,12 @@ use crate::delegation::{
     self, Admission, Caller, Cost, DelegationHandle, KeyError, Limit, Limits, OwnKey, Rate, Refusal,
 };
 use crate::merger::{CatalogReader, Memory, MergerActor, MergerHandle, Resolution};
-use crate::model::{CallError, Outage, Scope, ServerState, ToolCall, ToolRef};
-use crate::router::{RouterActor, RouterHandle, Wake};
+use crate::model::{Answer, CallError, Outage, Scope, ServerState, ToolCall, ToolRef, Wake};
+use crate::router::{RouterActor, RouterHandle};
 use crate::store::{OpenError, SqliteStore, StateDir, StateDirError, Store, WallClock};
 use crate::supervisor::{
     Board, BoardReader, RestartError, SupervisorActor, SupervisorArguments, SupervisorHandle,
 };
-use crate::wire::{Hop, Outcome};
 
 /// How often used-up rate limits are written down.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
@@ -146,11 +145,6 @@ impl System {
         self.0.board.clone()
     }
 
-    /// The kind of revision spoken with `server` right now.
-    pub fn hop(&self, server: &ServerId) -> Option<Hop> {
-        self.0.board.current().servers.get(server)?.link.as_ref().map(|link| link.hop())
-    }
-
     /// Runs a tool and waits for what its server answers, an error of its own included. Dropping
     /// the future takes the call back.
     pub async fn call(
@@ -158,7 +152,7 @@ impl System {
         scope: &Scope,
         caller: Caller,
         call: ToolCall,
-    ) -> Result<Outcome, CallError> {
+    ) -> Result<Answer, CallError> {
         let target = self.find(scope, &call).await?;
         let admission = self.admit(caller).await?;
         self.0.router.call(&admission, &target, call).await

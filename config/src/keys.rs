@@ -136,6 +136,7 @@ const OWN: &[Key] = &[
     key("description", Text),
     key("includeTools", List),
     key("excludeTools", List),
+    key("safeToRepeat", List),
     key("socket", Text),
     key("workspace", Text),
 ];

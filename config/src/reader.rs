@@ -169,7 +169,7 @@ impl<'a> Node<'a> {
                 format_duration(*range.start()),
                 format_duration(*range.end())
             )),
-            Err(error) => self.fail(error.to_string()),
+            Err(error) => self.fail(format!("{error}, got {text:?}")),
         }
     }
 
@@ -186,7 +186,7 @@ impl<'a> Node<'a> {
                 format_size(*range.start()),
                 format_size(*range.end())
             )),
-            Err(error) => self.fail(error.to_string()),
+            Err(error) => self.fail(format!("{error}, got {text:?}")),
         }
     }
 

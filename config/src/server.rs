@@ -32,6 +32,7 @@ pub(crate) fn read(
     let transport = transport::read(&entry);
     let workspace = workspace(&entry);
     let (include_tools, exclude_tools) = filters(&entry);
+    let safe_to_repeat = patterns(&entry, "safeToRepeat").unwrap_or_default();
     let description = entry.get("description").and_then(|node| node.text().map(str::to_owned));
     let required = entry.flag("required").unwrap_or(false);
     let id = ServerId { workspace, name: name? };
@@ -43,6 +44,7 @@ pub(crate) fn read(
         required,
         include_tools,
         exclude_tools,
+        safe_to_repeat,
         start: tuned.start,
         idle_stop: tuned.idle_stop,
         restart: tuned.restart,
@@ -112,8 +114,11 @@ fn either(entry: &Table<'_>, ours: &str, theirs: &str) -> Vec<String> {
     if let (Some(_), Some(node)) = (entry.get(ours), entry.get(theirs)) {
         node.note(format!("means the same as `{ours}`; keep that one"));
     }
-    let nodes = entry.texts(ours).or_else(|| entry.texts(theirs)).unwrap_or_default();
-    nodes.iter().filter_map(pattern).collect()
+    patterns(entry, ours).or_else(|| patterns(entry, theirs)).unwrap_or_default()
+}
+
+fn patterns(entry: &Table<'_>, key: &str) -> Option<Vec<String>> {
+    Some(entry.texts(key)?.iter().filter_map(pattern).collect())
 }
 
 /// A pattern of tool names whose brackets, if any, are closed.

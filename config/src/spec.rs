@@ -23,6 +23,9 @@ pub struct ServerSpec {
     pub include_tools: Vec<String>,
     /// Patterns of tool names to hide; they win over `include_tools`.
     pub exclude_tools: Vec<String>,
+    /// Patterns of tools that do no harm when they run twice: a call that was lost with the
+    /// server may be repeated once.
+    pub safe_to_repeat: Vec<String>,
     /// When it is started.
     pub start: StartMode,
     /// How long it may be unused before it is stopped; none means never.

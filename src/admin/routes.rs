@@ -280,7 +280,7 @@ async fn call(
     let outcome = admin.system.call(&scope, caller, call).await;
     let outcome = outcome.map_err(|error| Problem::of_call(&error, Instant::now()))?;
     let raw = |bytes: &Bytes| serde_json::from_slice(bytes).map_err(|error| unreadable(&error));
-    Ok(Json(match outcome {
+    Ok(Json(match outcome.outcome {
         Outcome::Result(result) => CallAnswer { result: Some(raw(&result)?), error: None },
         Outcome::Error(error) => CallAnswer { result: None, error: Some(raw(&error)?) },
     }))

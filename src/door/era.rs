@@ -30,19 +30,19 @@ const HINTS: [&str; 2] = ["ttlMs", "cacheScope"];
 pub(super) fn response(
     id: &Id,
     result: &Bytes,
-    from: Option<Hop>,
+    from: Hop,
     to: Era,
 ) -> Result<Bytes, ForeignResult> {
     let mut out = Vec::with_capacity(result.len() + id.as_json().len() + 64);
     match (from, to) {
-        (Some(Hop::Legacy), Era::Legacy) | (Some(Hop::Modern), Era::Modern) => {
+        (Hop::Legacy, Era::Legacy) | (Hop::Modern, Era::Modern) => {
             write_result(&mut out, id, result);
         }
-        (_, Era::Modern) => match typed(result) {
+        (Hop::Legacy, Era::Modern) => match typed(result) {
             Some(typed) => write_result(&mut out, id, &typed),
             None => write_result(&mut out, id, result),
         },
-        (_, Era::Legacy) => match untyped(result)? {
+        (Hop::Modern, Era::Legacy) => match untyped(result)? {
             Some(untyped) => write_result(&mut out, id, &untyped),
             None => write_result(&mut out, id, result),
         },
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(result: &'static str, from: Option<Hop>, to: Era, expected: &str) {
+    fn check(result: &'static str, from: Hop, to: Era, expected: &str) {
         let id = Id::from_number(1);
         let found = match response(&id, &Bytes::from_static(result.as_bytes()), from, to) {
             Ok(found) => String::from_utf8(found.to_vec()).unwrap(),
@@ -109,8 +109,8 @@ mod tests {
     #[test]
     fn nothing_is_touched_between_peers_of_one_kind() {
         for odd in [r#"{ "resultType" : "task" , "ttlMs":1 }"#, "7", r#"{"a":1,"a":2}"#] {
-            check(odd, Some(Hop::Modern), Era::Modern, odd);
-            check(odd, Some(Hop::Legacy), Era::Legacy, odd);
+            check(odd, Hop::Modern, Era::Modern, odd);
+            check(odd, Hop::Legacy, Era::Legacy, odd);
         }
     }
 
@@ -127,8 +127,7 @@ mod tests {
             ("null", "null"),
         ];
         for (result, expected) in cases {
-            check(result, Some(Hop::Legacy), Era::Modern, expected);
-            check(result, None, Era::Modern, expected);
+            check(result, Hop::Legacy, Era::Modern, expected);
         }
     }
 
@@ -140,8 +139,7 @@ mod tests {
             (r#"{"a":{"ttlMs":1},"ttlMs":5,"cacheScope":"public"}"#, r#"{"a":{"ttlMs":1}}"#),
         ];
         for (result, expected) in cases {
-            check(result, Some(Hop::Modern), Era::Legacy, expected);
-            check(result, None, Era::Legacy, expected);
+            check(result, Hop::Modern, Era::Legacy, expected);
         }
     }
 
@@ -149,7 +147,7 @@ mod tests {
     fn a_result_without_words_in_the_callers_revision_is_refused() {
         check(
             r#"{"resultType":"input_required","inputRequests":{}}"#,
-            Some(Hop::Modern),
+            Hop::Modern,
             Era::Legacy,
             "! result type \"input_required\" cannot be passed on to a client of this revision",
         );

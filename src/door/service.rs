@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    CallParams, Hop, Id, LEGACY_LATEST, Members, Outcome, Request, is_known_version,
-    is_modern_version, write_json_string, write_notification, write_result,
+    CallParams, Id, LEGACY_LATEST, Members, Outcome, Request, is_known_version, is_modern_version,
+    write_json_string, write_notification, write_result,
 };
 use conductor_actors::{
-    CallError, Caller, ListState, LocalCaller, Resolution, Scope, System, ToolCall, View,
+    Answer as Answered, CallError, Caller, ListState, LocalCaller, Scope, System, ToolCall, View,
 };
 use conductor_config::{ServerId, Transport};
 use futures_util::FutureExt;
@@ -241,19 +241,19 @@ impl Service {
         era: Era,
         progress: Option<&mpsc::Sender<Bytes>>,
     ) -> Result<Bytes, Refusal> {
-        let name = params.name.clone();
         let wanted = progress.filter(|_| params.meta.progress_token.is_some());
         let outcome = match wanted {
             Some(out) => self.call_with_progress(params, out).await,
             None => self.run(params, None).await,
         };
         match outcome {
-            Ok(Outcome::Result(result)) => {
-                let hop = self.hop(&name);
+            Ok(Answered { outcome: Outcome::Result(result), hop }) => {
                 Ok(era::response(id, &result, hop, era)
                     .unwrap_or_else(|error| foreign_result(id, &error)))
             }
-            Ok(Outcome::Error(error)) => Ok(relayed_error(id, &error, era)),
+            Ok(Answered { outcome: Outcome::Error(error), .. }) => {
+                Ok(relayed_error(id, &error, era))
+            }
             Err(CallError::UnknownTool { name }) => {
                 Err(Refusal::UnknownTool { name: name.to_string() })
             }
@@ -265,7 +265,7 @@ impl Service {
         &self,
         params: Box<CallParams>,
         progress: Option<mpsc::Sender<Bytes>>,
-    ) -> Result<Outcome, CallError> {
+    ) -> Result<Answered, CallError> {
         let call = ToolCall { params, deadline: None, progress };
         self.system.call(&self.scope, self.caller.clone(), call).await
     }
@@ -274,7 +274,7 @@ impl Service {
         &self,
         params: Box<CallParams>,
         out: &mpsc::Sender<Bytes>,
-    ) -> Result<Outcome, CallError> {
+    ) -> Result<Answered, CallError> {
         let (sink, mut told) = mpsc::channel(PROGRESS_WAITING);
         let forward = |params: Bytes| {
             let mut line = Vec::with_capacity(params.len() + 64);
@@ -293,21 +293,6 @@ impl Service {
                         forward(params);
                     }
                     return outcome;
-                }
-            }
-        }
-    }
-
-    /// The kind of revision spoken with the server that has the tool `name`.
-    fn hop(&self, name: &str) -> Option<Hop> {
-        match &self.scope {
-            Scope::Server(server) => self.system.hop(server),
-            Scope::Workspace(_) => {
-                let catalog = self.system.catalog().current();
-                match catalog.view(&self.scope)?.resolve(name) {
-                    Resolution::Found(target) => self.system.hop(&target.server),
-                    Resolution::Awaited(server) => self.system.hop(&server),
-                    Resolution::Unknown => None,
                 }
             }
         }

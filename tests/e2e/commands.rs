@@ -11,9 +11,11 @@ use crate::world::{CONDUCTOR, SOON, mock, mock_with, serve, status, wait_tool};
 
 #[tokio::test]
 async fn status_tools_call_restart_and_logs_work_with_the_daemon() {
+    let folder = tempfile::tempdir().unwrap();
+    let once = folder.path().join("once").display().to_string();
     let entry = mock_with(
-        &["--fault", "stderr_first=2000"],
-        json!({ "env": { "SECRET": "hush-hush" }, "description": "a mock" }),
+        &["--fault", "crash_start", "--fault-once", &once],
+        json!({ "env": { "SECRET": "hush-hush" }, "backoff": { "min": "10ms" } }),
     );
     let daemon = serve(json!({ "a": entry })).await.unwrap();
     wait_tool(&daemon, "a.echo").await.unwrap();
@@ -25,14 +27,14 @@ async fn status_tools_call_restart_and_logs_work_with_the_daemon() {
         ("transport", json!("stdio")),
         ("state", json!("running")),
         ("health", json!("healthy")),
-        ("generation", json!(1)),
-        ("restarts", json!(0)),
-        ("last_error", Value::Null),
+        ("generation", json!(2)),
+        ("restarts", json!(1)),
         ("next_retry", Value::Null),
         ("in_flight", json!(0)),
     ] {
         assert_eq!(row[key], value, "{key} of {row}");
     }
+    assert_eq!(row["last_error"]["code"], "exited", "{row}");
     assert!(row["pid"].is_u64() && row["tools"].as_u64().unwrap() > 5, "{row}");
     assert!(row["protocol_version"].is_string() && row["socket"].is_string(), "{row}");
     assert!(row.get("env").is_none() && row.get("headers").is_none(), "{row}");
@@ -55,7 +57,7 @@ async fn status_tools_call_restart_and_logs_work_with_the_daemon() {
     let restarted = daemon.cli(&["restart", "a"]).await.unwrap();
     assert_eq!(restarted.code, Some(0), "{}", restarted.stderr);
     let after = status(&daemon, "a").await.unwrap();
-    assert_eq!(after["generation"], 2, "{after}");
+    assert_eq!(after["generation"], 3, "{after}");
     assert_ne!(after["pid"], row["pid"]);
 }
 

@@ -128,7 +128,7 @@ async fn a_missing_program_is_said_so_and_not_tried_in_a_storm() {
     let reply = client(&daemon).call("gone.tool", json!({})).await.unwrap();
     assert!(begun.elapsed() < Duration::from_secs(1));
     assert!(
-        reply.is_error() && reply.text().unwrap().contains("was not found"),
+        reply.is_error() && reply.text().unwrap().contains("could not be started"),
         "{}",
         reply.message
     );

@@ -10,10 +10,9 @@ async fn check(ending: &str, text: &str, words: &[&str]) {
     let sandbox = Sandbox::new().unwrap();
     let file = sandbox.write(&format!("settings.{ending}"), text).unwrap().display().to_string();
     let state = sandbox.state_dir().display().to_string();
-    for arguments in [
-        vec!["check", "--config", &file],
-        vec!["serve", "--config", &file, "--state-dir", &state, "--listen", "127.0.0.1:0"],
-    ] {
+    for arguments in
+        [vec!["check", "--config", &file], vec!["serve", "--config", &file, "--state-dir", &state]]
+    {
         let ended = run_to_end(CONDUCTOR, &arguments, &[], SOON).await.unwrap();
         assert_eq!(
             ended.code,

@@ -18,8 +18,7 @@ use super::handle::{CatalogReader, MergerHandle, Shelf};
 use super::memory::Memory;
 use super::merge::merge;
 use super::slice::Slice;
-use crate::model::{Generation, ServerState};
-use crate::router::Wake;
+use crate::model::{Generation, ServerState, Wake};
 use crate::server::{ListError, Listing, ServerLink};
 
 /// Longest time for reading one server's whole list.

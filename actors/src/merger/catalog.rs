@@ -1,6 +1,6 @@
 //! This file is the merged namespace as others see it: immutable, shared, ready to be sent.
 //!
-//! It leaves building one to `merge`, and deciding when to `freshness`.
+//! It leaves building one to `merge`, and deciding when to `slice`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

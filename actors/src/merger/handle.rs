@@ -12,8 +12,7 @@ use tokio::time::{Instant, timeout};
 
 use super::actor::Message;
 use super::catalog::{Catalog, ListState};
-use crate::model::{Scope, ServerState};
-use crate::router::Wake;
+use crate::model::{Scope, ServerState, Wake};
 use crate::server::ServerLink;
 
 /// The merger's address. Cheap to clone.

@@ -28,7 +28,7 @@ struct Stage {
 impl Stage {
     async fn start() -> Self {
         let (woken, wakes) = mpsc::unbounded_channel();
-        let wake: crate::router::Wake = Arc::new(move |server| drop(woken.send(server)));
+        let wake: crate::model::Wake = Arc::new(move |server| drop(woken.send(server)));
         let (merger, reader) =
             MergerActor::start(crate::tests::catalog(), wake, Memory::none()).await.unwrap();
         merger.retune(Arc::new(crate::tests::spec("a")));

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Downfall;
-use crate::wire::{CallParams, Text};
+use crate::wire::{CallParams, Hop, Outcome, Text};
 
 /// Which tools a door shows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -42,6 +42,15 @@ pub struct ToolCall {
     /// Takes ready-made parameters of `notifications/progress`, the caller's token in them. Used
     /// only if the call carries a token.
     pub progress: Option<mpsc::Sender<Bytes>>,
+}
+
+/// What a server answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Its result or its error, raw.
+    pub outcome: Outcome,
+    /// The kind of revision it was given in.
+    pub hop: Hop,
 }
 
 /// What is known of a call's effect when it failed.

@@ -4,6 +4,9 @@ mod call;
 mod cause;
 mod ids;
 
-pub use call::{CallError, Fate, Outage, Scope, ServerState, ToolCall, ToolRef};
+pub use call::{Answer, CallError, Fate, Outage, Scope, ServerState, ToolCall, ToolRef};
 pub use cause::{Cause, Downfall};
 pub use ids::Generation;
+
+/// Asks for a server to be started that rests until it is needed.
+pub(crate) type Wake = std::sync::Arc<dyn Fn(conductor_config::ServerId) + Send + Sync>;

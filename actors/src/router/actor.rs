@@ -4,16 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use conductor_config::{ServerId, ServerSpec};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::time::Instant;
 
-use super::handle::{Claim, Limits, RouterHandle, Wake};
+use super::handle::{Claim, RouterHandle, Rule, Rules};
+use super::retry::Budget;
 use super::routes::{Life, Routes, Ruling, Waiting};
-use crate::model::{Generation, Outage, ServerState};
-use crate::server::{Body, CallFailure, LaneReply, ProgressPort, RefusedCall, ServerLink};
+use crate::model::{Answer, Generation, Outage, ServerState, Wake};
+use crate::server::{Body, CallFailure, ProgressPort, RefusedCall, ServerLink};
 
 /// The actor's type; it holds nothing.
 #[derive(Debug)]
@@ -23,7 +23,7 @@ pub(crate) struct RouterActor;
 pub(crate) struct RouterArguments {
     /// Calls that may wait for one server.
     pub(crate) queue_limit: usize,
-    limits: Arc<Limits>,
+    rules: Arc<Rules>,
 }
 
 pub(crate) enum Message {
@@ -45,10 +45,12 @@ pub(crate) enum Message {
 pub(crate) struct Dispatch {
     pub(super) server: ServerId,
     pub(super) body: Body,
-    pub(super) reply: tokio::sync::oneshot::Sender<Result<LaneReply, CallFailure>>,
+    pub(super) reply: tokio::sync::oneshot::Sender<Result<Answer, CallFailure>>,
     pub(super) progress: Option<ProgressPort>,
     pub(super) claim: Arc<Claim>,
     pub(super) deadline: Instant,
+    /// What ended the first attempt, if this is the second.
+    pub(super) lost: Option<CallFailure>,
 }
 
 impl Waiting for Box<Dispatch> {
@@ -71,7 +73,8 @@ impl Life for ServerLink {
 pub(crate) struct State {
     routes: Routes<ServerLink, Box<Dispatch>>,
     wake: Option<Wake>,
-    limits: Arc<Limits>,
+    rules: Arc<Rules>,
+    budget: Budget,
 }
 
 impl RouterActor {
@@ -80,10 +83,10 @@ impl RouterActor {
         queue_limit: usize,
         most: usize,
     ) -> Result<RouterHandle, ractor::SpawnErr> {
-        let limits = Arc::new(Limits::from_pointee(BTreeMap::new()));
-        let arguments = RouterArguments { queue_limit, limits: Arc::clone(&limits) };
+        let rules = Arc::new(Rules::from_pointee(BTreeMap::new()));
+        let arguments = RouterArguments { queue_limit, rules: Arc::clone(&rules) };
         let (actor, _) = Self::spawn(None, Self, arguments).await?;
-        Ok(RouterHandle::new(actor, limits, most))
+        Ok(RouterHandle::new(actor, rules, most))
     }
 }
 
@@ -97,8 +100,9 @@ impl Actor for RouterActor {
         _: ActorRef<Message>,
         arguments: RouterArguments,
     ) -> Result<State, ActorProcessingErr> {
-        let RouterArguments { queue_limit, limits } = arguments;
-        Ok(State { routes: Routes::new(queue_limit), wake: None, limits })
+        let RouterArguments { queue_limit, rules } = arguments;
+        let budget = Budget::new(Instant::now());
+        Ok(State { routes: Routes::new(queue_limit), wake: None, rules, budget })
     }
 
     async fn handle(
@@ -108,7 +112,7 @@ impl Actor for RouterActor {
         state: &mut State,
     ) -> Result<(), ActorProcessingErr> {
         match message {
-            Message::Dispatch(call) => state.dispatch(call),
+            Message::Dispatch(call) => state.accept(call),
             Message::Up(link) => {
                 let server = link.server.clone();
                 for call in state.routes.up(&server, link) {
@@ -120,12 +124,12 @@ impl Actor for RouterActor {
                     fail(*call, CallFailure::Down(Box::new(outage.clone())));
                 }
             }
-            Message::Retune(spec) => state.set_limit(&spec.id, Some(spec.timeout)),
+            Message::Retune(spec) => state.set_rule(&spec.id, Some(Rule::of(&spec))),
             Message::Forget(server) => {
                 for call in state.routes.forget(&server) {
                     fail(*call, no_route());
                 }
-                state.set_limit(&server, None);
+                state.set_rule(&server, None);
             }
             Message::SetWake(wake) => state.wake = Some(wake),
         }
@@ -134,6 +138,16 @@ impl Actor for RouterActor {
 }
 
 impl State {
+    /// A call comes in, for the first time or, within the budget for that, once more.
+    fn accept(&mut self, mut call: Box<Dispatch>) {
+        match call.lost.take() {
+            None => self.budget.on_call(),
+            Some(lost) if !self.budget.take(Instant::now()) => return fail(*call, lost),
+            Some(_) => {}
+        }
+        self.dispatch(call);
+    }
+
     fn dispatch(&mut self, call: Box<Dispatch>) {
         if call.is_abandoned() {
             return;
@@ -156,13 +170,13 @@ impl State {
     }
 
     fn send(&mut self, link: &ServerLink, call: Dispatch) {
-        let Dispatch { server, body, reply, progress, claim, deadline } = call;
+        let Dispatch { server, body, reply, progress, claim, deadline, lost } = call;
         match link.lane.call(body, reply, progress) {
             Ok(ticket) => claim.sent(ticket),
             Err(back) => {
                 let refused = back.refused;
                 let (body, reply, progress) = (back.body, back.reply, back.progress);
-                let call = Dispatch { server, body, reply, progress, claim, deadline };
+                let call = Dispatch { server, body, reply, progress, claim, deadline, lost };
                 self.on_refused(refused, Box::new(call));
             }
         }
@@ -181,13 +195,13 @@ impl State {
         }
     }
 
-    fn set_limit(&self, server: &ServerId, limit: Option<Duration>) {
-        let mut limits = BTreeMap::clone(&self.limits.load());
-        match limit {
-            Some(limit) => limits.insert(server.clone(), limit),
-            None => limits.remove(server),
+    fn set_rule(&self, server: &ServerId, rule: Option<Rule>) {
+        let mut rules = BTreeMap::clone(&self.rules.load());
+        match rule {
+            Some(rule) => rules.insert(server.clone(), rule),
+            None => rules.remove(server),
         };
-        self.limits.store(Arc::new(limits));
+        self.rules.store(Arc::new(rules));
     }
 }
 

@@ -6,22 +6,37 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use conductor_config::{ServerId, ServerSpec};
 use ractor::ActorRef;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::actor::{Dispatch, Message};
+use super::retry::is_repeatable;
 use crate::delegation::Admission;
-use crate::model::{CallError, Downfall, Outage, ToolCall, ToolRef};
+use crate::model::{Answer, CallError, Downfall, Outage, ToolCall, ToolRef, Wake};
 use crate::server::{Body, CallFailure, ProgressPort, RefusedCall, ServerLink, Ticket};
-use crate::wire::Outcome;
+use crate::wire::CallParams;
 
-/// Asks for a server to be started that rests until it is needed.
-pub(crate) type Wake = Arc<dyn Fn(ServerId) + Send + Sync>;
+/// What the settings say about calls to each server.
+pub(super) type Rules = ArcSwap<BTreeMap<ServerId, Rule>>;
 
-/// How long a call to a server may take where its caller sets no limit.
-pub(super) type Limits = ArcSwap<BTreeMap<ServerId, Duration>>;
+/// What the settings say about calls to one server.
+#[derive(Debug, Clone)]
+pub(super) struct Rule {
+    /// How long a call may take where its caller sets no limit.
+    timeout: Duration,
+    /// Tools that do no harm when they run twice.
+    harmless: Vec<glob::Pattern>,
+}
+
+impl Rule {
+    pub(super) fn of(spec: &ServerSpec) -> Self {
+        let harmless = spec.safe_to_repeat.iter().filter_map(|text| glob::Pattern::new(text).ok());
+        Self { timeout: spec.timeout, harmless: harmless.collect() }
+    }
+}
 
 /// Used for a server of which the router has not heard yet; such a call fails anyway.
 const FALLBACK: Duration = Duration::from_secs(60);
@@ -30,26 +45,27 @@ const FALLBACK: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub(crate) struct RouterHandle {
     actor: ActorRef<Message>,
-    limits: Arc<Limits>,
+    rules: Arc<Rules>,
     places: Arc<Semaphore>,
     most: usize,
     closed: Arc<AtomicBool>,
 }
 
 impl RouterHandle {
-    pub(super) fn new(actor: ActorRef<Message>, limits: Arc<Limits>, most: usize) -> Self {
+    pub(super) fn new(actor: ActorRef<Message>, rules: Arc<Rules>, most: usize) -> Self {
         let (places, closed) = (Arc::new(Semaphore::new(most)), Arc::new(AtomicBool::new(false)));
-        Self { actor, limits, places, most, closed }
+        Self { actor, rules, places, most, closed }
     }
 
     /// Runs a tool and waits for the server's answer, until the deadline at the latest. Dropping
-    /// the future takes the call back and tells the server.
+    /// the future takes the call back and tells the server. A call that was lost with its server
+    /// is made once more if that can do no harm and there are not too many of them.
     pub(crate) async fn call(
         &self,
         admission: &Admission,
         target: &ToolRef,
         call: ToolCall,
-    ) -> Result<Outcome, CallError> {
+    ) -> Result<Answer, CallError> {
         if self.closed.load(Ordering::Acquire) {
             return Err(CallError::ShuttingDown);
         }
@@ -59,48 +75,69 @@ impl RouterHandle {
         tracing::debug!(server = %target.server, tool = %target.tool, caller = %admission.caller(), "call");
         let begun = Instant::now();
         let deadline = call.deadline.unwrap_or_else(|| begun + self.limit_of(&target.server));
-        let token = call.params.meta.progress_token.clone();
-        let progress = token.zip(call.progress).map(|(token, sink)| ProgressPort { token, sink });
+        let wanted =
+            Wanted { target, params: call.params.into(), progress: call.progress, deadline };
+        let limit = deadline.saturating_duration_since(begun);
+        self.attempts(&wanted).await.map_err(|failure| explain(&target.server, failure, limit))
+    }
+
+    async fn attempts(&self, wanted: &Wanted<'_>) -> Result<Answer, CallFailure> {
+        let lost = match self.attempt(wanted, None).await {
+            Err(failure) if is_repeatable(&failure, self.is_harmless(wanted.target)) => failure,
+            other => return other,
+        };
+        tracing::debug!(server = %wanted.target.server, reason = %lost, "call lost, to be repeated");
+        self.attempt(wanted, Some(lost)).await
+    }
+
+    /// Makes one attempt. A repeat carries what ended the one before, which is also its answer if
+    /// there may be no more repeats.
+    async fn attempt(
+        &self,
+        wanted: &Wanted<'_>,
+        lost: Option<CallFailure>,
+    ) -> Result<Answer, CallFailure> {
         let guard = Guard(Arc::new(Claim::default()));
         let (reply, answer) = oneshot::channel();
         let dispatch = Dispatch {
-            server: target.server.clone(),
-            body: Body::Call { tool: target.tool.clone(), params: call.params },
+            server: wanted.target.server.clone(),
+            body: Body::Call {
+                tool: wanted.target.tool.clone(),
+                params: Arc::clone(&wanted.params),
+            },
             reply,
-            progress,
+            progress: wanted.progress(),
             claim: Arc::clone(&guard.0),
-            deadline,
+            deadline: wanted.deadline,
+            lost,
+        };
+        let gone = || {
+            let cause = crate::model::Cause::Actor("it ended during the call".into());
+            Err(CallFailure::Lost { downfall: Downfall::silent(cause), sent: guard.sent() })
         };
         if self.actor.cast(Message::Dispatch(Box::new(dispatch))).is_err() {
-            return Err(CallError::ShuttingDown);
+            return gone();
         }
-        let server = &target.server;
-        match timeout_at(deadline, answer).await {
-            Ok(Ok(Ok(reply))) => {
+        match timeout_at(wanted.deadline, answer).await {
+            Ok(Ok(answer)) => {
                 guard.done();
-                Ok(reply.outcome)
-            }
-            Ok(Ok(Err(failure))) => {
-                guard.done();
-                Err(explain(server, failure))
+                answer
             }
             // Whoever held the reply port is gone without a word.
-            Ok(Err(_)) => {
-                let cause = crate::model::Cause::Actor("it ended during the call".into());
-                let (downfall, sent) = (Downfall::silent(cause), guard.sent());
-                Err(CallError::Lost { server: server.clone(), downfall, sent })
-            }
-            Err(_) => Err(CallError::DeadlineExceeded {
-                server: server.clone(),
-                limit: deadline.saturating_duration_since(begun),
-                sent: guard.sent(),
-            }),
+            Ok(Err(_)) => gone(),
+            Err(_) => Err(CallFailure::Late { sent: guard.sent() }),
         }
+    }
+
+    fn is_harmless(&self, target: &ToolRef) -> bool {
+        let rules = self.rules.load();
+        let harmless = rules.get(&target.server).map(|rule| rule.harmless.iter());
+        harmless.into_iter().flatten().any(|pattern| pattern.matches(&target.tool))
     }
 
     /// How long a call to `server` may take.
     pub(crate) fn limit_of(&self, server: &ServerId) -> Duration {
-        self.limits.load().get(server).copied().unwrap_or(FALLBACK)
+        self.rules.load().get(server).map_or(FALLBACK, |rule| rule.timeout)
     }
 
     /// From now on refuses every call. Those under way go on.
@@ -136,6 +173,21 @@ impl RouterHandle {
     fn tell(&self, message: Message) {
         // A router that is gone is being shut down, and so is everything it routes to.
         let _ = self.actor.cast(message);
+    }
+}
+
+/// What all attempts at one call have in common.
+struct Wanted<'a> {
+    target: &'a ToolRef,
+    params: Arc<CallParams>,
+    progress: Option<mpsc::Sender<Bytes>>,
+    deadline: Instant,
+}
+
+impl Wanted<'_> {
+    fn progress(&self) -> Option<ProgressPort> {
+        let token = self.params.meta.progress_token.clone();
+        token.zip(self.progress.clone()).map(|(token, sink)| ProgressPort { token, sink })
     }
 }
 
@@ -190,7 +242,7 @@ impl Drop for Guard {
     }
 }
 
-fn explain(server: &ServerId, failure: CallFailure) -> CallError {
+fn explain(server: &ServerId, failure: CallFailure, limit: Duration) -> CallError {
     let server = server.clone();
     match failure {
         CallFailure::Down(outage) => CallError::Unavailable { server, outage: *outage },
@@ -202,6 +254,7 @@ fn explain(server: &ServerId, failure: CallFailure) -> CallError {
             CallError::Lost { server, downfall, sent: false }
         }
         CallFailure::Lost { downfall, sent } => CallError::Lost { server, downfall, sent },
+        CallFailure::Late { sent } => CallError::DeadlineExceeded { server, limit, sent },
         failure @ (CallFailure::TooLong { .. } | CallFailure::Garbled { .. }) => {
             CallError::BadAnswer { server, reason: failure.to_string() }
         }

@@ -14,6 +14,7 @@
 
 mod actor;
 mod handle;
+mod retry;
 mod routes;
 #[cfg(test)]
 mod tests_calls;
@@ -21,4 +22,4 @@ mod tests_calls;
 mod tests_routes;
 
 pub(crate) use actor::RouterActor;
-pub(crate) use handle::{RouterHandle, Wake};
+pub(crate) use handle::RouterHandle;

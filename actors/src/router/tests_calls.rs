@@ -32,7 +32,7 @@ fn params(params: &str) -> Box<CallParams> {
 async fn run(router: RouterHandle, call: ToolCall) -> Result {
     let admission = Admission::local("test");
     let target = ToolRef { server: crate::tests::id("a"), tool: "bare".into() };
-    router.call(&admission, &target, call).await
+    router.call(&admission, &target, call).await.map(|answer| answer.outcome)
 }
 
 /// Makes a call, waiting for at most `seconds` or as long as the server's settings say.

@@ -16,7 +16,7 @@ use tracing::{Instrument, debug, warn};
 
 use super::connect::{Connected, PumpEnd, Start, connect};
 use super::downstream::StderrTail;
-use super::handle::{ServerEvent, ServerLink, ServerReport};
+use super::handle::{LastWords, ServerEvent, ServerLink, ServerReport};
 use super::probe::{Probe, Pulse, Sight};
 use crate::model::{Cause, Downfall, Generation};
 use crate::wire::Hop;
@@ -31,6 +31,7 @@ pub(crate) struct ServerArguments {
     pub(crate) generation: Generation,
     pub(crate) environment: Arc<BTreeMap<String, String>>,
     pub(crate) stderr: StderrTail,
+    pub(crate) last_words: LastWords,
     pub(crate) supervisor: DerivedActorRef<ServerReport>,
 }
 
@@ -58,6 +59,7 @@ pub(crate) struct Life {
     spec: Arc<ServerSpec>,
     generation: Generation,
     supervisor: DerivedActorRef<ServerReport>,
+    last_words: LastWords,
     probe: Probe,
     tasks: JoinSet<()>,
     connected: Option<Connected>,
@@ -74,12 +76,14 @@ impl Actor for ServerActor {
         myself: ActorRef<Message>,
         arguments: ServerArguments,
     ) -> Result<Life, ActorProcessingErr> {
-        let ServerArguments { spec, generation, environment, stderr, supervisor } = arguments;
+        let ServerArguments { spec, generation, environment, stderr, last_words, supervisor } =
+            arguments;
         let mut life = Life {
             probe: Probe::new(spec.heartbeat),
             spec: Arc::clone(&spec),
             generation,
             supervisor,
+            last_words,
             tasks: JoinSet::new(),
             connected: None,
             draining: false,
@@ -253,10 +257,11 @@ impl Life {
         let _ = self.supervisor.cast(report);
     }
 
-    /// The life is over: say so, and go. What is left of it ends when the state is dropped.
+    /// The life is over: leave word why, and go. What is left of it ends when the state is dropped.
     fn end(&mut self, myself: &ActorRef<Message>, downfall: Arc<Downfall>) {
         self.connected = None;
-        self.report(ServerEvent::Down(downfall));
+        // The first reason is the one that counts.
+        let _ = self.last_words.set(downfall);
         myself.stop(None);
     }
 }

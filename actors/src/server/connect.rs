@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use conductor_config::{ProtocolMode, ServerSpec, StdioSpec, Transport};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -55,7 +56,12 @@ async fn connect_stdio(
     let mark = stderr.mark();
     let (process, pipes) = spawn(command, environment)
         .map_err(|error| Downfall::silent(Cause::Spawn(error.to_string().into())))?;
-    let drain = AbortOnDropHandle::new(tokio::spawn(stderr.clone().drain(pipes.stderr)));
+    let (held_open, stderr_open) = watch::channel(());
+    let reading = stderr.clone().drain(pipes.stderr);
+    let drain = AbortOnDropHandle::new(tokio::spawn(async move {
+        reading.await;
+        drop(held_open);
+    }));
     let (pump, lane) = Pump::new(PumpParts {
         reader: pipes.stdout,
         writer: pipes.stdin,
@@ -63,6 +69,7 @@ async fn connect_stdio(
         max_in_flight: spec.max_in_flight,
         exit: process.exit.clone(),
         stderr: stderr.clone(),
+        stderr_open,
     });
     let mut pump = AbortOnDropHandle::new(tokio::spawn(pump.run()));
     let failed = |cause: Cause| {

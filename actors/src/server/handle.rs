@@ -2,7 +2,7 @@
 //!
 //! Whoever holds an address of a life that has ended gets errors at once, never a wait.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use conductor_config::{ServerId, ServerSpec};
@@ -12,7 +12,6 @@ use super::actor::Message;
 use super::downstream::{Gauges, Lane};
 use super::listing::{ListError, Listing, list_tools};
 use crate::model::{Downfall, Generation};
-use crate::wire::Hop;
 
 /// The supervisor's address of one life of one server.
 #[derive(Debug, Clone)]
@@ -75,11 +74,6 @@ impl ServerLink {
         self.lane.begun()
     }
 
-    /// The kind of revision spoken.
-    pub(crate) fn hop(&self) -> Hop {
-        self.lane.hop()
-    }
-
     /// Facts that change without messages.
     pub(crate) fn gauges(&self) -> &Arc<Gauges> {
         self.lane.gauges()
@@ -113,6 +107,8 @@ pub(crate) enum ServerEvent {
     Beat,
     /// It misses heartbeats.
     Missing,
-    /// Its life is over. The actor ends right after it has said so.
-    Down(Arc<Downfall>),
 }
+
+/// Where one life of a server leaves the reason for its end. The framework tells of an actor's end
+/// before it delivers what that actor sent last, so the reason cannot be a message.
+pub(crate) type LastWords = Arc<OnceLock<Arc<Downfall>>>;

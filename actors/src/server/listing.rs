@@ -12,7 +12,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use super::downstream::{AskError, Lane};
-use crate::wire::{Members, Text};
+use crate::wire::{Members, Outcome, Text};
 
 /// Pages read of one list.
 const PAGES: usize = 1_000;
@@ -81,9 +81,9 @@ pub(crate) async fn list_tools(lane: &Lane, limit: Duration) -> Result<Listing, 
     for _ in 0..PAGES {
         let left = deadline.saturating_duration_since(Instant::now());
         let answer = lane.ask("tools/list", members.clone(), left).await?;
-        let result = match answer.into_result() {
-            Ok(result) => result,
-            Err(error) => return refused(&error).map(|()| listing),
+        let result = match answer.outcome {
+            Outcome::Result(result) => result,
+            Outcome::Error(error) => return refused(&error).map(|()| listing),
         };
         let Some(cursor) = read_page(&result, &mut listing)? else { return Ok(listing) };
         if listing.tools.len() >= TOOLS {

@@ -22,8 +22,8 @@ mod probe;
 pub(crate) use actor::{ServerActor, ServerArguments};
 #[cfg(test)]
 pub(crate) use downstream::tests_peer;
-pub(crate) use downstream::{Body, CallFailure, LaneReply, ProgressPort, RefusedCall, Ticket};
+pub(crate) use downstream::{Body, CallFailure, ProgressPort, RefusedCall, Ticket};
 pub use downstream::{StderrLog, StderrTail};
-pub(crate) use handle::{ServerEvent, ServerHandle, ServerLink, ServerReport};
+pub(crate) use handle::{LastWords, ServerEvent, ServerHandle, ServerLink, ServerReport};
 pub use listing::Rejected;
 pub(crate) use listing::{ListError, Listing, RawTool, read_page};

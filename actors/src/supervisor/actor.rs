@@ -174,8 +174,10 @@ impl Table {
         }
         self.places = config.calls.start_parallel;
         self.drain_grace = config.calls.shutdown_grace;
+        // One that is on its way out is as good as gone: wanted again, it is new.
+        let stays = self.children.iter().filter(|(_, child)| child.intent != Intent::Remove);
         let running: Specs =
-            self.children.iter().map(|(id, child)| (id.clone(), Arc::clone(&child.spec))).collect();
+            stays.map(|(id, child)| (id.clone(), Arc::clone(&child.spec))).collect();
         for step in plan(&running, &config.servers) {
             self.take(step);
         }
@@ -195,7 +197,7 @@ impl Table {
                 if self.children.get(&id).is_some_and(Child::is_eager) {
                     self.send_off(&id, Intent::Renew);
                 } else {
-                    self.tell_down(&id);
+                    self.send_off(&id, Intent::Rest);
                 }
             }
             Step::Replace(spec) => {
@@ -219,7 +221,8 @@ impl Table {
     fn on_report(&mut self, report: ServerReport) {
         let ServerReport { server, generation, event } = report;
         let Some(child) = self.children.get_mut(&server) else { return };
-        if child.generation != generation {
+        // What an actor said last may arrive after its end is known.
+        if child.generation != generation || child.actor.is_none() {
             return;
         }
         let now = (Instant::now(), SystemTime::now());
@@ -238,7 +241,6 @@ impl Table {
             }
             ServerEvent::Beat => child.on_sign(false, now),
             ServerEvent::Missing => child.on_sign(true, now),
-            ServerEvent::Down(downfall) => child.ending = Some(downfall),
         }
     }
 
@@ -248,7 +250,7 @@ impl Table {
         let Some(child) = self.children.get_mut(&id) else { return };
         child.actor = None;
         child.holds_place = false;
-        let told = child.ending.take();
+        let told = std::mem::take(&mut child.last_words).get().cloned();
         let downfall = told.unwrap_or_else(|| {
             let unexplained = Cause::Actor("it ended without a reason".into());
             Downfall::silent(cause.unwrap_or(unexplained))
@@ -328,6 +330,7 @@ impl Table {
             generation,
             environment: Arc::clone(&self.environment),
             stderr: child.stderr.clone(),
+            last_words: Arc::clone(&child.last_words),
             supervisor,
         };
         match ServerActor::spawn_linked(None, ServerActor, arguments, myself.get_cell()).await {

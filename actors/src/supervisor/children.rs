@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::board::ServerStatus;
 use super::restart::History;
 use crate::model::{Downfall, Generation, Outage, ServerState};
-use crate::server::{ServerHandle, ServerLink, StderrTail};
+use crate::server::{LastWords, ServerHandle, ServerLink, StderrTail};
 
 /// What a server is doing.
 #[derive(Debug)]
@@ -73,8 +73,8 @@ pub(super) struct Child {
     pub(super) holds_place: bool,
     /// How its last life ended, and when.
     pub(super) downfall: Option<(Arc<Downfall>, SystemTime)>,
-    /// What the present life said about its end, until the actor is gone too.
-    pub(super) ending: Option<Arc<Downfall>>,
+    /// Where the present life leaves the reason for its end.
+    pub(super) last_words: LastWords,
     pub(super) beat_seen: Option<SystemTime>,
     pub(super) stderr: StderrTail,
 }
@@ -90,7 +90,7 @@ impl Child {
             history: History::default(),
             holds_place: false,
             downfall: None,
-            ending: None,
+            last_words: LastWords::default(),
             beat_seen: None,
             stderr: StderrTail::default(),
         }

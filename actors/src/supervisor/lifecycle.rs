@@ -106,7 +106,7 @@ impl Table {
             {
                 error!(server = %id, "server actor shows no sign of life, killed");
                 let cause = Cause::Actor("it showed no sign of life".into());
-                child.ending = Some(Downfall::silent(cause));
+                let _ = child.last_words.set(Downfall::silent(cause));
                 actor.kill();
             } else if child.is_idle(now) {
                 idle.push(id.clone());
@@ -119,7 +119,8 @@ impl Table {
     }
 
     pub(super) fn restart(&mut self, id: &ServerId) -> Result<(), RestartError> {
-        let Some(child) = self.children.get_mut(id) else {
+        let child = self.children.get_mut(id).filter(|child| child.intent != Intent::Remove);
+        let Some(child) = child else {
             return Err(RestartError::UnknownServer(id.clone()));
         };
         if !child.spec.enabled {

@@ -1,6 +1,8 @@
 //! This folder holds what tests of several parts share: settings that are easy to vary.
 //! Stand-ins for servers are in `server/downstream/tests_peer.rs`.
 
+mod system;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,6 +36,7 @@ pub(crate) fn spec(name: &str) -> ServerSpec {
         required: false,
         include_tools: Vec::new(),
         exclude_tools: Vec::new(),
+        safe_to_repeat: Vec::new(),
         start: defaults.start,
         idle_stop: defaults.idle_stop,
         restart: defaults.restart,

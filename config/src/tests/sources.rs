@@ -69,7 +69,7 @@ fn a_problem_names_the_variable_it_comes_from() {
     wrong(
         ("CONDUCTOR_CATALOG__TTL", "5"),
         "environment variable CONDUCTOR_CATALOG__TTL: catalog.ttl: a duration needs a unit: write \
-         \"5ms\", \"5s\", \"5m\" or \"5h\"",
+         \"5ms\", \"5s\", \"5m\" or \"5h\", got \"5\"",
     );
     wrong(
         ("CONDUCTOR_CATALOG__TLT", "5m"),

@@ -16,8 +16,8 @@ use tokio::time::Instant;
 
 use super::pending::{ProgressPort, ReplyPort};
 use super::sdk::SdkTransport;
-use crate::model::{Downfall, Outage};
-use crate::wire::{CallParams, Hop, Outcome, Text};
+use crate::model::{Answer, Downfall, Outage};
+use crate::wire::{CallParams, Hop, Text};
 
 /// The parameters of one request to a server.
 #[derive(Debug)]
@@ -27,18 +27,11 @@ pub(crate) enum Body {
         /// The bare name.
         tool: Text,
         /// What the caller sent.
-        params: Box<CallParams>,
+        params: Arc<CallParams>,
     },
     /// Ready-made parameters of any other method, as JSON members without the braces; a modern
     /// server's `_meta` is added behind them.
     Members(Bytes),
-}
-
-/// What a server answered.
-#[derive(Debug, Clone)]
-pub(crate) struct LaneReply {
-    /// Its result or its error, raw.
-    pub(crate) outcome: Outcome,
 }
 
 /// Why a request brought no answer.
@@ -56,6 +49,12 @@ pub(crate) enum CallFailure {
         /// How it ended.
         downfall: Arc<Downfall>,
         /// Whether any byte of the request may have reached it.
+        sent: bool,
+    },
+    /// Nobody waits for the answer any more: the deadline has passed.
+    #[error("no answer came in time")]
+    Late {
+        /// Whether the request was put on the pipe.
         sent: bool,
     },
     /// It answered with more than the limit.
@@ -254,7 +253,7 @@ impl Lane {
         method: &'static str,
         members: Bytes,
         limit: Duration,
-    ) -> Result<LaneReply, AskError> {
+    ) -> Result<Answer, AskError> {
         let (reply, answer) = oneshot::channel();
         let ticket = self
             .put(method, Body::Members(members), reply, None, None)

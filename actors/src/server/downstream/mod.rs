@@ -20,8 +20,10 @@ mod sdk;
 mod tail;
 #[cfg(test)]
 pub(crate) mod tests_peer;
+#[cfg(test)]
+mod tests_pump;
 
-pub(crate) use lane::{AskError, Body, CallFailure, Gauges, Lane, LaneReply, RefusedCall, Ticket};
+pub(crate) use lane::{AskError, Body, CallFailure, Gauges, Lane, RefusedCall, Ticket};
 pub(crate) use pending::ProgressPort;
 pub(crate) use pump::{Pump, PumpParts};
 pub(crate) use sdk::{Opening, Session, SessionError, open_session};

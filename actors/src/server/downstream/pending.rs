@@ -8,10 +8,12 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
-use super::lane::{CallFailure, LaneReply};
+use super::lane::CallFailure;
+use crate::model::Answer;
+use crate::wire::Hop;
 
 /// What comes back to the caller of one request.
-pub(crate) type ReplyPort = oneshot::Sender<Result<LaneReply, CallFailure>>;
+pub(crate) type ReplyPort = oneshot::Sender<Result<Answer, CallFailure>>;
 
 /// Where progress of one call goes.
 #[derive(Debug)]
@@ -28,6 +30,8 @@ pub(crate) struct ProgressPort {
 pub(super) struct Entry {
     pub(super) reply: ReplyPort,
     pub(super) progress: Option<ProgressPort>,
+    /// The kind of revision it was asked in.
+    pub(super) hop: Hop,
     /// Position in the output stream where the request's bytes begin.
     pub(super) starts_at: u64,
     /// Room in the server's in-flight limit, given back when the entry goes.

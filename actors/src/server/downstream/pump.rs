@@ -15,20 +15,20 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
 use super::decoder::{Decoder, Line};
-use super::lane::{CallFailure, Command, Gauges, Lane, LaneReply};
+use super::lane::{CallFailure, Command, Gauges, Lane};
 use super::output::{Driven, Output};
 use super::pending::{Entry, Pending};
 use super::sdk;
 use super::tail::StderrTail;
-use crate::model::{Cause, Downfall};
+use crate::model::{Answer, Cause, Downfall};
 use crate::process::Exit;
-use crate::wire::{self, Id, Malformed, Members, Message, Outcome, Response};
+use crate::wire::{self, Id, Malformed, Members, Message, Response};
 
 /// Prefix of the ids of our own requests; the SDK's are plain numbers.
 const PREFIX: &str = "c-";
 /// How long a child may leave its input unread.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long output is still read after the process has ended.
+/// How long output is still read after the process has ended or closed its input.
 const LINGER: Duration = Duration::from_millis(50);
 /// How long a closed pipe waits for the exit status that explains it.
 const EXPLAIN: Duration = Duration::from_millis(150);
@@ -50,6 +50,8 @@ pub(crate) struct PumpParts<R, W> {
     pub(crate) exit: watch::Receiver<Option<Exit>>,
     /// What the child says on stderr.
     pub(crate) stderr: StderrTail,
+    /// Closes when the child's stderr has been read to its end.
+    pub(crate) stderr_open: watch::Receiver<()>,
 }
 
 /// The task behind one [`Lane`].
@@ -60,6 +62,7 @@ pub(crate) struct Pump<R, W> {
     commands: mpsc::Receiver<Command>,
     exit: watch::Receiver<Option<Exit>>,
     stderr: StderrTail,
+    stderr_open: watch::Receiver<()>,
     mark: u64,
     max_line: usize,
 }
@@ -94,6 +97,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
             exit: parts.exit,
             mark: parts.stderr.mark(),
             stderr: parts.stderr,
+            stderr_open: parts.stderr_open,
             max_line: parts.max_line,
         };
         (pump, lane)
@@ -103,7 +107,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
     pub(crate) async fn run(mut self) -> Arc<Downfall> {
         let cause = self.pump().await;
         let cause = self.explain(cause).await;
-        let stderr_tail = self.stderr.last_words(self.mark);
+        let stderr_tail = self.last_words().await;
         let downfall = Arc::new(Downfall { cause, stderr_tail });
         self.commands.close();
         while let Ok(command) = self.commands.try_recv() {
@@ -121,18 +125,31 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
         downfall
     }
 
+    /// What the child said on stderr, to its last word if that does not take long: a grandchild may
+    /// hold the pipe open.
+    async fn last_words(&mut self) -> Vec<Arc<str>> {
+        let drained = async { while self.stderr_open.changed().await.is_ok() {} };
+        let _ = tokio::time::timeout(LINGER, drained).await;
+        self.stderr.last_words(self.mark)
+    }
+
     async fn pump(&mut self) -> Cause {
         let Self { reader, link, decoder, commands, exit, max_line, .. } = self;
         let linger = sleep(LINGER);
         tokio::pin!(linger);
         let mut exited = false;
+        let mut ending = None;
         loop {
             tokio::select! {
                 biased;
                 driven = link.output.drive(), if link.output.has_work() => match driven {
                     Driven::Wrote => link.close_if_done(),
                     Driven::Stalled => return Cause::InputStuck,
-                    Driven::Failed => link.output.close(),
+                    Driven::Failed => {
+                        link.output.close();
+                        ending = Some(Cause::InputStuck);
+                        linger.as_mut().reset(Instant::now() + LINGER);
+                    }
                 },
                 command = commands.recv(), if link.output.has_room() => match command {
                     Some(command) => link.on_command(command),
@@ -152,9 +169,12 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
                 }
                 _ = exit.wait_for(Option::is_some), if !exited => {
                     exited = true;
+                    ending = Some(Cause::OutputClosed);
                     linger.as_mut().reset(Instant::now() + LINGER);
                 }
-                () = &mut linger, if exited => return Cause::OutputClosed,
+                () = &mut linger, if ending.is_some() => {
+                    return ending.unwrap_or(Cause::OutputClosed);
+                }
             }
         }
     }
@@ -183,7 +203,7 @@ impl<W: AsyncWrite + Unpin> Link<W> {
                 }
                 let starts_at = self.output.position();
                 sdk::write_request(self.output.buffer(), PREFIX, ticket, method, hop, &body);
-                let entry = Entry { reply, progress, starts_at, _slot: slot };
+                let entry = Entry { reply, progress, hop, starts_at, _slot: slot };
                 self.pending.insert(ticket, entry);
             }
             Command::Cancel { ticket } => {
@@ -236,7 +256,10 @@ impl<W: AsyncWrite + Unpin> Link<W> {
                     return sdk::deliver(self.sdk.as_ref(), &id, line);
                 };
                 match self.pending.take(ticket) {
-                    Some(entry) => drop(entry.reply.send(Ok(LaneReply { outcome }))),
+                    Some(entry) => {
+                        let answer = Answer { outcome, hop: entry.hop };
+                        let _ = entry.reply.send(Ok(answer));
+                    }
                     None => drop(self.gauges.unmatched.fetch_add(1, Ordering::Relaxed)),
                 }
                 self.close_if_done();
@@ -309,16 +332,5 @@ impl<W: AsyncWrite + Unpin> Link<W> {
         let out = self.output.buffer();
         wire::write_notification(out, "notifications/cancelled", Some(params.as_bytes()));
         out.push(b'\n');
-    }
-}
-
-/// The outcome of a reply, for those who only want to know whether it is a result.
-impl LaneReply {
-    /// The result, or the error's text.
-    pub(crate) fn into_result(self) -> Result<Bytes, Bytes> {
-        match self.outcome {
-            Outcome::Result(result) => Ok(result),
-            Outcome::Error(error) => Err(error),
-        }
     }
 }

@@ -11,12 +11,12 @@ use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use super::lane::{Body, CallFailure, Lane, LaneReply, RefusedCall, Ticket};
+use super::lane::{Body, CallFailure, Lane, RefusedCall, Ticket};
 use super::pending::ProgressPort;
-pub(crate) use crate::process::Exit;
 use super::pump::{Pump, PumpParts};
 use super::tail::StderrTail;
-use crate::model::{Downfall, Generation};
+use crate::model::{Answer, Downfall, Generation};
+pub(crate) use crate::process::Exit;
 use crate::server::ServerLink;
 use crate::wire::{CallParams, Outcome, Text};
 
@@ -24,7 +24,7 @@ use crate::wire::{CallParams, Outcome, Text};
 pub(crate) const MAX_LINE: usize = 1024;
 
 /// What comes back for one call.
-pub(crate) type Answer = oneshot::Receiver<Result<LaneReply, CallFailure>>;
+pub(crate) type Coming = oneshot::Receiver<Result<Answer, CallFailure>>;
 
 /// One life of a server, played by a test.
 pub(crate) struct Peer {
@@ -57,6 +57,7 @@ impl Peer {
             max_in_flight: limit,
             exit: told,
             stderr: StderrTail::default(),
+            stderr_open: tokio::sync::watch::channel(()).1,
         };
         let (pump, lane) = Pump::new(parts);
         let end = tokio::spawn(pump.run());
@@ -102,7 +103,7 @@ impl Peer {
     }
 
     /// Puts a call with `params` on the pipe.
-    pub(crate) fn call(&self, params: &str) -> (Ticket, Answer) {
+    pub(crate) fn call(&self, params: &str) -> (Ticket, Coming) {
         self.call_with(params, None).unwrap()
     }
 
@@ -111,9 +112,9 @@ impl Peer {
         &self,
         params: &str,
         progress: Option<ProgressPort>,
-    ) -> Result<(Ticket, Answer), RefusedCall> {
+    ) -> Result<(Ticket, Coming), RefusedCall> {
         let params = CallParams::read(Some(&Bytes::copy_from_slice(params.as_bytes()))).unwrap();
-        let body = Body::Call { tool: Text::from("tool"), params: Box::new(params) };
+        let body = Body::Call { tool: Text::from("tool"), params: Arc::new(params) };
         let (reply, answer) = oneshot::channel();
         let put = self.lane.call(body, reply, progress);
         put.map(|ticket| (ticket, answer)).map_err(|returned| returned.refused)
@@ -125,18 +126,22 @@ impl Peer {
     }
 }
 
-/// What an answer says, in short.
-pub(crate) fn brief(
-    answer: Result<Result<LaneReply, CallFailure>, oneshot::error::RecvError>,
-) -> String {
+/// Longer than anything takes here.
+pub(crate) const LONG: Duration = Duration::from_secs(1000);
+
+/// What comes of a call, in short.
+pub(crate) async fn brief(coming: Coming) -> String {
     let text = |raw: &Bytes| String::from_utf8(raw.to_vec()).unwrap();
-    match answer {
-        Ok(Ok(LaneReply { outcome: Outcome::Result(result) })) => text(&result),
-        Ok(Ok(LaneReply { outcome: Outcome::Error(error) })) => format!("error {}", text(&error)),
-        Ok(Err(CallFailure::Lost { downfall, sent })) => {
+    match timeout(LONG, coming).await {
+        Err(_) => "nothing".to_owned(),
+        Ok(Err(_)) => "dropped".to_owned(),
+        Ok(Ok(Ok(Answer { outcome: Outcome::Result(result), .. }))) => text(&result),
+        Ok(Ok(Ok(Answer { outcome: Outcome::Error(error), .. }))) => {
+            format!("error {}", text(&error))
+        }
+        Ok(Ok(Err(CallFailure::Lost { downfall, sent }))) => {
             format!("lost, {}, {downfall}", if sent { "sent" } else { "not sent" })
         }
-        Ok(Err(failure)) => failure.to_string(),
-        Err(_) => "dropped".to_owned(),
+        Ok(Ok(Err(failure))) => failure.to_string(),
     }
 }
