@@ -3,6 +3,8 @@
 mod call;
 mod cause;
 mod ids;
+#[cfg(test)]
+mod tests;
 
 pub use call::{Answer, CallError, Fate, Outage, Scope, ServerState, ToolCall, ToolRef};
 pub use cause::{Cause, Downfall};

@@ -22,6 +22,8 @@ mod tail;
 pub(crate) mod tests_peer;
 #[cfg(test)]
 mod tests_pump;
+#[cfg(test)]
+mod tests_sessions;
 
 pub(crate) use lane::{AskError, Body, CallFailure, Gauges, Lane, RefusedCall, Ticket};
 pub(crate) use pending::ProgressPort;
