@@ -116,7 +116,7 @@ impl Doors {
                 Ok(())
             });
         }
-        let url = address.map(|address| format!("http://{address}/mcp")).unwrap_or_default();
+        let url = address.map(|address| format!("http://{address}/mcp"));
         let servers = config.servers.values().filter(|spec| spec.enabled).count();
         info!(servers, url, state_dir = %config.state.dir.display(), "started");
         Self { agents, close_agents, admin, close_admin }
@@ -132,6 +132,7 @@ impl Doors {
             Some(Ok(Err(error))) => failed(&error),
             Some(Err(error)) => failed(&error),
         };
+        stop.clean.cancel(); // whatever the reason: the next signal is one to hurry
         let clean = async {
             self.close_agents.cancel();
             system.shutdown(grace).await;

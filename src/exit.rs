@@ -158,7 +158,7 @@ impl Failure {
 fn of_client(error: &ClientError) -> Exit {
     match error {
         ClientError::NoDaemon { .. } => Exit::NoDaemon,
-        ClientError::Refused(problem) if problem.code == "timeout" => Exit::TimedOut,
+        ClientError::Refused(problem) if problem.reason == "timeout" => Exit::TimedOut,
         ClientError::Refused(_) | ClientError::Foreign { .. } => Exit::Refused,
         ClientError::Broken(_) | ClientError::Unreadable(_) => Exit::Internal,
     }

@@ -4,6 +4,7 @@
 //! It does not say what is logged. stdout belongs to data and to the protocol.
 
 use std::io::{self, IsTerminal, Write};
+use std::panic::PanicHookInfo;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -15,6 +16,8 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that may wait to be written; more are dropped and counted.
 const WAITING: usize = 8192;
+/// Libraries whose own stories are not for the operator.
+const QUIET: [&str; 3] = ["rmcp", "ractor", "hyper"];
 /// How long the last lines may take at the end.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
@@ -58,10 +61,20 @@ pub(crate) fn start(directives: &str, format: LogFormat) -> io::Result<Telemetry
         }
     };
     drop(installed); // fails only where a log is already kept, as in tests
+    std::panic::set_hook(Box::new(told));
     if let Some(error) = unread {
         tracing::warn!(%error, "part of the log filter cannot be read and has no effect");
     }
     Ok(Telemetry { lines: Some(lines), done })
+}
+
+/// Tells of a panic on the log, where it is one line like any other.
+fn told(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    let payload = panic.payload();
+    let text = payload.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
+    tracing::error!(place, text, "a part of the program panicked");
 }
 
 fn colours() -> bool {
@@ -69,17 +82,18 @@ fn colours() -> bool {
     !refused && io::stderr().is_terminal()
 }
 
-/// The filter, with the MCP library kept to warnings unless something is said about it.
+/// The filter, with the libraries in [`QUIET`] kept to warnings unless something is said about
+/// them: what they tell on other levels may hold arguments and results.
 fn filter(directives: &str) -> (EnvFilter, Option<String>) {
-    let directives = if directives.contains("rmcp") {
-        directives.to_owned()
-    } else {
-        format!("{directives},rmcp=warn")
-    };
-    match EnvFilter::try_new(&directives) {
+    match EnvFilter::try_new(with_quiet(directives)) {
         Ok(filter) => (filter, None),
-        Err(error) => (EnvFilter::new("info,rmcp=warn"), Some(error.to_string())),
+        Err(error) => (EnvFilter::new(with_quiet("info")), Some(error.to_string())),
     }
+}
+
+fn with_quiet(directives: &str) -> String {
+    let unsaid = QUIET.iter().filter(|name| !directives.contains(**name));
+    unsaid.fold(directives.to_owned(), |all, name| format!("{all},{name}=warn"))
 }
 
 impl Drop for Telemetry {
@@ -151,13 +165,13 @@ mod tests {
 
     #[test]
     fn the_library_is_quiet_unless_asked() {
-        check("info", "info rmcp=warn", true);
-        check("debug,rmcp=trace", "debug rmcp=trace", true);
+        check("info", "hyper=warn info ractor=warn rmcp=warn", true);
+        check("debug,rmcp=trace", "debug hyper=warn ractor=warn rmcp=trace", true);
     }
 
     #[test]
     fn a_filter_that_cannot_be_read_is_replaced_and_told() {
-        check("loud=very=much", "info rmcp=warn", false);
+        check("loud=very=much", "hyper=warn info ractor=warn rmcp=warn", false);
     }
 
     #[test]

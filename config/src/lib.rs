@@ -38,7 +38,7 @@ pub const DEFAULTS: &str = include_str!("../default.toml");
 
 pub use defaults::ServerDefaults;
 pub use duration::{DurationError, format_duration, parse_duration};
-pub use load::{load, load_server};
+pub use load::{load, load_server, load_state};
 pub use name::{NameError, ServerId, ServerName, WorkspaceName, slug};
 pub use problem::{ConfigError, Problem};
 pub use rate::{Rate, RateError};

@@ -13,7 +13,7 @@ use figment::value::{Dict, Tag, Value};
 
 use crate::{
     Config, ConfigError, DEFAULTS, LoadRequest, Problem, ServerDefaults, ServerId, ServerSpec,
-    clients, discover,
+    State, clients, discover,
     document::{Format, Raw, parse},
     environment, keys,
     layer::{Layer, Layers, without_nulls},
@@ -45,6 +45,20 @@ pub fn load(request: &LoadRequest) -> Result<Config, ConfigError> {
         }
         _ => Err(ConfigError::new(problems)),
     }
+}
+
+/// Only where state is kept, for those who look for a running daemon: what is wrong with
+/// the rest of the settings, such as a variable that only the daemon has, does not matter.
+///
+/// # Errors
+/// If a file cannot be read or parsed, or the state directory is not to be made out.
+pub fn load_state(request: &LoadRequest) -> Result<State, ConfigError> {
+    let (layers, _) = layered(&discover::files(request), request)?;
+    let layers = with_environment_and_flags(layers, request);
+    let merged = Value::Dict(Tag::Default, layers.merged());
+    let cx = Context::new(&layers, &request.env, &request.cwd);
+    let state = cx.root(&merged).table(keys::ROOT, foreign).and_then(|root| sections::state(&root));
+    state.ok_or_else(|| ConfigError::new(cx.problems.into_inner()))
 }
 
 /// Reads one server that was not registered by a file, with the defaults of `config`.

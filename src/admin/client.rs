@@ -28,7 +28,7 @@ pub struct Client {
 #[derive(Debug, Error)]
 pub enum ClientError {
     /// Nobody answers there.
-    #[error("no daemon answers at {}; start one with `conductor serve`", socket.display())]
+    #[error("no daemon answers at {}; start one with `conductor serve`, or say where its state is with --state-dir", socket.display())]
     NoDaemon {
         /// The admin socket.
         socket: PathBuf,

@@ -8,6 +8,7 @@ use conductor_actors::ServerStatus;
 use conductor_config::Transport;
 use serde::{Deserialize, Serialize};
 
+use super::secrets::Secrets;
 use super::{masked, rfc3339};
 
 /// One server as it is shown to people and programs.
@@ -79,11 +80,12 @@ impl Connection {
     pub fn new(status: &ServerStatus, tools: usize) -> Self {
         let spec = &status.spec;
         let (command, url) = shown(&spec.transport);
+        let secrets = Secrets::of(spec);
         let last_error = status.last_error.as_ref().map(|(downfall, at)| LastError {
             code: downfall.cause.code().to_owned(),
-            message: downfall.to_string(),
+            message: secrets.blotted(&downfall.to_string()),
             at: rfc3339(*at),
-            stderr_tail: downfall.stderr_tail.iter().map(ToString::to_string).collect(),
+            stderr_tail: downfall.stderr_tail.iter().map(|line| secrets.blotted(line)).collect(),
         });
         Self {
             workspace_id: spec.id.workspace.to_string(),

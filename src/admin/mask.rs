@@ -3,7 +3,7 @@
 //! It guesses, generously; where a credential belongs is `env`, whose values are never shown.
 
 /// What stands in place of a credential.
-const BLOT: &str = "***";
+const BLOT: &str = "[redacted]";
 
 /// Parts of a name that make its value a credential.
 const TELLING: [&str; 13] = [
@@ -40,7 +40,7 @@ const PREFIXES: [&str; 14] = [
     "eyJ",
 ];
 
-/// `command` with every credential in it replaced by `***`.
+/// `command` with every credential in it replaced by `[redacted]`.
 #[must_use]
 pub fn masked<'a>(command: impl IntoIterator<Item = &'a str>) -> Vec<String> {
     let mut next = Next::Shown;
@@ -165,18 +165,18 @@ mod tests {
     fn the_value_of_a_telling_flag_goes() {
         check(
             &["x", "--token=s3cret", "--api-key", "s3cret"],
-            &["x", "--token=***", "--api-key", "***"],
+            &["x", "--token=[redacted]", "--api-key", "[redacted]"],
         );
         check(&["--password", "--verbose", "y"], &["--password", "--verbose", "y"]);
-        check(&["--github-pat", "s3cret", "z"], &["--github-pat", "***", "z"]);
+        check(&["--github-pat", "s3cret", "z"], &["--github-pat", "[redacted]", "z"]);
     }
 
     #[test]
     fn assignments_to_variables_go() {
-        check(&["docker", "-e", "HOME_DIR=s3cret"], &["docker", "-e", "HOME_DIR=***"]);
+        check(&["docker", "-e", "HOME_DIR=s3cret"], &["docker", "-e", "HOME_DIR=[redacted]"]);
         check(
             &["sh", "-c", "A1=s3cret run --token s3cret"],
-            &["sh", "-c", "A1=*** run --token ***"],
+            &["sh", "-c", "A1=[redacted] run --token [redacted]"],
         );
     }
 
@@ -184,22 +184,22 @@ mod tests {
     fn headers_go_with_blanks_and_all() {
         check(
             &["--header", "Authorization: Bearer s3cret s3cret"],
-            &["--header", "Authorization: ***"],
+            &["--header", "Authorization: [redacted]"],
         );
-        check(&["-H", "X-Api-Key:s3cret"], &["-H", "X-Api-Key:***"]);
-        check(&["Bearer s3cret"], &["Bearer ***"]);
+        check(&["-H", "X-Api-Key:s3cret"], &["-H", "X-Api-Key:[redacted]"]);
+        check(&["Bearer s3cret"], &["Bearer [redacted]"]);
     }
 
     #[test]
     fn urls_lose_user_and_query() {
         check(
             &["postgres://me:s3cret@db:5432/x", "--url=https://h/p?k=s3cret"],
-            &["postgres://***@db:5432/x", "--url=https://h/p?***"],
+            &["postgres://[redacted]@db:5432/x", "--url=https://h/p?[redacted]"],
         );
     }
 
     #[test]
     fn well_known_credentials_are_recognised_anywhere() {
-        check(&["ghp_0123456789abcdef", "sk-short"], &["***", "sk-short"]);
+        check(&["ghp_0123456789abcdef", "sk-short"], &["[redacted]", "sk-short"]);
     }
 }

@@ -10,6 +10,7 @@ mod mask;
 mod problem;
 mod rfc3339;
 mod routes;
+mod secrets;
 mod server;
 mod socket;
 mod streams;

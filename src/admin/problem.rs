@@ -9,10 +9,12 @@ use conductor_actors::{CallError, RestartError};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
+use super::secrets::Secrets;
+
 /// A problem document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Problem {
-    /// A URI that names the kind of problem; ends in `code`.
+    /// A URI that names the kind of problem; ends in `reason`.
     #[serde(rename = "type")]
     pub kind: String,
     /// The HTTP status in words.
@@ -22,7 +24,7 @@ pub struct Problem {
     /// What happened, for people.
     pub detail: String,
     /// A stable word for programs.
-    pub code: String,
+    pub reason: String,
     /// The server concerned.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
@@ -38,13 +40,13 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, code: &str, detail: impl Into<String>) -> Self {
+    pub(super) fn new(status: StatusCode, reason: &str, detail: impl Into<String>) -> Self {
         Self {
-            kind: format!("urn:mcp-conductor:problem:{code}"),
+            kind: format!("urn:mcp-conductor:problem:{reason}"),
             title: status.canonical_reason().unwrap_or("Problem").to_owned(),
             status: status.as_u16(),
             detail: detail.into(),
-            code: code.to_owned(),
+            reason: reason.to_owned(),
             server: None,
             fate: None,
             retry_after_ms: None,
@@ -53,8 +55,12 @@ impl Problem {
     }
 
     /// The same, ready to be returned as an error.
-    pub(super) fn refusal(status: StatusCode, code: &str, detail: impl Into<String>) -> Box<Self> {
-        Box::new(Self::new(status, code, detail))
+    pub(super) fn refusal(
+        status: StatusCode,
+        reason: &str,
+        detail: impl Into<String>,
+    ) -> Box<Self> {
+        Box::new(Self::new(status, reason, detail))
     }
 
     pub(super) fn unknown_server(name: impl std::fmt::Display) -> Box<Self> {
@@ -66,8 +72,8 @@ impl Problem {
         Box::new(Self { server: Some(name.to_string()), ..problem })
     }
 
-    /// A call that failed, as of `now`.
-    pub(super) fn of_call(error: &CallError, now: Instant) -> Box<Self> {
+    /// A call that failed, as of `now`. Nothing of `secrets` is shown.
+    pub(super) fn of_call(error: &CallError, secrets: &Secrets, now: Instant) -> Box<Self> {
         let status = match error {
             CallError::UnknownTool { .. } => StatusCode::NOT_FOUND,
             CallError::Unavailable { .. } | CallError::Busy { .. } | CallError::ShuttingDown => {
@@ -83,8 +89,12 @@ impl Problem {
             server: error.server().map(ToString::to_string),
             fate: Some(error.fate().as_str().to_owned()),
             retry_after_ms: retry_after.and_then(|millis| u64::try_from(millis).ok()),
-            stderr_tail: tail.unwrap_or_default().iter().map(ToString::to_string).collect(),
-            ..Self::new(status, error.reason(), error.to_string())
+            stderr_tail: tail
+                .unwrap_or_default()
+                .iter()
+                .map(|line| secrets.blotted(line))
+                .collect(),
+            ..Self::new(status, error.reason(), secrets.blotted(&error.to_string()))
         })
     }
 }
@@ -128,7 +138,9 @@ mod tests {
             limit: Duration::from_secs(30),
             sent: true,
         };
-        let problem = serde_json::to_value(Problem::of_call(&error, Instant::now())).unwrap();
+        let problem =
+            serde_json::to_value(Problem::of_call(&error, &Secrets::default(), Instant::now()))
+                .unwrap();
         assert_eq!(
             problem,
             json!({
@@ -136,11 +148,29 @@ mod tests {
                 "title": "Gateway Timeout",
                 "status": 504,
                 "detail": "server `git` did not answer within 30s",
-                "code": "timeout",
+                "reason": "timeout",
                 "server": "git",
                 "fate": "outcome_unknown",
             })
         );
+    }
+
+    #[test]
+    fn the_manual_explains_every_reason_of_this_folder() {
+        let manual = include_str!("../../docs/errors.md");
+        let (_, section) = manual.split_once("\n## Refused by the admin socket\n").unwrap();
+        let section = section.split("\n## ").next().unwrap();
+        let explained = |reason: &str| section.contains(&format!("| `{reason}` |"));
+        let sources = [include_str!("problem.rs"), include_str!("routes.rs")].map(|source| {
+            source.split("#[cfg(test)]").next().unwrap().split("StatusCode::").skip(1)
+        });
+        let quoted = sources.into_iter().flatten().filter_map(|rest| rest.split('"').nth(1));
+        let word = |text: &&str| text.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase());
+        let reasons: std::collections::BTreeSet<&str> = quoted.filter(word).collect();
+        assert!(reasons.len() > 8, "{reasons:?}");
+        for reason in reasons {
+            assert!(explained(reason), "explain `{reason}` in docs/errors.md");
+        }
     }
 
     #[test]
@@ -151,9 +181,9 @@ mod tests {
             (RestartError::Disabled(server), 409, "disabled"),
             (RestartError::Gone, 503, "shutting_down"),
         ];
-        for (error, status, code) in statuses {
+        for (error, status, reason) in statuses {
             let problem = Box::<Problem>::from(error);
-            assert_eq!((problem.status, problem.code.as_str()), (status, code));
+            assert_eq!((problem.status, problem.reason.as_str()), (status, reason));
         }
     }
 }

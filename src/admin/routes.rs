@@ -16,13 +16,14 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use conductor_actors::wire::{CallParams, Outcome, one_line};
-use conductor_actors::{Caller, ListState, LocalCaller, Scope, System, ToolCall};
+use conductor_actors::{CallError, Caller, ListState, LocalCaller, Scope, System, ToolCall};
 use conductor_config::{ServerId, WorkspaceName, parse_duration};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::secrets::Secrets;
 use super::{Connection, Connections, Problem, rfc3339, streams};
 
 /// Why a request is not done. Boxed: it is large and rare.
@@ -99,6 +100,13 @@ impl Admin {
         let board = self.system.board().current();
         let status = board.servers.get(server).ok_or_else(|| Problem::unknown_server(server))?;
         Ok(Connection::new(status, self.tools_of(server)))
+    }
+
+    fn failed(&self, error: &CallError) -> Refusal {
+        let board = self.system.board().current();
+        let status = error.server().and_then(|server| board.servers.get(server));
+        let secrets = status.map(|status| Secrets::of(&status.spec)).unwrap_or_default();
+        Problem::of_call(error, &secrets, Instant::now())
     }
 
     fn tools_of(&self, server: &ServerId) -> usize {
@@ -195,7 +203,7 @@ async fn logs(
     let board = admin.system.board().current();
     let status = board.servers.get(&server).ok_or_else(|| Problem::unknown_server(&server))?;
     let ended = query.follow.then(|| admin.ended.clone());
-    let body = streams::log_lines(status.stderr.follow(), query.from, ended);
+    let body = streams::log_lines(&status.stderr, Secrets::of(&status.spec), query.from, ended);
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], body).into_response())
 }
 
@@ -278,7 +286,7 @@ async fn call(
     };
     let caller = Caller::Local(LocalCaller::new("admin socket"));
     let outcome = admin.system.call(&scope, caller, call).await;
-    let outcome = outcome.map_err(|error| Problem::of_call(&error, Instant::now()))?;
+    let outcome = outcome.map_err(|error| admin.failed(&error))?;
     let raw = |bytes: &Bytes| serde_json::from_slice(bytes).map_err(|error| unreadable(&error));
     Ok(Json(match outcome.outcome {
         Outcome::Result(result) => CallAnswer { result: Some(raw(&result)?), error: None },

@@ -5,10 +5,12 @@
 use std::convert::Infallible;
 
 use axum::body::{Body, Bytes};
-use conductor_actors::StderrLog;
+use conductor_actors::{StderrLog, StderrTail};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
+
+use super::secrets::Secrets;
 
 /// One line of a server's stderr.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,18 +24,20 @@ pub struct LogLine {
 struct Follow {
     log: watch::Receiver<StderrLog>,
     from: u64,
+    secrets: Secrets,
     /// When to end; `None` means after what there is now.
     ended: Option<CancellationToken>,
 }
 
 /// The lines from number `from` on as a body: those there are, and with `ended` also those to
-/// come until it is cancelled.
+/// come until it is cancelled. Nothing of `secrets` is shown.
 pub(super) fn log_lines(
-    log: watch::Receiver<StderrLog>,
+    stderr: &StderrTail,
+    secrets: Secrets,
     from: u64,
     ended: Option<CancellationToken>,
 ) -> Body {
-    let follow = Follow { log, from, ended };
+    let follow = Follow { log: stderr.follow(), from, secrets, ended };
     Body::from_stream(futures_util::stream::unfold(follow, next))
 }
 
@@ -43,7 +47,9 @@ async fn next(mut follow: Follow) -> Option<(Result<Bytes, Infallible>, Follow)>
         if !lines.is_empty() {
             follow.from = next;
             let first = next - lines.len() as u64;
-            let numbered = (first..).zip(&lines).map(|(number, line)| written(number, line));
+            let numbered = (first..)
+                .zip(&lines)
+                .map(|(number, line)| written(number, &follow.secrets.blotted(line)));
             return Some((Ok(Bytes::from(numbered.collect::<Vec<_>>().concat())), follow));
         }
         let ended = follow.ended.as_ref()?;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use conductor_config::{Config, LoadRequest, Overrides, load};
+use conductor_config::{Config, LoadRequest, Overrides, load, load_state};
 
 use super::args::{DaemonArgs, SettingsArgs};
 use crate::admin::Client;
@@ -43,13 +43,22 @@ impl Surroundings {
         files: &[PathBuf],
         overrides: Overrides,
     ) -> Result<Config, Failure> {
-        let request = LoadRequest {
+        Ok(load(&self.request(files, overrides))?)
+    }
+
+    /// Where the daemon of these settings keeps its state.
+    fn state_dir(&self, files: &[PathBuf]) -> Result<PathBuf, Failure> {
+        let request = self.request(files, Overrides::default());
+        Ok(load_state(&request)?.dir)
+    }
+
+    fn request(&self, files: &[PathBuf], overrides: Overrides) -> LoadRequest {
+        LoadRequest {
             files: files.to_vec(),
             overrides,
             env: self.env.clone(),
             cwd: self.cwd.clone(),
-        };
-        Ok(load(&request)?)
+        }
     }
 
     /// What the log is to show: `RUST_LOG` where it is set, else as in the settings.
@@ -69,12 +78,11 @@ pub(super) fn overrides(args: &SettingsArgs) -> Overrides {
 }
 
 /// A client of the daemon that `args` name: by state directory, or by the settings that say
-/// where it is. With the former no settings are read, so that wrong ones cannot be in the way.
+/// where it is. What is wrong with them elsewhere is not in the way.
 pub(super) fn client(args: &DaemonArgs) -> Result<Client, Failure> {
     let surroundings = Surroundings::read()?;
     if let Some(dir) = &args.state_dir {
         return Ok(Client::new(&surroundings.cwd.join(dir)));
     }
-    let config = surroundings.settings(&args.files.config, Overrides::default())?;
-    Ok(Client::new(&config.state.dir))
+    Ok(Client::new(&surroundings.state_dir(&args.files.config)?))
 }

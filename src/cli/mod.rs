@@ -10,6 +10,7 @@ mod client_config;
 mod load;
 mod logs;
 mod out;
+mod private_dir;
 mod restart;
 mod serve;
 mod snippet;

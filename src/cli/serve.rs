@@ -5,10 +5,9 @@
 
 use std::path::Path;
 
-use tempfile::TempDir;
-
 use super::args::{ServeArgs, SettingsArgs, StdioArgs};
 use super::load::{Surroundings, overrides};
+use super::private_dir;
 use crate::daemon::{self, Agent};
 use crate::exit::{Exit, Failure};
 use crate::telemetry;
@@ -24,21 +23,14 @@ pub(super) async fn stdio(args: &StdioArgs) -> Result<Exit, Failure> {
         return run(&args.settings, None, Agent::OnStdio).await;
     }
     // The lock of a directory that lasts would let only one agent in, and no daemon beside it.
-    let dir = private_dir()?;
+    let dir = private_dir::make()
+        .map_err(|source| Failure::System { doing: "make a temporary state directory", source })?;
     let ended = run(&args.settings, Some(dir.path()), Agent::OnStdio).await;
     if let Err(source) = dir.close() {
         let failure = Failure::System { doing: "remove the temporary state directory", source };
         return ended.and(Err(failure));
     }
     ended
-}
-
-fn private_dir() -> Result<TempDir, Failure> {
-    let prefix = format!("conductor-stdio-{}-", std::process::id());
-    tempfile::Builder::new()
-        .prefix(&prefix)
-        .tempdir()
-        .map_err(|source| Failure::System { doing: "make a temporary state directory", source })
 }
 
 async fn run(args: &SettingsArgs, dir: Option<&Path>, agent: Agent) -> Result<Exit, Failure> {

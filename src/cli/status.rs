@@ -84,7 +84,9 @@ pub(super) fn explanation(connection: &Connection) -> Option<String> {
         ("starting", None) => format!("{name} is starting"),
         ("starting", Some(since)) => format!("{name} is being started again: {since}"),
         ("draining", _) => format!("{name} is stopping: it finishes the calls under way"),
-        ("stopped", None) => format!("{name} is not wanted right now"),
+        ("stopped", None) => {
+            format!("{name} is stopped: it is disabled, or starts with its first use")
+        }
         ("backoff", Some(since)) => format!("{name} is down: {since}"),
         ("failed", Some(since)) => {
             format!(

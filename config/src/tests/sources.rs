@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{folder, only, stdio, variables};
-use crate::{LoadRequest, LogFormat, Overrides, load, load_server};
+use crate::{LoadRequest, LogFormat, Overrides, load, load_server, load_state};
 
 #[test]
 fn later_files_win_key_by_key() {
@@ -53,6 +53,18 @@ fn the_environment_wins_over_files_and_flags_over_both() {
     assert_eq!(config.listen.http, Some("127.0.0.1:3".parse().unwrap()));
     assert_eq!(config.state.dir, PathBuf::from("/${x}"));
     assert_eq!(config.log.format, LogFormat::Json);
+}
+
+#[test]
+fn the_state_directory_is_found_in_settings_that_are_wrong_elsewhere() {
+    let text = "oops = 1\n[state]\ndir = '/s'\n[mcpServers.git]\ncommand = '${UNSET}'";
+    let (_dir, mut request) = folder(&[("a.toml", text)]);
+    assert!(load(&request).is_err());
+    assert_eq!(load_state(&request).unwrap().dir, PathBuf::from("/s"));
+
+    request.env.extend(variables(&[("CONDUCTOR_STATE__DIR", "${UNSET}")]));
+    let error = load_state(&request).unwrap_err().to_string();
+    assert!(error.contains("state.dir") && error.contains("UNSET"), "{error}");
 }
 
 /// The settings with this variable and these files have this problem.
