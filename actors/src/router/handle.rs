@@ -66,7 +66,7 @@ impl RouterHandle {
         target: &ToolRef,
         call: ToolCall,
     ) -> Result<Answer, CallError> {
-        if self.closed.load(Ordering::Acquire) {
+        if self.is_closed() {
             return Err(CallError::ShuttingDown);
         }
         let Ok(_place) = self.places.try_acquire() else {
@@ -78,7 +78,10 @@ impl RouterHandle {
         let wanted =
             Wanted { target, params: call.params.into(), progress: call.progress, deadline };
         let limit = deadline.saturating_duration_since(begun);
-        self.attempts(&wanted).await.map_err(|failure| explain(&target.server, failure, limit))
+        self.attempts(&wanted).await.map_err(|failure| match failure {
+            CallFailure::Lost { sent: false, .. } if self.is_closed() => CallError::ShuttingDown,
+            failure => explain(&target.server, failure, limit),
+        })
     }
 
     async fn attempts(&self, wanted: &Wanted<'_>) -> Result<Answer, CallFailure> {
@@ -116,6 +119,7 @@ impl RouterHandle {
             Err(CallFailure::Lost { downfall: Downfall::silent(cause), sent: guard.sent() })
         };
         if self.actor.cast(Message::Dispatch(Box::new(dispatch))).is_err() {
+            self.close();
             return gone();
         }
         match timeout_at(wanted.deadline, answer).await {
@@ -138,6 +142,10 @@ impl RouterHandle {
     /// How long a call to `server` may take.
     pub(crate) fn limit_of(&self, server: &ServerId) -> Duration {
         self.rules.load().get(server).map_or(FALLBACK, |rule| rule.timeout)
+    }
+
+    fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
     }
 
     /// From now on refuses every call. Those under way go on.

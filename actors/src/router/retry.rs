@@ -94,8 +94,8 @@ mod tests {
 
     #[test]
     fn what_is_saved_up_has_a_limit() {
-        let all = format!("+1000 {}", vec!["repeat"; 11].join(" "));
-        check(&all, &format!("{} no", vec!["yes"; 10].join(" ")));
+        let all = format!("+1000 {}", ["repeat"; 11].join(" "));
+        check(&all, &format!("{} no", ["yes"; 10].join(" ")));
     }
 
     #[test]

@@ -127,7 +127,8 @@ async fn a_call_over_the_limit_of_the_server_is_refused_at_once() {
     let (router, mut peer) = (router().await, Peer::with(2, 1 << 16));
     router.server_up(peer.link("a", 1));
     let _waiting = [call(&router, None), call(&router, None)];
-    (peer.read().await, peer.read().await);
+    peer.read().await;
+    peer.read().await;
     let begun = Instant::now();
     let result = call(&router, None).await;
     assert_eq!(begun.elapsed(), Duration::ZERO);

@@ -67,8 +67,9 @@ impl Peer {
 
     /// The way to this life for router and merger.
     pub(crate) fn link(&self, server: &str, generation: u64) -> ServerLink {
-        let lives = std::iter::successors(Some(Generation::default()), |life| Some(life.next()));
-        let generation = lives.skip(usize::try_from(generation).unwrap()).next().unwrap();
+        let mut lives =
+            std::iter::successors(Some(Generation::default()), |life| Some(life.next()));
+        let generation = lives.nth(usize::try_from(generation).unwrap()).unwrap();
         ServerLink { server: crate::tests::id(server), generation, lane: self.lane.clone() }
     }
 
