@@ -15,6 +15,8 @@ mod listing;
 #[cfg(test)]
 mod mock_contract;
 #[cfg(test)]
+mod operating;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod sharing;
