@@ -130,8 +130,10 @@ async fn family() -> Family {
     Family { parent, child, events, drops }
 }
 
-/// Ways for a child to end.
-const ENDS: [fn(&Family); 6] = [
+/// A way for a child to end.
+type End = fn(&Family);
+
+const ENDS: [End; 6] = [
     |family| family.child.cast(Order::Fail).unwrap(),
     |family| family.child.cast(Order::Panic).unwrap(),
     |family| family.child.stop(None),
@@ -192,7 +194,7 @@ async fn a_failed_start_is_an_error_of_spawn_and_no_event() {
 
 #[tokio::test(start_paused = true)]
 async fn stop_waits_for_the_handler_and_kill_does_not() {
-    let ends: [(fn(&Family), u64); 2] =
+    let ends: [(End, u64); 2] =
         [(|family| family.child.stop(None), 60), (|family| family.child.kill(), 1)];
     for (end, expected) in ends {
         let mut family = family().await;
@@ -207,7 +209,7 @@ async fn stop_waits_for_the_handler_and_kill_does_not() {
 
 #[tokio::test(start_paused = true)]
 async fn stop_overtakes_what_is_queued_and_drain_does_not() {
-    let ends: [(fn(&Family), &str); 2] = [
+    let ends: [(End, &str); 2] = [
         (|family| family.child.stop(None), "dropped after 0"),
         (|family| family.child.drain().unwrap(), "dropped after 1000"),
     ];

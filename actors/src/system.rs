@@ -242,6 +242,8 @@ impl System {
                 return Err(CallError::Unavailable { server, outage });
             }
             self.0.supervisor.wake(server.clone());
+            // A call that waits here counts like one under way.
+            let _place = self.0.router.enter()?;
             if !matches!(timeout_at(deadline, published.changed()).await, Ok(Ok(()))) {
                 return Err(CallError::Unavailable { server, outage });
             }

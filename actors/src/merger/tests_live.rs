@@ -122,6 +122,21 @@ async fn a_list_is_read_once_in_its_time_to_live_however_many_look_at_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_server_may_shorten_the_time_to_live_and_may_neither_lengthen_nor_end_it() {
+    for (told, expected) in [(10_000, 10), (0, TTL), (-1, TTL), (10_000_000, TTL)] {
+        let mut stage = Stage::start().await;
+        stage.up(1);
+        let list = format!(r#"{{"tools":[],"ttlMs":{told}}}"#);
+        stage.serve(&list).await;
+        let read = Instant::now();
+        while timeout(SECOND / 10, stage.peer.read()).await.is_err() {
+            stage.reader.current();
+        }
+        assert_eq!(read.elapsed().as_secs(), expected, "{told}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_list_that_nobody_looks_at_is_not_read_again() {
     let mut stage = Stage::listed().await;
     sleep(SECOND * 10_000).await;

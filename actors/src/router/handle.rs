@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use conductor_config::{ServerId, ServerSpec};
 use ractor::ActorRef;
-use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio::time::{Instant, timeout_at};
 
 use super::actor::{Dispatch, Message};
@@ -57,6 +57,15 @@ impl RouterHandle {
         Self { actor, rules, places, most, closed }
     }
 
+    /// Takes one of the places for calls under way; it is free again when dropped.
+    pub(crate) fn enter(&self) -> Result<SemaphorePermit<'_>, CallError> {
+        if self.is_closed() {
+            return Err(CallError::ShuttingDown);
+        }
+        let full = |_| CallError::Busy { what: "this gateway".to_owned(), limit: self.most };
+        self.places.try_acquire().map_err(full)
+    }
+
     /// Runs a tool and waits for the server's answer, until the deadline at the latest. Dropping
     /// the future takes the call back and tells the server. A call that was lost with its server
     /// is made once more if that can do no harm and there are not too many of them.
@@ -66,12 +75,7 @@ impl RouterHandle {
         target: &ToolRef,
         call: ToolCall,
     ) -> Result<Answer, CallError> {
-        if self.is_closed() {
-            return Err(CallError::ShuttingDown);
-        }
-        let Ok(_place) = self.places.try_acquire() else {
-            return Err(CallError::Busy { what: "this gateway".to_owned(), limit: self.most });
-        };
+        let _place = self.enter()?;
         tracing::debug!(server = %target.server, tool = %target.tool, caller = %admission.caller(), "call");
         let begun = Instant::now();
         let deadline = call.deadline.unwrap_or_else(|| begun + self.limit_of(&target.server));

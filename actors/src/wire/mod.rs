@@ -11,6 +11,8 @@ mod message;
 mod meta;
 mod params;
 mod reply;
+#[cfg(test)]
+mod tests;
 mod text;
 
 pub use head::head_id;
