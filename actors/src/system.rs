@@ -272,6 +272,7 @@ impl System {
                 .and_then(|status| status.last_error.as_ref())
                 .map(|(end, _)| Arc::clone(end)),
             next_try: status.and_then(|status| status.next_try),
+            returning: false,
         }
     }
 }

@@ -12,6 +12,8 @@ use super::catalog::ListState;
 use crate::model::{Generation, ServerState};
 use crate::server::{Listing, ServerLink};
 
+/// A list is kept for this long at least, whatever its server says.
+const LEAST: Duration = Duration::from_secs(1);
 /// First wait before a list that could not be read is asked for again; doubles up to a minute.
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
@@ -134,7 +136,7 @@ impl Slice {
     pub(super) fn fresh_until(&self, ttl: Duration) -> Option<Instant> {
         let told = self.listing.as_ref()?.ttl_ms.map(Duration::from_millis);
         // A server that says "do not keep this" (0) has no say in how we spare it; a list_changed has.
-        let ttl = told.filter(|told| !told.is_zero()).map_or(ttl, |told| told.min(ttl));
+        let ttl = told.filter(|told| !told.is_zero()).map_or(ttl, |told| told.max(LEAST).min(ttl));
         Some(self.read_at? + ttl)
     }
 }

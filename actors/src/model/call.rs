@@ -225,6 +225,15 @@ pub struct Outage {
     pub downfall: Option<Arc<Downfall>>,
     /// When it is started again, if that is decided.
     pub next_try: Option<Instant>,
+    /// Whether it is stopped only to be there again: for a restart, or until it is needed.
+    pub returning: bool,
+}
+
+impl Outage {
+    /// Whether a call may wait for the server to come up.
+    pub fn is_coming(&self) -> bool {
+        self.state.is_coming() || (self.state == ServerState::Draining && self.returning)
+    }
 }
 
 impl std::fmt::Display for Outage {

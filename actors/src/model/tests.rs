@@ -18,6 +18,7 @@ fn errors(now: Instant) -> Vec<CallError> {
         state: ServerState::Backoff,
         downfall: Some(Arc::clone(&downfall)),
         next_try,
+        returning: false,
     };
     let lost = |sent| CallError::Lost { server: id("a"), downfall: Arc::clone(&downfall), sent };
     let late = |sent| CallError::DeadlineExceeded { server: id("a"), limit: SECOND * 60, sent };

@@ -123,6 +123,10 @@ impl Actor for RouterActor {
                 for call in state.routes.down(&spec, outage.clone(), wakeable) {
                     fail(*call, CallFailure::Down(Box::new(outage.clone())));
                 }
+                // Calls may have come while it was being stopped for want of any.
+                if wakeable && state.routes.has_waiting(&spec.id) {
+                    state.wake(&spec.id);
+                }
             }
             Message::Retune(spec) => state.set_rule(&spec.id, Some(Rule::of(&spec))),
             Message::Forget(server) => {
@@ -148,6 +152,12 @@ impl State {
         self.dispatch(call);
     }
 
+    fn wake(&self, server: &ServerId) {
+        if let Some(wake) = &self.wake {
+            wake(server.clone());
+        }
+    }
+
     fn dispatch(&mut self, call: Box<Dispatch>) {
         if call.is_abandoned() {
             return;
@@ -155,11 +165,7 @@ impl State {
         let server = call.server.clone();
         match self.routes.dispatch(&server, call) {
             Ruling::Send(link, call) => self.send(&link, *call),
-            Ruling::Parked { wake: true } => {
-                if let Some(wake) = &self.wake {
-                    wake(server);
-                }
-            }
+            Ruling::Parked { wake: true } => self.wake(&server),
             Ruling::Parked { wake: false } => {}
             Ruling::Down(call, outage) => fail(*call, CallFailure::Down(Box::new(outage))),
             Ruling::Full(call, limit) => {
@@ -211,6 +217,7 @@ fn fail(call: Dispatch, failure: CallFailure) {
 }
 
 fn no_route() -> CallFailure {
-    let outage = Outage { state: ServerState::Stopped, downfall: None, next_try: None };
+    let outage =
+        Outage { state: ServerState::Stopped, downfall: None, next_try: None, returning: false };
     CallFailure::Down(Box::new(outage))
 }

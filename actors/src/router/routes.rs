@@ -125,6 +125,11 @@ impl<L: Life + Clone, C: Waiting> Routes<L, C> {
         leave.into()
     }
 
+    /// Whether calls wait for `server`.
+    pub(super) fn has_waiting(&self, server: &ServerId) -> bool {
+        self.entries.get(server).is_some_and(|entry| !entry.parked.is_empty())
+    }
+
     /// A call could not be put on the pipe of a server thought to be up: its end is not known
     /// here yet. The call waits for the news.
     pub(super) fn hold(&mut self, server: &ServerId, call: C) -> Result<(), C> {
@@ -159,5 +164,5 @@ fn is_worth_waiting(outage: &Outage, deadline: Instant) -> bool {
     let hopeless =
         outage.downfall.as_ref().is_some_and(|downfall| matches!(downfall.cause, Cause::Spawn(_)));
     let in_time = outage.next_try.is_none_or(|at| at < deadline);
-    outage.state.is_coming() && in_time && !hopeless
+    outage.is_coming() && in_time && !hopeless
 }

@@ -43,7 +43,8 @@ fn call(router: &RouterHandle, seconds: Option<u64>) -> JoinHandle<Result> {
 }
 
 fn down(router: &RouterHandle, state: ServerState, cause: Option<Cause>, wakeable: bool) {
-    let outage = Outage { state, downfall: cause.map(Downfall::silent), next_try: None };
+    let outage =
+        Outage { state, downfall: cause.map(Downfall::silent), next_try: None, returning: false };
     router.server_down(Arc::new(crate::tests::spec("a")), outage, wakeable);
 }
 

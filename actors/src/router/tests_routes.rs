@@ -83,7 +83,7 @@ impl Desk {
     /// `next_try` in seconds from the start.
     fn outage(&self, state: ServerState, cause: Option<Cause>, next_try: Option<u64>) -> Outage {
         let next_try = next_try.map(|seconds| self.start + Duration::from_secs(seconds));
-        Outage { state, downfall: cause.map(Downfall::silent), next_try }
+        Outage { state, downfall: cause.map(Downfall::silent), next_try, returning: false }
     }
 
     fn down(

@@ -103,10 +103,11 @@ impl Child {
 
     /// Whether a caller who needs it may have it started.
     pub(super) fn is_wakeable(&self) -> bool {
-        self.spec.enabled
-            && (self.spec.start == StartMode::Lazy || self.spec.idle_stop.is_some())
-            && matches!(self.phase, Phase::Resting)
-            && self.actor.is_none()
+        self.starts_on_demand() && matches!(self.phase, Phase::Resting) && self.actor.is_none()
+    }
+
+    fn starts_on_demand(&self) -> bool {
+        self.spec.enabled && (self.spec.start == StartMode::Lazy || self.spec.idle_stop.is_some())
     }
 
     /// The word for what it is doing.
@@ -128,6 +129,11 @@ impl Child {
             state: self.state(),
             downfall: self.downfall.as_ref().map(|(downfall, _)| Arc::clone(downfall)),
             next_try: self.next_try(),
+            returning: match self.intent {
+                Intent::Keep | Intent::Renew => true,
+                Intent::Rest => self.starts_on_demand(),
+                Intent::Remove => false,
+            },
         }
     }
 

@@ -81,6 +81,9 @@ impl Table {
             Verdict::Rest => {
                 info!(server = %id, %generation, reason = %cause, "server ended and is left so");
                 child.phase = Phase::Resting;
+                // Calls that wait for it would wake it to the same end: they are failed first.
+                let (spec, outage) = (Arc::clone(&child.spec), child.outage());
+                self.router.server_down(spec, outage, false);
                 None
             }
             Verdict::Fail => {

@@ -41,7 +41,12 @@ fn a_failed_call_says_what_happened_and_what_is_known() {
     check(
         &CallError::Unavailable {
             server: server(),
-            outage: Outage { state: ServerState::Failed, downfall: None, next_try: None },
+            outage: Outage {
+                state: ServerState::Failed,
+                downfall: None,
+                next_try: None,
+                returning: false,
+            },
         },
         "Server `git` is unavailable: it failed too often and rests. \
          The call was not sent: repeating it is safe.",
@@ -89,6 +94,7 @@ async fn the_next_try_is_told() {
         state: ServerState::Backoff,
         downfall: Some(downfall(Cause::Exited(3), &[])),
         next_try: Some(now + Duration::from_millis(3_200)),
+        returning: true,
     };
     let error = CallError::Unavailable { server: "a/git".parse().unwrap(), outage };
     let answer = failed(&error, Era::Modern, &[], now);
@@ -162,7 +168,8 @@ fn the_manual_lists_exactly_the_http_refusals_there_are() {
 #[test]
 fn the_manual_lists_exactly_the_ways_a_call_fails() {
     let server = || "t".parse().unwrap();
-    let outage = Outage { state: ServerState::Failed, downfall: None, next_try: None };
+    let outage =
+        Outage { state: ServerState::Failed, downfall: None, next_try: None, returning: false };
     let end = || downfall(Cause::Asked, &[]);
     let limit = Duration::from_secs(1);
     let failures = [

@@ -142,6 +142,15 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
         loop {
             tokio::select! {
                 biased;
+                // The end comes first: who escaped the group may keep the output busy for ever.
+                () = &mut linger, if ending.is_some() => {
+                    return ending.unwrap_or(Cause::OutputClosed);
+                }
+                _ = exit.wait_for(Option::is_some), if !exited => {
+                    exited = true;
+                    ending = Some(Cause::OutputClosed);
+                    linger.as_mut().reset(Instant::now() + LINGER);
+                }
                 driven = link.output.drive(), if link.output.has_work() => match driven {
                     Driven::Wrote => link.close_if_done(),
                     Driven::Stalled => return Cause::InputStuck,
@@ -166,14 +175,6 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
                     if decoder.skipped() > ENDLESS * *max_line as u64 {
                         return Cause::EndlessLine(decoder.skipped());
                     }
-                }
-                _ = exit.wait_for(Option::is_some), if !exited => {
-                    exited = true;
-                    ending = Some(Cause::OutputClosed);
-                    linger.as_mut().reset(Instant::now() + LINGER);
-                }
-                () = &mut linger, if ending.is_some() => {
-                    return ending.unwrap_or(Cause::OutputClosed);
                 }
             }
         }
