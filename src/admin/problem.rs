@@ -79,9 +79,13 @@ impl Problem {
             CallError::Unavailable { .. } | CallError::Busy { .. } | CallError::ShuttingDown => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            CallError::Lost { .. } | CallError::BadAnswer { .. } => StatusCode::BAD_GATEWAY,
+            CallError::Lost { .. } | CallError::BadAnswer { .. } | CallError::HttpStatus { .. } => {
+                StatusCode::BAD_GATEWAY
+            }
             CallError::DeadlineExceeded { .. } => StatusCode::GATEWAY_TIMEOUT,
-            CallError::RateLimited { .. } => StatusCode::TOO_MANY_REQUESTS,
+            CallError::RateLimited { .. } | CallError::Throttled { .. } => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
         };
         let retry_after = error.retry_after(now).map(|after| after.as_millis());
         let tail = error.downfall().map(|downfall| downfall.stderr_tail.as_slice());

@@ -128,6 +128,24 @@ pub enum CallError {
         /// What is wrong with the answer.
         reason: String,
     },
+    /// The server is elsewhere and wants no requests for now.
+    #[error("server `{server}` wants no requests for {retry_after:?}")]
+    Throttled {
+        /// Whose tool it is.
+        server: ServerId,
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// The server is elsewhere and said no before it was about the call.
+    #[error("server `{server}` answered with HTTP status {status}: {reason}")]
+    HttpStatus {
+        /// Whose tool it is.
+        server: ServerId,
+        /// The status.
+        status: u16,
+        /// What it said, or what to do about it.
+        reason: String,
+    },
     /// A delegated caller met one of its limits.
     #[error("rate limit reached")]
     RateLimited {
@@ -147,12 +165,16 @@ impl CallError {
             | Self::Unavailable { .. }
             | Self::Busy { .. }
             | Self::RateLimited { .. }
+            | Self::Throttled { .. }
             | Self::ShuttingDown
             | Self::Lost { sent: false, .. }
             | Self::DeadlineExceeded { sent: false, .. } => Fate::NotSent,
             Self::Lost { sent: true, .. } | Self::DeadlineExceeded { sent: true, .. } => {
                 Fate::OutcomeUnknown
             }
+            // The statuses up to 499 mean that the request was refused, not carried out.
+            Self::HttpStatus { status, .. } if *status < 500 => Fate::NotSent,
+            Self::HttpStatus { .. } => Fate::OutcomeUnknown,
             Self::BadAnswer { .. } => Fate::Completed,
         }
     }
@@ -163,6 +185,8 @@ impl CallError {
             Self::Unavailable { server, .. }
             | Self::Lost { server, .. }
             | Self::DeadlineExceeded { server, .. }
+            | Self::Throttled { server, .. }
+            | Self::HttpStatus { server, .. }
             | Self::BadAnswer { server, .. } => Some(server),
             Self::UnknownTool { .. }
             | Self::Busy { .. }
@@ -180,6 +204,8 @@ impl CallError {
             | Self::DeadlineExceeded { .. }
             | Self::Busy { .. }
             | Self::BadAnswer { .. }
+            | Self::Throttled { .. }
+            | Self::HttpStatus { .. }
             | Self::RateLimited { .. }
             | Self::ShuttingDown => None,
         }
@@ -192,11 +218,13 @@ impl CallError {
                 outage.next_try.map(|at| at.saturating_duration_since(now))
             }
             Self::RateLimited { retry_after } => *retry_after,
+            Self::Throttled { retry_after, .. } => Some(*retry_after),
             Self::Busy { .. } => Some(Duration::from_millis(100)),
             Self::Lost { .. } => Some(Duration::from_millis(500)),
             Self::UnknownTool { .. }
             | Self::DeadlineExceeded { .. }
             | Self::BadAnswer { .. }
+            | Self::HttpStatus { .. }
             | Self::ShuttingDown => None,
         }
     }
@@ -210,6 +238,8 @@ impl CallError {
             Self::DeadlineExceeded { .. } => "timeout",
             Self::Busy { .. } => "overloaded",
             Self::BadAnswer { .. } => "bad_answer",
+            Self::Throttled { .. } => "server_throttled",
+            Self::HttpStatus { .. } => "http_status",
             Self::RateLimited { .. } => "rate_limited",
             Self::ShuttingDown => "shutting_down",
         }

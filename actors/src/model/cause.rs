@@ -41,6 +41,15 @@ pub enum Cause {
     /// The part of this program that looked after it failed.
     #[error("its actor failed: {0}")]
     Actor(Arc<str>),
+    /// There is no way to it over the network, or its way broke.
+    #[error("could not be reached: {0}")]
+    Unreachable(Arc<str>),
+    /// It does not let us in; trying again soon will not help.
+    #[error("refused access: {0}")]
+    Denied(Arc<str>),
+    /// It wants no requests for a while.
+    #[error("wants no requests for {0:?}")]
+    Throttled(Duration),
     /// It was asked to go: stop, restart or new settings.
     #[error("was stopped on request")]
     Asked,
@@ -60,6 +69,9 @@ impl Cause {
             Self::EndlessLine(_) => "endless_line",
             Self::Silent(_) => "heartbeat_lost",
             Self::Actor(_) => "actor_failed",
+            Self::Unreachable(_) => "unreachable",
+            Self::Denied(_) => "access_denied",
+            Self::Throttled(_) => "throttled",
             Self::Asked => "stopped",
         }
     }

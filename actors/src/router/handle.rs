@@ -266,6 +266,8 @@ fn explain(server: &ServerId, failure: CallFailure, limit: Duration) -> CallErro
             CallError::Lost { server, downfall, sent: false }
         }
         CallFailure::Lost { downfall, sent } => CallError::Lost { server, downfall, sent },
+        CallFailure::Throttled { retry_after } => CallError::Throttled { server, retry_after },
+        CallFailure::Http { status, reason } => CallError::HttpStatus { server, status, reason },
         CallFailure::Late { sent } => CallError::DeadlineExceeded { server, limit, sent },
         failure @ (CallFailure::TooLong { .. } | CallFailure::Garbled { .. }) => {
             CallError::BadAnswer { server, reason: failure.to_string() }

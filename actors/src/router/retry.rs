@@ -27,7 +27,9 @@ pub(super) fn is_repeatable(failure: &CallFailure, is_harmless: bool) -> bool {
         | CallFailure::Down(_)
         | CallFailure::Late { .. }
         | CallFailure::TooLong { .. }
-        | CallFailure::Garbled { .. } => false,
+        | CallFailure::Garbled { .. }
+        | CallFailure::Throttled { .. }
+        | CallFailure::Http { .. } => false,
     }
 }
 

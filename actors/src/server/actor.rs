@@ -15,10 +15,11 @@ use tokio::time::{Instant, timeout};
 use tracing::{Instrument, debug, warn};
 
 use super::connect::{Connected, PumpEnd, Start, connect};
-use super::downstream::StderrTail;
+use super::downstream::{AskError, CallFailure, StderrTail};
 use super::handle::{LastWords, ServerEvent, ServerLink, ServerReport};
 use super::probe::{Probe, Pulse, Sight};
 use crate::model::{Cause, Downfall, Generation};
+use crate::process::Process;
 use crate::wire::Hop;
 
 /// The actor's type; it holds nothing.
@@ -136,8 +137,8 @@ impl Life {
             generation: self.generation,
             lane: connected.lane.clone(),
         };
-        let version = Arc::from(connected.session.version.as_str());
-        self.report(ServerEvent::Ready { link, pid: connected.process.pid, version });
+        let (pid, version) = (connected.pid(), Arc::clone(&connected.version));
+        self.report(ServerEvent::Ready { link, pid, version });
         self.connected = Some(connected);
         self.tell(myself, async move {
             Message::Fell(
@@ -186,7 +187,8 @@ impl Life {
                 Hop::Modern => "server/discover",
             };
             match lane.ask(method, Bytes::new(), limit).await {
-                Ok(_) => Message::Answered,
+                // Whoever asks to be left alone is there.
+                Ok(_) | Err(AskError::Failed(CallFailure::Throttled { .. })) => Message::Answered,
                 Err(_) => Message::Silent { asked_at },
             }
         });
@@ -197,7 +199,7 @@ impl Life {
         Some(Sight {
             heard_at: connected.lane.gauges().heard_at(),
             in_flight: connected.lane.in_flight(),
-            suspended: self.probe.is_missing() && connected.process.is_suspended(),
+            suspended: self.probe.is_missing() && connected.is_suspended(),
         })
     }
 
@@ -266,14 +268,25 @@ impl Life {
     }
 }
 
-/// Stops a server in the order MCP asks for: let calls end, close its input, wait, ask the whole
-/// group to end, wait, end it (MCP 2026-07-28, basic/transports/stdio, Shutdown).
+/// Stops a server: lets its calls end, and then the server, or only the session with one that is
+/// not ours.
 async fn stop(connected: Connected, spec: &ServerSpec, grace: Duration) {
-    let Connected { process, lane, .. } = &connected;
+    let lane = &connected.lane;
     if timeout(grace, lane.idle()).await.is_err() {
         warn!(server = %spec.id, in_flight = lane.in_flight(), "calls cut off by a stop");
     }
     lane.close_input(false);
+    match &connected.child {
+        Some(child) => end(&child.process, spec).await,
+        None => {
+            let _ = timeout(spec.stop.term_grace, lane.closed()).await;
+        }
+    }
+}
+
+/// Ends a process in the order MCP asks for: let calls end, close its input, wait, ask the whole
+/// group to end, wait, end it (MCP 2026-07-28, basic/transports/stdio, Shutdown).
+async fn end(process: &Process, spec: &ServerSpec) {
     let mut exit = process.exit.clone();
     if timeout(spec.stop.stdin_grace, exit.wait_for(Option::is_some)).await.is_err() {
         process.terminate();

@@ -1,28 +1,49 @@
-//! This file brings one server up: process, pipe, session.
+//! This file brings one server up: process, pipe, session; or only the session, if it is elsewhere.
 //!
 //! It leaves when to try, and how often, to the supervisor.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use conductor_config::{ProtocolMode, ServerSpec, StdioSpec, Transport};
+use conductor_config::{ProtocolMode, RemoteSpec, ServerSpec, StdioSpec, Transport};
 use tokio::sync::watch;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::downstream::{
-    Lane, Opening, Pump, PumpParts, Session, SessionError, StderrTail, open_session,
+    Lane, Opening, Pump, PumpParts, Remote, RemoteParts, Session, SessionError, StderrTail,
+    open_remote, open_session,
 };
 use crate::model::{Cause, Downfall};
 use crate::process::{Process, spawn};
 
 /// Everything that one life of a server consists of. Dropping it ends that life at once.
 pub(crate) struct Connected {
-    pub(super) process: Process,
-    pub(super) session: Session,
+    /// The process, if the server is one of ours.
+    pub(super) child: Option<Child>,
+    /// The revision agreed upon.
+    pub(super) version: Arc<str>,
     pub(super) lane: Lane,
+}
+
+/// What only a server on this machine has.
+pub(super) struct Child {
+    pub(super) process: Process,
+    _session: Session,
     /// Reads stderr as long as there is any.
     _drain: AbortOnDropHandle<()>,
+}
+
+impl Connected {
+    /// The process, if the server is one of ours.
+    pub(super) fn pid(&self) -> Option<u32> {
+        self.child.as_ref().map(|child| child.process.pid)
+    }
+
+    /// Whether its process is suspended, so that it does nothing at all.
+    pub(super) fn is_suspended(&self) -> bool {
+        self.child.as_ref().is_some_and(|child| child.process.is_suspended())
+    }
 }
 
 /// Ends with the reason why the life ended.
@@ -39,10 +60,23 @@ pub(super) async fn connect(
 ) -> Start {
     match &spec.transport {
         Transport::Stdio(command) => connect_stdio(spec, command, environment, stderr).await,
-        Transport::Remote(remote) => {
-            let reason = format!("{} servers are not supported yet", remote.kind.as_str());
-            Err(Downfall::silent(Cause::Spawn(reason.into())))
+        Transport::Remote(remote) => connect_remote(spec, remote).await,
+    }
+}
+
+async fn connect_remote(spec: &ServerSpec, remote: &RemoteSpec) -> Start {
+    let parts = RemoteParts {
+        spec: remote,
+        protocol: spec.protocol,
+        max_line: usize::try_from(spec.max_line).unwrap_or(usize::MAX),
+        max_in_flight: spec.max_in_flight,
+    };
+    match timeout(spec.startup_timeout, Box::pin(open_remote(parts))).await {
+        Ok(Ok(Remote { lane, version, pump })) => {
+            Ok((Connected { child: None, version, lane }, pump))
         }
+        Ok(Err(cause)) => Err(Downfall::silent(cause)),
+        Err(_) => Err(Downfall::silent(Cause::StartTimeout(spec.startup_timeout))),
     }
 }
 
@@ -80,7 +114,9 @@ async fn connect_stdio(
     match opened {
         Ok(Ok(session)) => {
             let lane = lane.speaking(session.hop);
-            Ok((Connected { process, session, lane, _drain: drain }, pump))
+            let version = Arc::from(session.version.as_str());
+            let child = Child { process, _session: session, _drain: drain };
+            Ok((Connected { child: Some(child), version, lane }, pump))
         }
         Ok(Err(SessionError::Closed)) => match timeout_at(deadline, &mut pump).await {
             Ok(Ok(downfall)) => Err(downfall),

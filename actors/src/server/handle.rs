@@ -98,8 +98,8 @@ pub(crate) enum ServerEvent {
     Ready {
         /// The way to it.
         link: ServerLink,
-        /// Its process.
-        pid: u32,
+        /// Its process, if it is one of ours.
+        pid: Option<u32>,
         /// The revision agreed upon.
         version: Arc<str>,
     },

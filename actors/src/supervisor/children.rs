@@ -36,7 +36,7 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(super) struct Up {
     pub(super) link: ServerLink,
-    pub(super) pid: u32,
+    pub(super) pid: Option<u32>,
     pub(super) version: Arc<str>,
     pub(super) since: Instant,
     /// Whether it misses heartbeats.
@@ -200,7 +200,7 @@ impl Child {
             spec: Arc::clone(&self.spec),
             state: self.state(),
             generation: self.generation,
-            pid: up.map(|up| up.pid),
+            pid: up.and_then(|up| up.pid),
             protocol_version: up.map(|up| Arc::clone(&up.version)),
             restarts: self.generation.number().saturating_sub(1),
             last_heartbeat: up.map(|up| up.beat.1).or(self.beat_seen),

@@ -61,7 +61,10 @@ impl History {
         if self.given_up {
             return Verdict::GiveUp(retry);
         }
-        if matches!(cause, Cause::Spawn(_)) {
+        if let Cause::Throttled(pause) = cause {
+            return Verdict::RestartAfter((*pause).max(spec.backoff.min));
+        }
+        if matches!(cause, Cause::Spawn(_) | Cause::Denied(_)) {
             let wait = doubled(SPAWN_WAIT, self.in_a_row).min(spec.retry_failed.max(SPAWN_WAIT));
             self.in_a_row = self.in_a_row.saturating_add(1);
             return Verdict::RestartAfter(wait);

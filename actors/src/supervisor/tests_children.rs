@@ -22,7 +22,7 @@ fn up(peer: &Peer, spec: ServerSpec) -> Child {
     child.generation = link.generation;
     child.phase = Phase::Up(Up {
         link,
-        pid: 7,
+        pid: Some(7),
         version: "2025-11-25".into(),
         since: now,
         missing: false,

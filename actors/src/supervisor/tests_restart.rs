@@ -30,6 +30,9 @@ fn cause(word: &str) -> Cause {
         "timeout" => Cause::StartTimeout(Duration::from_secs(60)),
         "output" => Cause::OutputClosed,
         "silent" => Cause::Silent(Duration::from_secs(60)),
+        "denied" => Cause::Denied("HTTP 401".into()),
+        "throttled" => Cause::Throttled(Duration::from_secs(30)),
+        "unreachable" => Cause::Unreachable("connection refused".into()),
         "actor" => Cause::Actor("it panicked".into()),
         other => panic!("{other} is no cause"),
     }
@@ -75,12 +78,20 @@ fn the_policy_decides_by_the_kind_of_end() {
         ("silent", ["+1", "+1", "fail"]),
         ("actor", ["+1", "+1", "fail"]),
         ("spawn", ["+20", "+20", "fail"]),
+        ("unreachable", ["+1", "+1", "fail"]),
+        ("denied", ["+20", "+20", "fail"]),
+        ("throttled", ["+30", "+30", "fail"]),
     ];
     for (cause, verdicts) in table {
         let policies = [RestartPolicy::OnFailure, RestartPolicy::Always, RestartPolicy::Never];
         let found = policies.map(|policy| run(&spec(policy), 1.0, &format!("0:{cause}")));
         assert_eq!(found, verdicts, "{cause}");
     }
+}
+
+#[test]
+fn a_server_that_wants_to_be_left_alone_is_asked_again_when_it_said_and_never_given_up() {
+    check("0:throttled 30:throttled 60:throttled 90:throttled 120:exit1", "+30 +30 +30 +30 +1");
 }
 
 #[test]

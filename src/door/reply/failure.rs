@@ -95,6 +95,13 @@ fn sentence(error: &CallError) -> String {
             let reason = printable(reason);
             format!("Server `{server}` gave an answer that cannot be used: {reason}.")
         }
+        CallError::Throttled { server, .. } => {
+            format!("Server `{server}` is asked too often and wants no requests for now.")
+        }
+        CallError::HttpStatus { server, status, reason } => {
+            let reason = printable(reason);
+            format!("Server `{server}` answered with HTTP status {status}: {reason}.")
+        }
         CallError::RateLimited { .. } => "The rate limit is reached.".to_owned(),
         CallError::ShuttingDown => "The gateway is shutting down.".to_owned(),
     }
@@ -113,6 +120,9 @@ fn cause(cause: &Cause) -> Value {
         | Cause::EndlessLine(_)
         | Cause::Silent(_)
         | Cause::Actor(_)
+        | Cause::Unreachable(_)
+        | Cause::Denied(_)
+        | Cause::Throttled(_)
         | Cause::Asked => json!({ "code": code, "message": message }),
     }
 }

@@ -43,6 +43,9 @@ pub(super) fn cause(cause: &Cause) -> String {
         Cause::EndlessLine(limit) => format!("wrote a line of more than {limit} bytes"),
         Cause::Silent(silence) => format!("answered no heartbeat for {}", wait(*silence)),
         Cause::Actor(_) => "was lost to a fault of the gateway".to_owned(),
+        Cause::Unreachable(_) => "could not be reached".to_owned(),
+        Cause::Denied(_) => "refused access".to_owned(),
+        Cause::Throttled(pause) => format!("wants no requests for {}", wait(*pause)),
         Cause::Asked => "was stopped on request".to_owned(),
     }
 }

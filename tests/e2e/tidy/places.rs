@@ -14,7 +14,7 @@ pub(super) struct Ban {
 }
 
 /// Files that decide and do nothing else.
-pub(super) const PURE: [&str; 30] = [
+pub(super) const PURE: [&str; 34] = [
     "actors/src/delegation/quota.rs",
     "actors/src/merger/catalog.rs",
     "actors/src/merger/merge.rs",
@@ -23,6 +23,10 @@ pub(super) const PURE: [&str; 30] = [
     "actors/src/router/retry.rs",
     "actors/src/router/routes.rs",
     "actors/src/server/downstream/decoder.rs",
+    "actors/src/server/downstream/remote/mirror.rs",
+    "actors/src/server/downstream/remote/retry_after.rs",
+    "actors/src/server/downstream/remote/sse.rs",
+    "actors/src/server/downstream/remote/target.rs",
     "actors/src/server/probe.rs",
     "actors/src/supervisor/reconcile.rs",
     "actors/src/supervisor/restart.rs",
@@ -71,7 +75,7 @@ pub(super) const BANS: [Ban; 16] = [
     },
     Ban {
         places: &["actors/src/"],
-        except: &[],
+        except: &["actors/src/server/downstream/remote/"],
         words: &["axum", "hyper", "http::", "http_body_util", "mcp_conductor", "clap"],
         cure: "the running system knows no doors: translate in src/door",
     },
@@ -226,7 +230,7 @@ pub(super) fn ghosts(paths: &[&str]) -> Vec<String> {
 
 /// Where JSON-RPC error numbers may stand beside `src/door/reply/`, and why.
 pub(super) const CODES: [(&str, &str, &str); 3] = [
-    ("actors/src/server/downstream/pump.rs", "-32601", "what a server asks of us is refused"),
+    ("actors/src/server/downstream/desk.rs", "-32601", "what a server asks of us is refused"),
     ("actors/src/server/downstream/sdk.rs", "-32603", "the SDK is told that an answer is spoilt"),
     ("actors/src/server/listing.rs", "-32601", "a server without tools says so with it"),
 ];

@@ -69,6 +69,20 @@ pub(crate) enum CallFailure {
         /// What is wrong with it.
         reason: String,
     },
+    /// It is elsewhere and wants no requests for now. It was not asked, or it did not listen.
+    #[error("the server wants no requests for {retry_after:?}")]
+    Throttled {
+        /// For how long.
+        retry_after: Duration,
+    },
+    /// It is elsewhere and said no before it was about the call.
+    #[error("the server answered with HTTP status {status}: {reason}")]
+    Http {
+        /// The status.
+        status: u16,
+        /// What it said, or what to do about it.
+        reason: String,
+    },
 }
 
 /// Why a request was not put on the pipe.

@@ -9,13 +9,16 @@
 //!
 //! One task owns the pipes and the table of unanswered calls, so nothing is locked and a call costs
 //! one wake-up each way. rmcp opens the session over the same pipes with ids of its own; ours are
-//! strings `"c-<n>"`, so the two never meet. It leaves deciding about restarts to the supervisor.
+//! strings `"c-<n>"`, so the two never meet. A server elsewhere has a pump of its own kind behind the
+//! same lane (`remote`). This folder leaves deciding about restarts to the supervisor.
 
 mod decoder;
+mod desk;
 mod lane;
 mod output;
 mod pending;
 mod pump;
+mod remote;
 mod sdk;
 mod tail;
 #[cfg(test)]
@@ -28,5 +31,6 @@ mod tests_sessions;
 pub(crate) use lane::{AskError, Body, CallFailure, Gauges, Lane, RefusedCall, Ticket};
 pub(crate) use pending::ProgressPort;
 pub(crate) use pump::{Pump, PumpParts};
+pub(crate) use remote::{Remote, RemoteParts, open_remote};
 pub(crate) use sdk::{Opening, Session, SessionError, open_session};
 pub use tail::{StderrLog, StderrTail};

@@ -32,7 +32,7 @@ pub(super) struct Entry {
     pub(super) progress: Option<ProgressPort>,
     /// The kind of revision it was asked in.
     pub(super) hop: Hop,
-    /// Position in the output stream where the request's bytes begin.
+    /// Position in the output stream where the request's bytes begin, if there is one stream.
     pub(super) starts_at: u64,
     /// Room in the server's in-flight limit, given back when the entry goes.
     pub(super) _slot: Option<OwnedSemaphorePermit>,
@@ -61,7 +61,7 @@ impl Pending {
     }
 
     /// Empties the table.
-    pub(super) fn drain(&mut self) -> impl Iterator<Item = Entry> {
-        self.0.drain().map(|(_, entry)| entry)
+    pub(super) fn drain(&mut self) -> impl Iterator<Item = (u64, Entry)> {
+        self.0.drain()
     }
 }

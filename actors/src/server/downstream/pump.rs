@@ -4,28 +4,22 @@
 //! `process`, and what a list or a session means to those who ask for it.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use bytes::Bytes;
-use rmcp::RoleClient;
-use rmcp::service::RxJsonRpcMessage;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
 
 use super::decoder::{Decoder, Line};
+use super::desk::{Desk, PREFIX, cancelled};
 use super::lane::{CallFailure, Command, Gauges, Lane};
 use super::output::{Driven, Output};
-use super::pending::{Entry, Pending};
+use super::pending::Entry;
 use super::sdk;
 use super::tail::StderrTail;
-use crate::model::{Answer, Cause, Downfall};
+use crate::model::{Cause, Downfall};
 use crate::process::Exit;
-use crate::wire::{self, Id, Malformed, Members, Message, Response};
 
-/// Prefix of the ids of our own requests; the SDK's are plain numbers.
-const PREFIX: &str = "c-";
 /// How long a child may leave its input unread.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long output is still read after the process has ended or closed its input.
@@ -70,9 +64,7 @@ pub(crate) struct Pump<R, W> {
 /// All of a pump but what it reads from, so that handling a line can borrow it whole.
 struct Link<W> {
     output: Output<W>,
-    pending: Pending,
-    sdk: Option<mpsc::Sender<RxJsonRpcMessage<RoleClient>>>,
-    gauges: Arc<Gauges>,
+    desk: Desk,
     max_line: usize,
     closing: bool,
 }
@@ -86,9 +78,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
             reader: parts.reader,
             link: Link {
                 output: Output::new(parts.writer, PATIENCE),
-                pending: Pending::default(),
-                sdk: None,
-                gauges,
+                desk: Desk::new(gauges),
                 max_line: parts.max_line,
                 closing: false,
             },
@@ -117,7 +107,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
             }
         }
         let written = self.link.output.written();
-        for entry in self.link.pending.drain() {
+        for (_, entry) in self.link.desk.pending.drain() {
             let sent = written > entry.starts_at;
             let lost = CallFailure::Lost { downfall: Arc::clone(&downfall), sent };
             let _ = entry.reply.send(Err(lost));
@@ -168,7 +158,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
                     if !matches!(read, Ok(count) if count > 0) {
                         return Cause::OutputClosed;
                     }
-                    link.gauges.hear();
+                    link.desk.gauges.hear();
                     while let Some(line) = decoder.next_line() {
                         link.on_line(line);
                     }
@@ -205,20 +195,16 @@ impl<W: AsyncWrite + Unpin> Link<W> {
                 let starts_at = self.output.position();
                 sdk::write_request(self.output.buffer(), PREFIX, ticket, method, hop, &body);
                 let entry = Entry { reply, progress, hop, starts_at, _slot: slot };
-                self.pending.insert(ticket, entry);
+                self.desk.pending.insert(ticket, entry);
             }
             Command::Cancel { ticket } => {
-                if self.pending.take(ticket).is_some() {
-                    self.write_cancelled(ticket);
+                if self.desk.pending.take(ticket).is_some() {
+                    self.say(&cancelled(ticket));
                 }
                 self.close_if_done();
             }
-            Command::Raw(message) => {
-                let out = self.output.buffer();
-                out.extend_from_slice(&message);
-                out.push(b'\n');
-            }
-            Command::Attach(sdk) => self.sdk = Some(sdk),
+            Command::Raw(message) => self.say(&message),
+            Command::Attach(sdk) => self.desk.attach(sdk),
             Command::CloseInput { when_idle } => {
                 self.closing = true;
                 if when_idle {
@@ -232,106 +218,34 @@ impl<W: AsyncWrite + Unpin> Link<W> {
 
     /// Closes the child's input once it was asked for, nothing is owed and all is written.
     fn close_if_done(&mut self) {
-        if self.closing && self.pending.is_empty() && self.output.waiting() == 0 {
+        if self.closing && self.desk.pending.is_empty() && self.output.waiting() == 0 {
             self.output.close();
         }
     }
 
     fn on_line(&mut self, line: Line) {
         match line {
-            Line::Whole(line) => match wire::parse(&line) {
-                Ok(message) => self.on_message(message, &line),
-                Err(malformed) => self.on_garbage(&line, &malformed),
-            },
+            Line::Whole(line) => {
+                let answer = self.desk.on_bytes(&line);
+                // A child that asks faster than it reads gets no answers.
+                if let Some(answer) = answer.filter(|_| self.output.has_room()) {
+                    self.say(&answer);
+                }
+            }
             Line::TooLong { id } => {
                 let limit = self.max_line;
-                self.fail_answer(id, CallFailure::TooLong { limit });
+                self.desk.fail_answer(id, CallFailure::TooLong { limit });
             }
         }
+        self.close_if_done();
     }
 
-    fn on_message(&mut self, message: Message, line: &Bytes) {
-        match message {
-            Message::Response(Response { id: Some(id), outcome }) => {
-                let Some(ticket) = id.number_after(PREFIX) else {
-                    return sdk::deliver(self.sdk.as_ref(), &id, line);
-                };
-                match self.pending.take(ticket) {
-                    Some(entry) => {
-                        let answer = Answer { outcome, hop: entry.hop };
-                        let _ = entry.reply.send(Ok(answer));
-                    }
-                    None => drop(self.gauges.unmatched.fetch_add(1, Ordering::Relaxed)),
-                }
-                self.close_if_done();
-            }
-            Message::Response(Response { id: None, .. }) => {
-                self.gauges.unmatched.fetch_add(1, Ordering::Relaxed);
-            }
-            Message::Request(request) => self.answer(&request.id, &request.method),
-            Message::Notification(told) => match &*told.method {
-                "notifications/progress" => self.on_progress(told.params.as_ref()),
-                "notifications/tools/list_changed" => {
-                    self.gauges.tools_changed.send_modify(|count| *count += 1);
-                }
-                _ => {}
-            },
+    /// Writes one message, as long as somebody may read it.
+    fn say(&mut self, message: &[u8]) {
+        if self.output.is_open() {
+            let out = self.output.buffer();
+            out.extend_from_slice(message);
+            out.push(b'\n');
         }
-    }
-
-    fn on_garbage(&mut self, line: &Bytes, malformed: &Malformed) {
-        self.gauges.noise.fetch_add(1, Ordering::Relaxed);
-        if line.first() == Some(&b'{') {
-            let reason = malformed.to_string();
-            self.fail_answer(wire::head_id(line), CallFailure::Garbled { reason });
-        }
-    }
-
-    /// An answer that cannot be used still ends the wait of whoever asked.
-    fn fail_answer(&mut self, id: Option<Id>, failure: CallFailure) {
-        let Some(id) = id else { return };
-        match id.number_after(PREFIX) {
-            Some(ticket) => {
-                if let Some(entry) = self.pending.take(ticket) {
-                    let _ = entry.reply.send(Err(failure));
-                }
-                self.close_if_done();
-            }
-            None => sdk::deliver_failure(self.sdk.as_ref(), &id, &failure.to_string()),
-        }
-    }
-
-    fn on_progress(&mut self, params: Option<&Bytes>) {
-        let Some(Ok(mut params)) = params.map(Members::read) else { return };
-        let ticket = params.get("progressToken").cloned().and_then(Id::from_raw);
-        let Some(ticket) = ticket.and_then(|token| token.number_after(PREFIX)) else { return };
-        let Some(port) = self.pending.progress(ticket) else { return };
-        params.set("progressToken", port.token.clone());
-        let _ = port.sink.try_send(params.to_json());
-    }
-
-    /// Answers what a server asks of us on a pipe that many callers share.
-    fn answer(&mut self, id: &Id, method: &str) {
-        if !self.output.has_room() || !self.output.is_open() {
-            return; // A child that asks faster than it reads gets no answers.
-        }
-        let out = self.output.buffer();
-        if method == "ping" {
-            wire::write_result(out, id, b"{}");
-        } else {
-            let error = br#"{"code":-32601,"message":"not offered to this server"}"#;
-            wire::write_error(out, Some(id), error);
-        }
-        out.push(b'\n');
-    }
-
-    fn write_cancelled(&mut self, ticket: u64) {
-        if !self.output.is_open() {
-            return;
-        }
-        let params = format!(r#"{{"requestId":"{PREFIX}{ticket}","reason":"no longer wanted"}}"#);
-        let out = self.output.buffer();
-        wire::write_notification(out, "notifications/cancelled", Some(params.as_bytes()));
-        out.push(b'\n');
     }
 }

@@ -1,0 +1,133 @@
+//! This file knows what each message of a server means to those who wait, however it came here.
+//!
+//! It leaves carrying messages to the pumps, and what an answer says to whoever asked.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use rmcp::RoleClient;
+use rmcp::service::RxJsonRpcMessage;
+use tokio::sync::mpsc;
+
+use super::lane::{CallFailure, Gauges};
+use super::pending::Pending;
+use super::sdk;
+use crate::model::Answer;
+use crate::wire::{self, Id, Malformed, Members, Message, Response};
+
+/// Prefix of the ids of our own requests; the SDK's are plain numbers.
+pub(super) const PREFIX: &str = "c-";
+
+/// The unanswered requests of one life of a server, and what is known about that life.
+pub(super) struct Desk {
+    pub(super) pending: Pending,
+    pub(super) gauges: Arc<Gauges>,
+    sdk: Option<mpsc::Sender<RxJsonRpcMessage<RoleClient>>>,
+}
+
+impl Desk {
+    /// A desk on which nothing lies.
+    pub(super) fn new(gauges: Arc<Gauges>) -> Self {
+        Self { pending: Pending::default(), gauges, sdk: None }
+    }
+
+    /// From now on, answers to the SDK's own requests go to `sdk`.
+    pub(super) fn attach(&mut self, sdk: mpsc::Sender<RxJsonRpcMessage<RoleClient>>) {
+        self.sdk = Some(sdk);
+    }
+
+    /// Takes one message as it came. What is returned is to be sent back.
+    pub(super) fn on_bytes(&mut self, bytes: &Bytes) -> Option<Vec<u8>> {
+        self.on_message(wire::parse(bytes), bytes)
+    }
+
+    /// The same for a message that was read already.
+    pub(super) fn on_message(
+        &mut self,
+        message: Result<Message, Malformed>,
+        bytes: &Bytes,
+    ) -> Option<Vec<u8>> {
+        match message {
+            Ok(Message::Response(response)) => self.on_response(response, bytes),
+            Ok(Message::Request(request)) => return Some(reply_to(&request.id, &request.method)),
+            Ok(Message::Notification(told)) => match &*told.method {
+                "notifications/progress" => self.on_progress(told.params.as_ref()),
+                "notifications/tools/list_changed" => {
+                    self.gauges.tools_changed.send_modify(|count| *count += 1);
+                }
+                _ => {}
+            },
+            Err(malformed) => self.on_garbage(bytes, &malformed),
+        }
+        None
+    }
+
+    /// An answer that cannot be used still ends the wait of whoever asked.
+    pub(super) fn fail_answer(&mut self, id: Option<Id>, failure: CallFailure) {
+        let Some(id) = id else { return };
+        match id.number_after(PREFIX) {
+            Some(ticket) => self.fail(ticket, failure),
+            None => sdk::deliver_failure(self.sdk.as_ref(), &id, &failure.to_string()),
+        }
+    }
+
+    /// Ends the wait for `ticket`, if anybody still waits.
+    pub(super) fn fail(&mut self, ticket: u64, failure: CallFailure) {
+        if let Some(entry) = self.pending.take(ticket) {
+            let _ = entry.reply.send(Err(failure));
+        }
+    }
+
+    fn on_response(&mut self, response: Response, bytes: &Bytes) {
+        let Response { id, outcome } = response;
+        let ticket = id.as_ref().and_then(|id| id.number_after(PREFIX));
+        match (ticket.and_then(|ticket| self.pending.take(ticket)), id) {
+            (Some(entry), _) => {
+                let answer = Answer { outcome, hop: entry.hop };
+                let _ = entry.reply.send(Ok(answer));
+            }
+            (None, Some(id)) if ticket.is_none() => sdk::deliver(self.sdk.as_ref(), &id, bytes),
+            (None, _) => {
+                self.gauges.unmatched.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    fn on_garbage(&mut self, bytes: &Bytes, malformed: &Malformed) {
+        self.gauges.noise.fetch_add(1, Ordering::Relaxed);
+        if bytes.first() == Some(&b'{') {
+            let reason = malformed.to_string();
+            self.fail_answer(wire::head_id(bytes), CallFailure::Garbled { reason });
+        }
+    }
+
+    fn on_progress(&mut self, params: Option<&Bytes>) {
+        let Some(Ok(mut params)) = params.map(Members::read) else { return };
+        let ticket = params.get("progressToken").cloned().and_then(Id::from_raw);
+        let Some(ticket) = ticket.and_then(|token| token.number_after(PREFIX)) else { return };
+        let Some(port) = self.pending.progress(ticket) else { return };
+        params.set("progressToken", port.token.clone());
+        let _ = port.sink.try_send(params.to_json());
+    }
+}
+
+/// What a server that many callers share gets when it asks for something.
+fn reply_to(id: &Id, method: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    if method == "ping" {
+        wire::write_result(&mut out, id, b"{}");
+    } else {
+        let error = br#"{"code":-32601,"message":"not offered to this server"}"#;
+        wire::write_error(&mut out, Some(id), error);
+    }
+    out
+}
+
+/// The parameters that tell a server to give up on `ticket`.
+pub(super) fn cancelled(ticket: u64) -> Vec<u8> {
+    let params = format!(r#"{{"requestId":"{PREFIX}{ticket}","reason":"no longer wanted"}}"#);
+    let mut out = Vec::new();
+    wire::write_notification(&mut out, "notifications/cancelled", Some(params.as_bytes()));
+    out
+}

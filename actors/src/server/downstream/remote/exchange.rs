@@ -1,0 +1,215 @@
+//! This file carries one request to a remote server and brings back all that is said in return.
+//!
+//! It leaves matching answers to callers, and what follows from a failure, to `pump`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::StatusCode;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use super::answer::{Answer, EventStream, RefusalError, excerpt};
+use super::channel::{Channel, Letter, Session};
+use super::client::TripError;
+use super::open::OpenError;
+use super::sse::Kind;
+use crate::model::Cause;
+use crate::server::downstream::desk::PREFIX;
+use crate::server::downstream::lane::CallFailure;
+use crate::wire::{self, Hop, Malformed, Message};
+
+/// How often in a row a broken answer is taken up again in vain.
+const TRIES: u32 = 5;
+/// Waits between two of these where the server names none, and the bounds of those it names.
+const RESUME: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(30));
+/// How long a stream that has brought its answer may take to end, so that its connection is kept.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What the tasks of a pump tell it.
+#[derive(Debug)]
+pub(super) enum Heard {
+    /// The server said something.
+    Said { message: Result<Message, Malformed>, bytes: Bytes },
+    /// A request's way is over.
+    Ended { ticket: u64, end: End },
+    /// The server does not know the session of this number any more.
+    Forgotten(u64),
+    /// A new session was asked for.
+    Renewed(Result<Box<Session>, OpenError>),
+    /// The server was asked whether it is there, and it is.
+    Present,
+    /// The server is gone.
+    Gone(Cause),
+}
+
+/// How a request's way ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// Everything was said.
+    Over,
+    /// The server took note and will answer elsewhere.
+    Awaited,
+    /// No answer will come.
+    Failed(CallFailure),
+    /// The connection broke after the request had left.
+    Broken(Arc<str>),
+    /// There was no connection; nothing left.
+    Unreachable(Arc<str>),
+    /// Refused, because the server does not know the session of this number any more.
+    Forgotten(u64),
+}
+
+/// Says what a server said.
+pub(super) async fn say(heard: &mpsc::Sender<Heard>, bytes: Bytes) {
+    let message = wire::parse(&bytes);
+    // A pump that is gone has told everybody.
+    let _ = heard.send(Heard::Said { message, bytes }).await;
+}
+
+/// Sends one request and tells what comes of it.
+pub(super) async fn exchange(
+    channel: Arc<Channel>,
+    heard: mpsc::Sender<Heard>,
+    ticket: u64,
+    letter: Letter,
+) {
+    let session = channel.session.load_full();
+    let talk = Talk { channel: &channel, session: &session, heard: &heard, ticket };
+    let end = talk.ask(&letter).await;
+    let _ = heard.send(Heard::Ended { ticket, end }).await;
+}
+
+struct Talk<'a> {
+    channel: &'a Channel,
+    session: &'a Session,
+    heard: &'a mpsc::Sender<Heard>,
+    ticket: u64,
+}
+
+impl Talk<'_> {
+    async fn ask(&self, letter: &Letter) -> End {
+        match self.channel.post(self.session, letter).await {
+            Ok((Answer::Nothing, _)) if self.session.one_stream => End::Awaited,
+            Ok((Answer::Nothing, _)) => End::Over,
+            Ok((Answer::Whole(message), _)) => {
+                say(self.heard, message).await;
+                End::Over
+            }
+            Ok((Answer::Stream(stream), _)) => self.follow(stream).await,
+            Err(refusal) => self.on_refusal(refusal).await,
+        }
+    }
+
+    /// Reads the stream until it has brought the answer; one that breaks before that is taken up
+    /// again if the server has made that possible.
+    async fn follow(&self, mut stream: Box<EventStream>) -> End {
+        let (mut last_id, mut tries) = (None, 0);
+        loop {
+            let read = self.read(&mut stream).await;
+            let id = stream.last_id().map(str::to_owned);
+            if id.is_some() && id != last_id {
+                (last_id, tries) = (id, 0);
+            }
+            let broken = match read {
+                Ok(()) => {
+                    let rest = async { while let Ok(Some(_)) = stream.next().await {} };
+                    let _ = timeout(LINGER, rest).await;
+                    return End::Over;
+                }
+                Err(RefusalError::Trip(TripError::Broken(reason))) => reason,
+                Err(refusal) => return self.on_refusal(refusal).await,
+            };
+            let wait = stream.retry();
+            match &last_id {
+                Some(id) if self.session.hop == Hop::Legacy => {
+                    let Some(next) = self.resume(id, wait, &mut tries).await else {
+                        return End::Broken(broken);
+                    };
+                    stream = next;
+                }
+                Some(_) | None => return End::Broken(broken),
+            }
+        }
+    }
+
+    /// Passes on what the stream says until that is the answer.
+    async fn read(&self, stream: &mut EventStream) -> Result<(), RefusalError> {
+        while let Some(event) = stream.next().await? {
+            if event.kind != Kind::Message {
+                continue;
+            }
+            let message = wire::parse(&event.data);
+            let is_answer = matches!(&message, Ok(Message::Response(response))
+                if response.id.as_ref().and_then(|id| id.number_after(PREFIX)) == Some(self.ticket));
+            let _ = self.heard.send(Heard::Said { message, bytes: event.data }).await;
+            if is_answer {
+                return Ok(());
+            }
+        }
+        Err(TripError::Broken("its answer ended before it was complete".into()).into())
+    }
+
+    /// Takes up a broken stream behind the event `last_id`.
+    async fn resume(
+        &self,
+        last_id: &str,
+        wait: Option<Duration>,
+        tries: &mut u32,
+    ) -> Option<Box<EventStream>> {
+        while *tries < TRIES {
+            let wait = wait.unwrap_or(RESUME.0 * 2_u32.pow(*tries));
+            *tries += 1;
+            sleep(wait.clamp(RESUME.0, RESUME.1)).await;
+            match self.channel.events(self.session, Some(last_id)).await {
+                Ok(stream) => return Some(stream),
+                Err(RefusalError::Trip(TripError::Broken(_)) | RefusalError::Throttled(_)) => {}
+                Err(_) => return None,
+            }
+        }
+        None
+    }
+
+    async fn on_refusal(&self, refusal: RefusalError) -> End {
+        let failure = match refusal {
+            RefusalError::Trip(TripError::Unreachable(reason)) => return End::Unreachable(reason),
+            RefusalError::Trip(TripError::Broken(reason)) => return End::Broken(reason),
+            RefusalError::Trip(error @ TripError::Astray { status, .. }) => {
+                CallFailure::Http { status: status.as_u16(), reason: error.to_string() }
+            }
+            RefusalError::Throttled(retry_after) => CallFailure::Throttled { retry_after },
+            RefusalError::TooLong { limit } => CallFailure::TooLong { limit },
+            RefusalError::Form(_) => CallFailure::Garbled { reason: refusal.to_string() },
+            RefusalError::Status { status, body } => {
+                if self.answers(&body) {
+                    say(self.heard, body).await;
+                    return End::Over;
+                }
+                if is_forgotten(self.session, status, &body) {
+                    return End::Forgotten(self.session.number);
+                }
+                self.channel.failure(status, &body)
+            }
+        };
+        End::Failed(failure)
+    }
+
+    /// Whether a refusal is an answer to this very request.
+    fn answers(&self, body: &Bytes) -> bool {
+        matches!(wire::parse(body), Ok(Message::Response(response))
+            if response.id.as_ref().and_then(|id| id.number_after(PREFIX)) == Some(self.ticket))
+    }
+}
+
+/// Whether a refusal says that the session is over: 404 (MCP 2025-11-25, Session Management), or
+/// 400 with words to that effect, as several servers do.
+pub(super) fn is_forgotten(session: &Session, status: StatusCode, body: &Bytes) -> bool {
+    session.id.is_some()
+        && !session.one_stream
+        && match status {
+            StatusCode::NOT_FOUND => true,
+            StatusCode::BAD_REQUEST => excerpt(body).to_ascii_lowercase().contains("session"),
+            _ => false,
+        }
+}
