@@ -1,6 +1,7 @@
 //! This folder holds what tests of several parts share: settings that are easy to vary.
 //! Stand-ins for servers are in `server/downstream/tests_peer.rs`.
 
+mod server;
 mod system;
 
 use std::collections::BTreeMap;

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
+use super::server::server;
 use super::{child, config, id};
 use crate::model::{Cause, Scope, ServerState, ToolCall};
 use crate::wire::{CallParams, Outcome};
@@ -21,10 +22,8 @@ const LONG: Duration = Duration::from_secs(20);
 const GRACE: Duration = Duration::from_millis(100);
 
 /// A server with these habits that is soon given up and soon started again.
-fn python(name: &str, habits: &[&str]) -> ServerSpec {
-    let mut args = vec!["-c", include_str!("server.py")];
-    args.extend(habits);
-    let mut spec = child(name, "python3", &args);
+fn hasty(name: &str, habits: &[&str]) -> ServerSpec {
+    let mut spec = server(name, habits);
     spec.backoff.min = Duration::from_millis(10);
     spec.stop.stdin_grace = SECOND;
     spec.stop.term_grace = SECOND;
@@ -126,7 +125,7 @@ async fn a_state_directory_serves_one_system_at_a_time() {
 
 #[tokio::test]
 async fn a_call_made_right_after_the_start_waits_for_its_server() {
-    let stage = Stage::start(vec![python("a", &[])]).await;
+    let stage = Stage::start(vec![hasty("a", &[])]).await;
     let answer = stage.call("a.do", "").await.unwrap();
     let pid = stage.until_up("a").await.pid.unwrap();
     assert_eq!(answer, format!(r#"{{"pid": {pid}}}"#));
@@ -137,7 +136,7 @@ async fn a_call_made_right_after_the_start_waits_for_its_server() {
 
 #[tokio::test]
 async fn a_crash_ends_the_call_and_the_next_one_finds_the_next_life() {
-    let stage = Stage::start(vec![python("a", &[])]).await;
+    let stage = Stage::start(vec![hasty("a", &[])]).await;
     let pid = stage.until_up("a").await.pid;
     assert_eq!(stage.call("a.do", "die").await.unwrap(), "connection_lost: outcome_unknown");
     let answer = stage.call("a.do", "").await.unwrap();
@@ -161,7 +160,7 @@ async fn nobody_waits_for_a_program_that_is_not_there() {
 
 #[tokio::test]
 async fn a_lazy_server_starts_with_the_first_call_and_rests_when_idle() {
-    let mut spec = python("a", &[]);
+    let mut spec = hasty("a", &[]);
     spec.start = StartMode::Lazy;
     spec.idle_stop = Some(Duration::from_millis(10));
     let stage = Stage::start(vec![spec]).await;
@@ -178,12 +177,12 @@ async fn a_lazy_server_starts_with_the_first_call_and_rests_when_idle() {
 
 #[tokio::test]
 async fn new_settings_touch_only_what_they_change() {
-    let stage = Stage::start(vec![python("a", &[]), python("b", &[]), python("c", &[])]).await;
+    let stage = Stage::start(vec![hasty("a", &[]), hasty("b", &[]), hasty("c", &[])]).await;
     let before = [stage.until_up("a").await.pid, stage.until_up("b").await.pid];
     let gone = stage.until_up("c").await.pid.unwrap();
-    let mut tuned = python("a", &[]);
+    let mut tuned = hasty("a", &[]);
     tuned.timeout += SECOND;
-    stage.reload(vec![tuned, python("b", &["changed"])]).await;
+    stage.reload(vec![tuned, hasty("b", &["changed"])]).await;
     let after = stage.until("b", |status| status.generation.number() == 2 && status.pid.is_some());
     assert_ne!(after.await.pid, before[1]);
     assert_eq!(stage.until_up("a").await.pid, before[0]);
@@ -199,7 +198,7 @@ async fn new_settings_touch_only_what_they_change() {
 #[tokio::test]
 async fn a_server_that_comes_back_while_it_is_being_removed_runs_again() {
     for mode in [StartMode::Eager, StartMode::Lazy] {
-        let mut spec = python("a", &[]);
+        let mut spec = hasty("a", &[]);
         let stage = Stage::start(vec![spec.clone()]).await;
         stage.until_up("a").await;
         let hanging = stage.call("a.do", "hang");
@@ -237,7 +236,7 @@ fn beating(mut spec: ServerSpec) -> ServerSpec {
 
 #[tokio::test]
 async fn a_server_that_answers_no_heartbeat_is_replaced() {
-    let mut spec = beating(python("a", &["mute"]));
+    let mut spec = beating(hasty("a", &["mute"]));
     spec.heartbeat.timeout = SECOND / 10;
     spec.heartbeat.misses = 2;
     let stage = Stage::start(vec![spec]).await;
@@ -256,7 +255,7 @@ async fn a_server_that_answers_no_heartbeat_is_replaced() {
 
 #[tokio::test]
 async fn a_hanging_call_keeps_no_heartbeat_from_being_answered() {
-    let stage = Stage::start(vec![beating(python("a", &[]))]).await;
+    let stage = Stage::start(vec![beating(hasty("a", &[]))]).await;
     stage.until_up("a").await;
     let hanging = stage.call("a.do", "hang");
     stage.until_busy("a").await;
@@ -269,7 +268,7 @@ async fn a_hanging_call_keeps_no_heartbeat_from_being_answered() {
 
 #[tokio::test]
 async fn a_server_that_heeds_neither_its_input_nor_a_signal_is_killed_in_the_end() {
-    let mut spec = python("a", &["stubborn"]);
+    let mut spec = hasty("a", &["stubborn"]);
     spec.stop.stdin_grace = SECOND / 5;
     spec.stop.term_grace = SECOND / 5;
     let stage = Stage::start(vec![spec]).await;
@@ -282,7 +281,7 @@ async fn a_server_that_heeds_neither_its_input_nor_a_signal_is_killed_in_the_end
 
 #[tokio::test]
 async fn a_shutdown_refuses_new_calls_and_gives_running_ones_their_time() {
-    let stage = Stage::start(vec![python("a", &[])]).await;
+    let stage = Stage::start(vec![hasty("a", &[])]).await;
     let pid = stage.until_up("a").await.pid.unwrap();
     stage.call("a.do", "").await.unwrap();
     let hanging = stage.call("a.do", "hang");
@@ -300,7 +299,7 @@ async fn a_shutdown_refuses_new_calls_and_gives_running_ones_their_time() {
 
 #[tokio::test]
 async fn a_kill_leaves_no_process() {
-    let stage = Stage::start(vec![python("a", &["stubborn"]), python("b", &[])]).await;
+    let stage = Stage::start(vec![hasty("a", &["stubborn"]), hasty("b", &[])]).await;
     let pids = [stage.until_up("a").await.pid.unwrap(), stage.until_up("b").await.pid.unwrap()];
     stage.system.kill().await;
     let gone = async {
