@@ -128,7 +128,7 @@ async fn a_call_made_right_after_the_start_waits_for_its_server() {
     let stage = Stage::start(vec![hasty("a", &[])]).await;
     let answer = stage.call("a.do", "").await.unwrap();
     let pid = stage.until_up("a").await.pid.unwrap();
-    assert_eq!(answer, format!(r#"{{"pid": {pid}}}"#));
+    assert_eq!(answer, format!(r#"{{"pid":{pid}}}"#));
     assert_eq!(stage.call("a.other", "").await.unwrap(), "unknown_tool: not_sent");
     stage.system.shutdown(GRACE).await;
     assert!(!lives(pid));
@@ -142,7 +142,7 @@ async fn a_crash_ends_the_call_and_the_next_one_finds_the_next_life() {
     let answer = stage.call("a.do", "").await.unwrap();
     let status = stage.until_up("a").await;
     assert_ne!(status.pid, pid);
-    assert_eq!(answer, format!(r#"{{"pid": {}}}"#, status.pid.unwrap()));
+    assert_eq!(answer, format!(r#"{{"pid":{}}}"#, status.pid.unwrap()));
     assert_eq!(status.restarts, 1);
     assert_eq!(status.last_error.unwrap().0.cause, Cause::Exited(7));
     stage.system.shutdown(GRACE).await;
