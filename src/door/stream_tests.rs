@@ -17,7 +17,7 @@ struct Agent {
 }
 
 impl Agent {
-    async fn new(fixture: Fixture) -> Self {
+    fn new(fixture: Fixture) -> Self {
         let (near, far) = tokio::io::duplex(1 << 20);
         let (input, output) = tokio::io::split(far);
         let shutdown = CancellationToken::new();
@@ -28,7 +28,7 @@ impl Agent {
     }
 
     async fn with_server() -> Self {
-        Self::new(Fixture::with_server().await).await
+        Self::new(Fixture::with_server().await)
     }
 
     async fn say(&mut self, line: &str) {
@@ -58,13 +58,10 @@ impl Agent {
         .unwrap();
     }
 
-    #[track_caller]
-    fn check<'a>(&'a mut self, line: &'a str, expected: &'a str) -> impl Future<Output = ()> + 'a {
-        async move {
-            self.say(line).await;
-            let answer = self.hear().await;
-            assert!(answer.contains(expected), "{line}: {answer}");
-        }
+    async fn check(&mut self, line: &str, expected: &str) {
+        self.say(line).await;
+        let answer = self.hear().await;
+        assert!(answer.contains(expected), "{line}: {answer}");
     }
 }
 
@@ -96,7 +93,7 @@ async fn a_legacy_client_shakes_hands_lists_and_calls() {
 
 #[tokio::test]
 async fn a_client_of_the_future_is_answered_in_a_revision_that_has_a_handshake() {
-    let mut agent = Agent::new(Fixture::empty().await).await;
+    let mut agent = Agent::new(Fixture::empty().await);
     for version in ["2026-07-28", "2099-01-01", "x"] {
         let hello = format!(r#""protocolVersion":"{version}","capabilities":{{}}"#);
         agent.check(&ask("0", "initialize", &hello), r#""protocolVersion":"2025-11-25""#).await;
@@ -131,7 +128,7 @@ async fn both_eras_share_a_stream() {
 
 #[tokio::test]
 async fn what_cannot_be_read_is_refused_and_the_stream_goes_on() {
-    let mut agent = Agent::new(Fixture::empty().await).await;
+    let mut agent = Agent::new(Fixture::empty().await);
     agent.check("hello", r#""id":null,"error":{"code":-32700"#).await;
     agent.check(r#"{"id":1}"#, r#""id":1,"error":{"code":-32600"#).await;
     agent.check("[]", "-32600").await;
@@ -144,7 +141,7 @@ async fn what_cannot_be_read_is_refused_and_the_stream_goes_on() {
 
 #[tokio::test]
 async fn a_line_that_is_too_long_is_refused_and_the_stream_goes_on() {
-    let mut agent = Agent::new(Fixture::empty().await).await;
+    let mut agent = Agent::new(Fixture::empty().await);
     let long = "x".repeat(LINE_MAX + 10);
     agent.check(&long, "-32600").await;
     agent.check(&ask("6", "ping", ""), "\"result\":{}").await;
