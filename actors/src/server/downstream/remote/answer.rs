@@ -2,14 +2,13 @@
 //!
 //! It leaves JSON-RPC, and what follows from a refusal, to those who asked.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
-use std::time::Duration;
 use thiserror::Error;
 
 use super::client::{TripError, root};
@@ -64,6 +63,11 @@ pub(super) async fn read(
     if !status.is_success() {
         let body = whole(body, REFUSAL).await.unwrap_or_default();
         return Err(RefusalError::Status { status, body });
+    }
+    if matches!(status, StatusCode::ACCEPTED | StatusCode::NO_CONTENT) {
+        // Some say so in words as well; reading them keeps the connection.
+        whole(body, REFUSAL).await?;
+        return Ok((Answer::Nothing, head.headers));
     }
     let form = head.headers.get(CONTENT_TYPE).and_then(|form| form.to_str().ok());
     let form = form.unwrap_or_default().split(';').next().unwrap_or_default().trim();

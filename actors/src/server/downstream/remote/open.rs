@@ -94,32 +94,36 @@ pub(super) async fn open(
     if kind == RemoteKind::Sse {
         return open_one_stream(channel).await;
     }
-    let first = match mode {
-        ProtocolMode::Legacy => None,
+    let mut refused = Vec::new();
+    match mode {
+        ProtocolMode::Legacy => {}
         ProtocolMode::Modern => return discover(channel).await,
         ProtocolMode::Auto => match discover(channel).await {
-            Err(OpenError::Refused { reason, .. }) => Some(reason),
+            Err(OpenError::Refused { reason, .. }) => refused.push(("`server/discover`", reason)),
             other => return other,
         },
-    };
-    let second = match initialize(channel, 1).await {
+    }
+    let status = match initialize(channel, 1).await {
         Ok(session) => return Ok(Opened { session, stream: None }),
         Err(OpenError::Refused { reason, status }) => {
-            if matches!(status.map(|status| status.as_u16()), Some(400 | 404 | 405))
-                && let Ok(opened) = open_one_stream(channel).await
-            {
-                return Ok(opened);
-            }
-            reason
+            refused.push(("`initialize`", reason));
+            status.map(|status| status.as_u16())
         }
         Err(other) => return Err(other),
     };
-    let reason = match first {
-        Some(first) => {
-            format!("`server/discover` was refused ({first}), and so was `initialize` ({second})")
+    if matches!(status, Some(400 | 404 | 405)) {
+        match open_one_stream(channel).await {
+            Ok(opened) => return Ok(opened),
+            Err(OpenError::Refused { status: Some(_), .. }) => {} // it has no such thing
+            Err(error) => refused.push(("HTTP with SSE", error.to_string())),
         }
-        None => second,
-    };
+    }
+    let mut reason = String::new();
+    for (at, (what, why)) in refused.iter().enumerate() {
+        let joint = if at == 0 { "" } else { ", and so was " };
+        let verb = if at == 0 { " was refused" } else { "" };
+        reason.push_str(&format!("{joint}{what}{verb} ({why})"));
+    }
     Err(OpenError::Refused { reason, status: None })
 }
 

@@ -126,6 +126,13 @@ async fn a_server_that_agrees_to_nothing_is_told_with_both_its_reasons() {
         "handshake_failed: did not complete the MCP handshake: `server/discover` was refused \
          (HTTP 400: go away), and so was `initialize` (HTTP 400: go away)"
     );
+    let (found, _) = tried(|seen| match seen.method() {
+        "GET" => Reply::events(&["event: other\ndata: x\n\n".to_owned()]),
+        _ => Reply::status(405),
+    })
+    .await;
+    let third = ", and so was HTTP with SSE (its event stream ended without an `endpoint`)";
+    assert!(found.ends_with(third), "{found}");
     let strange = |seen: &Seen| match seen.method() {
         "initialize" => Reply::json(seen.result(r#"{"protocolVersion":"1999-01-01"}"#)),
         _ => Reply::status(404),

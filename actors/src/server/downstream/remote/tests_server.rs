@@ -281,7 +281,8 @@ pub(super) fn one_stream(
             {
                 stream.try_send(event(&seen.result(result))).unwrap();
             }
-            Reply::status(202)
+            let text = "content-type: text/plain\r\n".to_owned();
+            Reply::Whole(202, text, "Accepted".to_owned())
         }
     };
     (handler, stream)
