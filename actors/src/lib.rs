@@ -24,11 +24,13 @@ mod supervisor;
 mod system;
 #[cfg(test)]
 mod tests;
+mod visible;
 pub mod wire;
 
 pub use delegation::{Caller, LocalCaller};
 pub use merger::{
-    BadCursor, Catalog, CatalogReader, ListState, ListedTool, Page, Resolution, View,
+    Action, BadCursor, Catalog, CatalogReader, Finding, ListState, ListedTool, Page, Resolution,
+    View,
 };
 pub use model::{
     Answer, CallError, Cause, Downfall, Fate, Generation, Outage, Scope, ServerState, ToolCall,
@@ -37,3 +39,4 @@ pub use model::{
 pub use server::{Rejected, StderrLog, StderrTail};
 pub use supervisor::{Board, BoardReader, RestartError, ServerStatus};
 pub use system::{StartError, System};
+pub use visible::sanitize_text;

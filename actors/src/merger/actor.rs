@@ -17,6 +17,7 @@ use super::catalog::Catalog;
 use super::handle::{CatalogReader, MergerHandle, Shelf};
 use super::memory::Memory;
 use super::merge::merge;
+use super::sanitize::{Judged, Policy};
 use super::slice::Slice;
 use crate::model::{Generation, ServerState, Wake};
 use crate::server::{ListError, Listing, ServerLink};
@@ -44,7 +45,7 @@ pub(crate) enum Message {
     /// A server says that its tools changed.
     Changed(ServerId),
     /// A list was read, or not.
-    Listed { server: ServerId, generation: Generation, result: Result<Listing, ListError> },
+    Listed { server: ServerId, generation: Generation, result: Result<Read, ListError> },
     /// Ask whoever is due.
     Refresh,
     /// Answer when everything said before is in the catalogue.
@@ -192,7 +193,10 @@ impl State {
             let generation = link.generation;
             let limit = slice.spec.timeout.min(LIST);
             let read = async move {
-                let result = link.list_tools(limit).await;
+                let result = match link.list_tools(limit).await {
+                    Ok(listing) => judge(&server, listing).await,
+                    Err(error) => Err(error),
+                };
                 let _ = myself.cast(Message::Listed { server, generation, result });
             };
             self.tasks.spawn(read.in_current_span());
@@ -204,14 +208,15 @@ impl State {
         myself: &ActorRef<Message>,
         server: &ServerId,
         generation: Generation,
-        result: Result<Listing, ListError>,
+        result: Result<Read, ListError>,
     ) -> bool {
         let Some(slice) = self.slices.get_mut(server) else { return false };
         let now = Instant::now();
         match result {
-            Ok(listing) => {
-                let (tools, rejected) = (listing.tools.len(), listing.rejected.len());
-                if !slice.listed(generation, listing, now) {
+            Ok(read) => {
+                let (tools, rejected) = (read.0.tools.len(), read.0.rejected.len());
+                let held = read.1.held().count();
+                if !slice.listed(generation, read, now) {
                     return false;
                 }
                 let kept =
@@ -220,6 +225,9 @@ impl State {
                 info!(%server, %generation, tools, "tools read");
                 if rejected > 0 {
                     warn!(%server, %generation, rejected, "some tools cannot be shown");
+                }
+                if held > 0 {
+                    warn!(%server, %generation, held, "some tools are held back as hostile");
                 }
                 true
             }
@@ -249,4 +257,17 @@ impl State {
             self.shelf.revision.send_replace(revision);
         }
     }
+}
+
+/// A list as it was read, and what may be shown of it.
+type Read = (Listing, Judged);
+
+/// Judges a list where it holds up nobody: a long one takes a while.
+async fn judge(server: &ServerId, listing: Listing) -> Result<Read, ListError> {
+    let name = server.name.clone();
+    let judging = tokio::task::spawn_blocking(move || {
+        let judged = Judged::new(name.as_ref(), &listing, &Policy::default());
+        (listing, judged)
+    });
+    judging.await.map_err(|error| ListError::Shape(error.to_string()))
 }

@@ -13,6 +13,7 @@ use thiserror::Error;
 use tokio::time::Instant;
 
 use super::names::SAFE_SEPARATOR;
+use super::sanitize::Finding;
 use crate::model::{Scope, ToolRef};
 use crate::server::Rejected;
 use crate::wire::Text;
@@ -25,6 +26,8 @@ pub struct Catalog {
     pub(super) workspaces: BTreeMap<WorkspaceName, Arc<View>>,
     pub(super) servers: BTreeMap<ServerId, Arc<View>>,
     pub(super) rejected: BTreeMap<ServerId, Vec<Rejected>>,
+    /// By server: what was found in definitions, tool by tool.
+    pub(super) findings: BTreeMap<ServerId, Vec<(Text, Vec<Finding>)>>,
     /// When the oldest list in it is to be read again.
     pub(super) fresh_until: Option<Instant>,
 }
@@ -38,6 +41,14 @@ impl Catalog {
     /// Tools that are not shown because something about them is wrong, by server.
     pub fn rejected(&self) -> &BTreeMap<ServerId, Vec<Rejected>> {
         &self.rejected
+    }
+
+    /// What was found in the definition of a server's tool, and what was done about it; nothing if
+    /// there is no such tool.
+    pub fn findings(&self, tool: &ToolRef) -> &[Finding] {
+        let tools = self.findings.get(&tool.server).map_or(&[][..], Vec::as_slice);
+        let found = tools.iter().find(|(name, _)| *name == tool.tool);
+        found.map_or(&[], |(_, findings)| findings)
     }
 
     /// Whether clients would see the same lists.

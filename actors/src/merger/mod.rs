@@ -15,6 +15,7 @@ mod handle;
 mod memory;
 mod merge;
 mod names;
+mod sanitize;
 mod slice;
 #[cfg(test)]
 mod tests_live;
@@ -26,3 +27,4 @@ pub use catalog::{BadCursor, Catalog, ListState, ListedTool, Page, Resolution, V
 pub use handle::CatalogReader;
 pub(crate) use handle::MergerHandle;
 pub(crate) use memory::Memory;
+pub use sanitize::{Action, Finding};

@@ -9,6 +9,7 @@ use conductor_config::ServerSpec;
 use tokio::time::Instant;
 
 use super::catalog::ListState;
+use super::sanitize::{Judged, Policy};
 use crate::model::{Generation, ServerState};
 use crate::server::{Listing, ServerLink};
 
@@ -23,6 +24,8 @@ const RETRY_MAX: Duration = Duration::from_secs(60);
 pub(super) struct Slice {
     pub(super) spec: Arc<ServerSpec>,
     pub(super) listing: Option<Arc<Listing>>,
+    /// What may be shown of `listing`; there exactly when that is.
+    pub(super) judged: Option<Arc<Judged>>,
     pub(super) link: Option<ServerLink>,
     /// Whether a list may still come without anybody's doing.
     awaited: bool,
@@ -39,9 +42,14 @@ impl Slice {
     /// A server of which `remembered` is the last known list. It is shown until the server itself
     /// can be asked.
     pub(super) fn new(spec: Arc<ServerSpec>, remembered: Option<Listing>) -> Self {
+        let judge = |listing: &Listing| {
+            Arc::new(Judged::new(spec.id.name.as_ref(), listing, &Policy::default()))
+        };
+        let judged = remembered.as_ref().map(judge);
         Self {
             spec,
             listing: remembered.map(Arc::new),
+            judged,
             link: None,
             awaited: true,
             read_at: None,
@@ -77,6 +85,7 @@ impl Slice {
         let may_return = state.is_coming() || state == ServerState::Draining || wakeable;
         if !may_return {
             self.listing = None;
+            self.judged = None;
         }
         // The first start counts as under way; a failed one has shown that it may last.
         self.awaited = state == ServerState::Starting && self.awaited || wakeable;
@@ -104,7 +113,7 @@ impl Slice {
     pub(super) fn listed(
         &mut self,
         generation: Generation,
-        listing: Listing,
+        (listing, judged): (Listing, Judged),
         now: Instant,
     ) -> bool {
         if self.asking != Some(generation) {
@@ -115,6 +124,7 @@ impl Slice {
         self.retry_at = None;
         self.read_at = Some(now);
         self.listing = Some(Arc::new(listing));
+        self.judged = Some(Arc::new(judged));
         true
     }
 

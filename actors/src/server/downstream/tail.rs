@@ -9,6 +9,8 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::watch;
 
+use crate::visible::sanitize_text;
+
 /// Bytes kept per server.
 const KEPT: usize = 64 * 1024;
 /// Longest line kept, in bytes; the rest of a longer one is dropped.
@@ -94,9 +96,9 @@ impl StderrTail {
 
     fn keep(&self, line: &mut Vec<u8>) {
         let text = String::from_utf8_lossy(line);
-        let text = text.trim_end();
+        let text = sanitize_text(text.trim_end(), LINE).replace('\n', " ");
         tracing::debug!(target: "conductor::stderr", line = text, "server wrote to stderr");
-        self.0.send_modify(|log| log.push(text));
+        self.0.send_modify(|log| log.push(&text));
         line.clear();
     }
 }
@@ -126,6 +128,12 @@ mod tests {
         );
         assert_eq!(next, 3);
         assert_eq!(tail.last_words(2), ["thr\u{fffd}ee".into()] as [Arc<str>; 1]);
+    }
+
+    #[tokio::test]
+    async fn what_would_steer_a_terminal_is_taken_out() {
+        let tail = drained(b"\x1b[31mred\x1b[0m\x07\rover").await;
+        assert_eq!(tail.last_words(0), ["red over".into()] as [Arc<str>; 1]);
     }
 
     #[tokio::test]

@@ -1,0 +1,114 @@
+//! This file finds markup that a definition has no use for: chat templates, hidden and fetching tags.
+//!
+//! It leaves the words between the marks to the rules.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+
+use super::matching::Hit;
+use super::policy::{Certainty, Class};
+use super::rules::marks::{MARKS, Mark};
+
+static MARKS_SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
+    let needles = MARKS.iter().map(|mark| mark.text);
+    AhoCorasickBuilder::new().ascii_case_insensitive(true).build(needles).ok()
+});
+
+/// Words before a mark that only speak of it.
+const MENTIONS: &[&str] = &[
+    "such as",
+    "e.g.",
+    "for instance",
+    "for example",
+    "like",
+    "tokens",
+    "tags",
+    "elements",
+    "escape",
+    "strip",
+    "contain",
+    "detect",
+    "including",
+    "markers",
+];
+
+/// All marks in `text`.
+pub(super) fn find(text: &str) -> Vec<Hit> {
+    let Some(search) = &*MARKS_SEARCH else { return Vec::new() };
+    let mut hits = Vec::new();
+    for found in search.find_overlapping_iter(text) {
+        let mark = &MARKS[found.pattern().as_usize()];
+        if let Some(certainty) = judge(text, found.range(), mark) {
+            hits.push(Hit {
+                id: mark.id,
+                class: mark.class,
+                certainty,
+                at: extent(text, found.range(), mark),
+                excused: false,
+            });
+        }
+    }
+    comments(text, &mut hits);
+    hits
+}
+
+fn judge(text: &str, at: Range<usize>, mark: &Mark) -> Option<Certainty> {
+    let after = &text[at.end..];
+    if mark.whole_tag && !after.starts_with(['>', ' ', '/', '\n', '|', ':', ']', '_', '-']) {
+        return None;
+    }
+    if mark.filled && !is_filled(&text[at.start..], mark.text) {
+        return None;
+    }
+    if mark.line_start && !text[..at.start].trim_end_matches(['*', '#']).ends_with('\n') {
+        return None;
+    }
+    let mut head_from = at.start.saturating_sub(40);
+    while !text.is_char_boundary(head_from) {
+        head_from += 1;
+    }
+    let head = text[head_from..at.start].to_lowercase();
+    let mentioned = MENTIONS.iter().any(|word| head.contains(word));
+    match (mark.certainty, mentioned) {
+        (_, true) if mark.mentionable => None,
+        (Certainty::Certain, true) => Some(Certainty::Likely),
+        (certainty, _) => Some(certainty),
+    }
+}
+
+/// Whether a tag or a picture says more than its name.
+fn is_filled(text: &str, mark: &str) -> bool {
+    let head = |end: char| text.split(end).next().unwrap_or_default();
+    if mark == "![" {
+        return head(')').contains("://") || head(')').contains("](data:");
+    }
+    let close = format!("</{}", mark.trim_start_matches(['<', '!', '?', '[']));
+    head('>').contains('=')
+        || head('>').contains(" \"")
+        || text.get(mark.len()..).is_some_and(|rest| rest.to_lowercase().contains(&close))
+}
+
+/// The part to give way: the line the mark stands in, or up to its end mark.
+fn extent(text: &str, at: Range<usize>, mark: &Mark) -> Range<usize> {
+    let end = mark.until.and_then(|until| Some(at.end + text[at.end..].find(until)? + until.len()));
+    let line = text[at.end..].find('\n').map_or(text.len(), |line| at.end + line);
+    at.start..end.unwrap_or(line)
+}
+
+/// Comments: nobody who looks at a rendered page sees them.
+fn comments(text: &str, hits: &mut Vec<Hit>) {
+    let mut from = 0;
+    while let Some(start) = text[from..].find("<!--").map(|at| from + at) {
+        let end = text[start..].find("-->").map_or(text.len(), |at| start + at + 3);
+        hits.push(Hit {
+            id: "markup.comment",
+            class: Class::Markup,
+            certainty: Certainty::Likely,
+            at: start..end,
+            excused: false,
+        });
+        from = end;
+    }
+}

@@ -1,0 +1,60 @@
+//! This file holds the rules against secrets and talks that a tool has no need of.
+//!
+//! It leaves where they are sent to `calls`.
+
+use super::{certain, likely};
+use crate::merger::sanitize::matching::Rule;
+use crate::merger::sanitize::policy::Class::{Collection, Secrets};
+
+pub(super) const SECRETS: &[Rule] = &[
+    certain(Secrets, "secrets.read_and_hand_over", "READ & SECRET_FILE & HAND_OVER"),
+    certain(Secrets, "secrets.hand_over_file", "HAND_OVER ..8 SECRET_FILE"),
+    certain(Secrets, "secrets.file_for_parameter", "SECRET_FILE & PARAMETER & HAND_OVER|READ"),
+    certain(Secrets, "secrets.read_first", "BEFORE ..6 READ ..6 SECRET_FILE"),
+    certain(Secrets, "secrets.read_file_first", "READ ..6 SECRET_FILE ..12 BEFORE"),
+    certain(Secrets, "secrets.command_on_file", "COMMAND ..3 SECRET_FILE"),
+    certain(
+        Secrets,
+        "secrets.path_for_parameter",
+        "SECRET_PATH & PARAMETER|HAND_OVER|BEFORE & !PUBLIC",
+    ),
+    likely(
+        Secrets,
+        "secrets.path",
+        "SECRET_PATH & READ|HAND_OVER|BEFORE|ALWAYS|TELL_ABROAD & !PUBLIC",
+    ),
+    likely(
+        Secrets,
+        "secrets.all_you_have",
+        "READ|HAND_OVER|SAY|WHOLE & SECRET|ENVIRONMENT & YOU_HAVE",
+    ),
+    likely(Secrets, "secrets.ask_user", "ASK ..3 USER ..6 SECRET"),
+    likely(Secrets, "secrets.path", "READ ..3 SECRET_PATH & !PUBLIC"),
+    certain(Secrets, "secrets.hand_over_all", "HAND_OVER ..3 WHOLE ..3 SECRET"),
+    certain(Secrets, "secrets.environment", "READ|SAY|HAND_OVER ..3 WHOLE ..2 ENVIRONMENT"),
+    likely(Secrets, "secrets.hand_over", "READ & SECRET & HAND_OVER & BEFORE|AFTER|ALWAYS"),
+];
+
+pub(super) const COLLECTION: &[Rule] = &[
+    certain(Collection, "collection.talk_for_parameter", "WHOLE ..3 CONVERSATION ..8 PARAMETER"),
+    certain(Collection, "collection.hand_over_talk", "HAND_OVER|SAY ..4 WHOLE ..3 CONVERSATION"),
+    certain(
+        Collection,
+        "collection.hand_over_the_talk",
+        "HAND_OVER ..4 CONVERSATION ..4 INTO|PARAMETER",
+    ),
+    likely(Collection, "collection.whole_talk", "WHOLE ..2 CONVERSATION"),
+    certain(Collection, "collection.talk_parameter", "PARAMETER_TEXT & WHOLE ..4 CONVERSATION"),
+    certain(Collection, "collection.prompt_parameter", "PARAMETER_TEXT & YOUR|WHOLE ..3 PROMPT"),
+    certain(
+        Collection,
+        "collection.environment_parameter",
+        "PARAMETER_TEXT & WHOLE ..3 ENVIRONMENT",
+    ),
+    certain(
+        Collection,
+        "collection.secrets_parameter",
+        "PARAMETER_TEXT & SECRET|ENVIRONMENT ..6 YOU_HAVE",
+    ),
+    certain(Collection, "collection.prompt", "HAND_OVER|WHOLE ..4 PROMPT"),
+];
