@@ -5,7 +5,7 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::{Bytes, BytesMut};
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use http::{HeaderMap, Response, StatusCode};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
@@ -68,6 +68,10 @@ pub(super) async fn read(
         // Some say so in words as well; reading them keeps the connection.
         whole(body, REFUSAL).await?;
         return Ok((Answer::Nothing, head.headers));
+    }
+    if let Some(coding) = head.headers.get(CONTENT_ENCODING).filter(|name| *name != "identity") {
+        let coding = String::from_utf8_lossy(coding.as_bytes()).chars().take(80).collect();
+        return Err(RefusalError::Form(coding)); // not asked for, and its size is anybody's guess
     }
     let form = head.headers.get(CONTENT_TYPE).and_then(|form| form.to_str().ok());
     let form = form.unwrap_or_default().split(';').next().unwrap_or_default().trim();

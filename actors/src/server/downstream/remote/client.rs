@@ -22,8 +22,9 @@ use super::target::Target;
 
 /// Redirections followed for one request.
 const HOPS: usize = 3;
-/// How long an unused connection is kept.
-const IDLE: Duration = Duration::from_secs(60);
+/// How long an unused connection is kept: less than the five seconds after which common servers
+/// close theirs, since a call that meets a closing connection is lost and nobody knows how.
+const IDLE: Duration = Duration::from_secs(4);
 /// Unused connections kept.
 const IDLE_MOST: usize = 32;
 /// Bytes of the head of an answer, about.

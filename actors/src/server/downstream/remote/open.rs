@@ -197,6 +197,9 @@ async fn shake_hands(
     session.version = welcome.version.into();
     session.tells_changes = welcome.capabilities.tells_changes();
     session.id = headers.get(SESSION).cloned();
+    if let Some(id) = &mut session.id {
+        id.set_sensitive(true);
+    }
     session.number = number;
     let mut told = Vec::new();
     wire::write_notification(&mut told, "notifications/initialized", None);

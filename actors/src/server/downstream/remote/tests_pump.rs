@@ -70,6 +70,12 @@ async fn what_is_no_answer_fails_the_call_and_nothing_else() {
         "the answer is not readable: it answered with `text/html` instead of JSON or events",
     )
     .await;
+    let packed = "content-type: application/json\r\ncontent-encoding: gzip\r\n".to_owned();
+    check(
+        move |seen| Reply::Whole(200, packed.clone(), seen.result("1")),
+        "the answer is not readable: it answered with `gzip` instead of JSON or events",
+    )
+    .await;
     let nothing =
         "the answer is not readable: the server took the request and gave no answer to it";
     check(|_| Reply::status(202), nothing).await;

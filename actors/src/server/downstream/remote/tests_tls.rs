@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+use http::{HeaderMap, Method};
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, date_time_ymd,
 };
@@ -16,6 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 use conductor_config::ProtocolMode;
 
 use super::Trust;
+use super::client::Client;
 use super::tests_server::{Reply, modern, open_as, serve, spec};
 
 struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -82,6 +85,19 @@ async fn only_a_server_with_a_good_certificate_is_spoken_to() {
     check((&ours, "localhost", 2001), ours.trust(), &bad("certificate expired")).await;
     check((&ours, "other.example", 2100), ours.trust(), &bad("certificate not valid for name"))
         .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_is_not_made_in_ten_seconds_is_given_up() {
+    let silent = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/mcp", silent.local_addr().unwrap());
+    let begun = tokio::time::Instant::now();
+    let parts = spec(&url, &[]);
+    let client = Client::new(&parts, Authority::new("ours").trust()).await.unwrap();
+    let uri = client.target().uri().clone();
+    let sent = client.send(&Method::GET, &uri, &HeaderMap::new(), &Bytes::new()).await;
+    assert_eq!(sent.unwrap_err().to_string(), "no connection within 10s");
+    assert_eq!(begun.elapsed().as_secs(), 10);
 }
 
 #[tokio::test]
