@@ -23,6 +23,8 @@ mod retry_after;
 mod sse;
 mod target;
 #[cfg(test)]
+mod tests_life;
+#[cfg(test)]
 mod tests_open;
 #[cfg(test)]
 mod tests_pump;
