@@ -2,6 +2,7 @@
 //! repository. Both print; the corpus is read from the folder that `CONDUCTOR_CORPUS` names.
 
 use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,9 @@ use tokio::time::Instant;
 
 use super::tests::members;
 use super::{Own, Policy, sanitize};
+use crate::merger::merge::merge;
 use crate::merger::sanitize::Judged;
+use crate::merger::slice::Slice;
 use crate::server::{Listing, read_page};
 
 fn tool_of(kilobytes: usize, unit: &str) -> Value {
@@ -62,6 +65,35 @@ fn cost_keeps_its_bounds_in_a_release_build() {
         assert!(usual <= Duration::from_millis(1), "{usual:?}");
         assert!(large <= Duration::from_millis(50), "{large:?}");
     }
+}
+
+#[test]
+#[ignore = "measures; run it with --release --ignored --nocapture"]
+fn ten_thousand_tools_of_a_hundred_servers_merge_again_in_time() {
+    let listed = |server: usize| {
+        let tool = |at: usize| {
+            let text = format!("Reads record {at}. Call get_record_{} first.", at + 1);
+            json!({"name": format!("get_record_{at}"), "description": text, "inputSchema": {"type": "object"}})
+        };
+        let tools: Vec<Value> = (0..100).map(|at| tool(server * 100 + at)).collect();
+        let mut listing = Listing::default();
+        read_page(&Bytes::from(json!({"tools": tools}).to_string()), &mut listing).unwrap();
+        listing
+    };
+    let slice = |server: usize| {
+        let spec = crate::tests::spec(&format!("s{server}"));
+        (spec.id.clone(), Slice::new(Arc::new(spec), Some(listed(server))))
+    };
+    let slices: BTreeMap<_, _> = (0..100).map(slice).collect();
+    let settings = crate::tests::catalog();
+    let once = || {
+        let started = Instant::now();
+        std::hint::black_box(merge(&slices, &settings));
+        started.elapsed()
+    };
+    let least = (0..7).map(|_| once()).min().unwrap();
+    println!("10,000 tools of 100 servers: {least:?}");
+    assert!(least <= Duration::from_millis(50), "{least:?}");
 }
 
 /// The rows of a file of the corpus, server by server.
