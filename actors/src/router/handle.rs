@@ -133,7 +133,7 @@ impl RouterHandle {
             }
             // Whoever held the reply port is gone without a word.
             Ok(Err(_)) => gone(),
-            Err(_) => Err(CallFailure::Late { sent: guard.sent() }),
+            Err(_) => Err(CallFailure::Late { sent: guard.run_out() }),
         }
     }
 
@@ -238,6 +238,12 @@ struct Guard(Arc<Claim>);
 impl Guard {
     fn sent(&self) -> bool {
         self.0.ticket.get().is_some()
+    }
+
+    /// The deadline has passed; returns whether the call is on a server's pipe.
+    fn run_out(&self) -> bool {
+        self.0.abandoned.store(true, Ordering::SeqCst);
+        self.0.ticket.get().map(Ticket::run_out).is_some()
     }
 
     /// The answer is there: nothing is to be taken back.

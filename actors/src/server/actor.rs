@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -65,6 +66,8 @@ pub(crate) struct Life {
     tasks: JoinSet<()>,
     connected: Option<Connected>,
     draining: bool,
+    /// Lines that were no messages, as far as they have been told of.
+    noise_told: u64,
 }
 
 impl Actor for ServerActor {
@@ -88,6 +91,7 @@ impl Actor for ServerActor {
             tasks: JoinSet::new(),
             connected: None,
             draining: false,
+            noise_told: 0,
         };
         life.tell(&myself, async move {
             Message::Connected(Box::new(connect(&spec, &environment, &stderr).await))
@@ -152,9 +156,20 @@ impl Life {
 
     fn on_tick(&mut self, myself: &ActorRef<Message>) {
         self.schedule_tick(myself);
+        self.tell_noise();
         if let Some(sight) = self.sight() {
             let pulse = self.probe.on_tick(Instant::now(), sight);
             self.act(myself, pulse);
+        }
+    }
+
+    /// Tells of output that is not MCP, at most once a heartbeat.
+    fn tell_noise(&mut self) {
+        let Some(connected) = &self.connected else { return };
+        let noise = connected.lane.gauges().noise.load(Ordering::Relaxed);
+        let lines = noise - std::mem::replace(&mut self.noise_told, noise);
+        if lines > 0 {
+            warn!(server = %self.spec.id, generation = %self.generation, lines, "server writes lines to stdout that are no messages");
         }
     }
 
@@ -200,6 +215,7 @@ impl Life {
             heard_at: connected.lane.gauges().heard_at(),
             in_flight: connected.lane.in_flight(),
             suspended: self.probe.is_missing() && connected.is_suspended(),
+            overdue: connected.lane.gauges().is_overdue(),
         })
     }
 
@@ -230,10 +246,15 @@ impl Life {
         self.spec = spec;
     }
 
+    /// The next look is due when the server has been silent for one interval, so that silence is
+    /// never noticed an interval late.
     fn schedule_tick(&mut self, myself: &ActorRef<Message>) {
-        let interval = self.spec.heartbeat.interval;
+        let (now, interval) = (Instant::now(), self.spec.heartbeat.interval);
+        let silent_for = self.sight().map(|sight| now.saturating_duration_since(sight.heard_at));
+        let left = silent_for.and_then(|silence| interval.checked_sub(silence));
+        let wait = left.filter(|left| !left.is_zero()).unwrap_or(interval);
         self.tell(myself, async move {
-            tokio::time::sleep(interval).await;
+            tokio::time::sleep(wait).await;
             Message::Tick
         });
     }

@@ -14,6 +14,9 @@ pub(super) struct Sight {
     pub(super) in_flight: usize,
     /// Whether its process is suspended, so that it cannot be busy with those calls.
     pub(super) suspended: bool,
+    /// Whether a call that it was given after it last said something has passed its deadline, so
+    /// that being busy is no excuse any more.
+    pub(super) overdue: bool,
 }
 
 /// What is to be done.
@@ -71,7 +74,8 @@ impl Probe {
     }
 
     /// The question was not answered in time. A server with one thread answers nothing during a
-    /// long lawful call, so while it owes answers its silence alone never condemns it.
+    /// long lawful call, so while it owes answers its silence alone never condemns it, until one of
+    /// them is overdue.
     pub(super) fn on_silence(&mut self, asked_at: Instant, sight: Sight) -> Pulse {
         self.asking = false;
         if sight.heard_at > asked_at {
@@ -79,7 +83,7 @@ impl Probe {
             return Pulse::Beat;
         }
         self.misses = self.misses.saturating_add(1);
-        let busy = sight.in_flight > 0 && !sight.suspended;
+        let busy = sight.in_flight > 0 && !sight.suspended && !sight.overdue;
         if self.misses >= self.settings.misses && !busy {
             Pulse::Lost
         } else {
@@ -95,7 +99,8 @@ mod tests {
     use super::*;
 
     /// Runs a script of one word per interval of 10 s: `heard`, `answer`, or `silence` with the
-    /// number of calls in flight, `silence!` for a suspended process. Returns what was decided.
+    /// number of calls in flight, with `!` for a suspended process, with `?` if one of the calls is
+    /// overdue. Returns what was decided.
     fn run(script: &str) -> String {
         let start = Instant::now();
         let settings = Heartbeat {
@@ -112,8 +117,10 @@ mod tests {
                 heard_at = now;
             }
             let suspended = word.ends_with('!');
-            let in_flight = word.trim_end_matches('!').trim_start_matches("silence").parse();
-            let sight = Sight { heard_at, in_flight: in_flight.unwrap_or(0), suspended };
+            let overdue = word.ends_with('?');
+            let in_flight = word.trim_end_matches(['!', '?']).trim_start_matches("silence").parse();
+            let in_flight = in_flight.unwrap_or(0);
+            let sight = Sight { heard_at, in_flight, suspended, overdue };
             let pulse = match probe.on_tick(now, sight) {
                 Pulse::Ask if word == "answer" => {
                     heard_at = now;
@@ -151,6 +158,12 @@ mod tests {
     }
 
     #[test]
+    fn a_server_that_lets_calls_run_out_is_not_saved_by_the_next_ones() {
+        check("silence9? silence9? silence9?", "Missed(1) Missed(2) Lost");
+        check("silence9 silence9 silence9 silence9?", "Missed(1) Missed(2) Missed(3) Lost");
+    }
+
+    #[test]
     fn one_question_at_a_time() {
         let settings = Heartbeat {
             interval: Duration::from_secs(10),
@@ -159,7 +172,7 @@ mod tests {
         };
         let mut probe = Probe::new(settings);
         let start = Instant::now();
-        let sight = Sight { heard_at: start, in_flight: 0, suspended: false };
+        let sight = Sight { heard_at: start, in_flight: 0, suspended: false, overdue: false };
         assert_eq!(probe.on_tick(start + Duration::from_secs(10), sight), Pulse::Ask);
         assert_eq!(probe.on_tick(start + Duration::from_secs(20), sight), Pulse::Wait);
     }
@@ -173,7 +186,7 @@ mod tests {
             timeout: Duration::from_secs(5),
             misses: 1,
         });
-        let sight = Sight { heard_at: later, in_flight: 0, suspended: false };
+        let sight = Sight { heard_at: later, in_flight: 0, suspended: false, overdue: false };
         assert_eq!(probe.on_silence(start, sight), Pulse::Beat);
     }
 }

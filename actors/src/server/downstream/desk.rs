@@ -48,6 +48,10 @@ impl Desk {
         message: Result<Message, Malformed>,
         bytes: &Bytes,
     ) -> Option<Vec<u8>> {
+        // A message of any kind is a sign of life; mere bytes are none.
+        if message.is_ok() {
+            self.gauges.hear();
+        }
         match message {
             Ok(Message::Response(response)) => self.on_response(response, bytes),
             Ok(Message::Request(request)) => return Some(reply_to(&request.id, &request.method)),
@@ -75,7 +79,7 @@ impl Desk {
     /// Ends the wait for `ticket`, if anybody still waits.
     pub(super) fn fail(&mut self, ticket: u64, failure: CallFailure) {
         if let Some(entry) = self.pending.take(ticket) {
-            let _ = entry.reply.send(Err(failure));
+            entry.end(Err(failure));
         }
     }
 
@@ -85,7 +89,7 @@ impl Desk {
         match (ticket.and_then(|ticket| self.pending.take(ticket)), id) {
             (Some(entry), _) => {
                 let answer = Answer { outcome, hop: entry.hop };
-                let _ = entry.reply.send(Ok(answer));
+                entry.end(Ok(answer));
             }
             (None, Some(id)) if ticket.is_none() => sdk::deliver(self.sdk.as_ref(), &id, bytes),
             (None, _) => {

@@ -127,6 +127,8 @@ pub(super) enum Command {
 pub(crate) struct Gauges {
     born: Instant,
     heard: AtomicU64,
+    /// When the newest of the calls that ran out was made, in milliseconds since `born`.
+    ran_out: AtomicU64,
     /// Lines on stdout that were no messages.
     pub(crate) noise: AtomicU64,
     /// Answers that nobody waited for.
@@ -140,6 +142,7 @@ impl Gauges {
         Self {
             born: Instant::now(),
             heard: AtomicU64::new(0),
+            ran_out: AtomicU64::new(0),
             noise: AtomicU64::new(0),
             unmatched: AtomicU64::new(0),
             tools_changed: watch::Sender::new(0),
@@ -148,8 +151,17 @@ impl Gauges {
 
     /// Notes that the server said something just now.
     pub(super) fn hear(&self) {
-        let since = u64::try_from(self.born.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.heard.store(since, Ordering::Relaxed);
+        self.heard.store(self.millis_until(Instant::now()), Ordering::Relaxed);
+    }
+
+    /// Whether a call that was made after the server last said anything has passed its deadline.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.ran_out.load(Ordering::Relaxed) > self.heard.load(Ordering::Relaxed)
+    }
+
+    fn millis_until(&self, at: Instant) -> u64 {
+        let since = at.saturating_duration_since(self.born);
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
     }
 
     /// When the server last said anything, in steps of a millisecond.
@@ -313,7 +325,10 @@ impl Lane {
         let request =
             Command::Request { ticket, method, hop: self.hop, body, reply, progress, slot };
         let (refused, request) = match self.commands.try_send(request) {
-            Ok(()) => return Ok(Ticket { number: ticket, commands: self.commands.clone() }),
+            Ok(()) => {
+                let (commands, gauges) = (self.commands.clone(), Arc::clone(&self.gauges));
+                return Ok(Ticket { number: ticket, made_at: Instant::now(), commands, gauges });
+            }
             Err(TrySendError::Full(request)) => (RefusedCall::Busy { limit: QUEUE }, request),
             Err(TrySendError::Closed(request)) => (RefusedCall::Closed, request),
         };
@@ -354,10 +369,19 @@ pub(crate) enum AskError {
 #[derive(Debug)]
 pub(crate) struct Ticket {
     number: u64,
+    made_at: Instant,
+    gauges: Arc<Gauges>,
     commands: mpsc::Sender<Command>,
 }
 
 impl Ticket {
+    /// The request has passed its deadline: takes it back, and holds it against the server.
+    pub(crate) fn run_out(&self) {
+        let made_at = self.gauges.millis_until(self.made_at);
+        self.gauges.ran_out.fetch_max(made_at, Ordering::Relaxed);
+        self.cancel();
+    }
+
     /// Takes the request back: its slot is free again, the server is told, and a late answer is
     /// thrown away. After the answer this does nothing.
     pub(crate) fn cancel(&self) {

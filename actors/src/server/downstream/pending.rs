@@ -35,7 +35,16 @@ pub(super) struct Entry {
     /// Position in the output stream where the request's bytes begin, if there is one stream.
     pub(super) starts_at: u64,
     /// Room in the server's in-flight limit, given back when the entry goes.
-    pub(super) _slot: Option<OwnedSemaphorePermit>,
+    pub(super) slot: Option<OwnedSemaphorePermit>,
+}
+
+impl Entry {
+    /// Ends the wait. The room comes back first: whoever has the answer may ask the next thing.
+    pub(super) fn end(self, outcome: Result<Answer, CallFailure>) {
+        drop(self.slot);
+        // The caller may have left; then nobody is to be told.
+        let _ = self.reply.send(outcome);
+    }
 }
 
 /// Unanswered requests by ticket.

@@ -110,7 +110,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
         for (_, entry) in self.link.desk.pending.drain() {
             let sent = written > entry.starts_at;
             let lost = CallFailure::Lost { downfall: Arc::clone(&downfall), sent };
-            let _ = entry.reply.send(Err(lost));
+            entry.end(Err(lost));
         }
         downfall
     }
@@ -158,7 +158,6 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
                     if !matches!(read, Ok(count) if count > 0) {
                         return Cause::OutputClosed;
                     }
-                    link.desk.gauges.hear();
                     while let Some(line) = decoder.next_line() {
                         link.on_line(line);
                     }
@@ -194,7 +193,7 @@ impl<W: AsyncWrite + Unpin> Link<W> {
                 }
                 let starts_at = self.output.position();
                 sdk::write_request(self.output.buffer(), PREFIX, ticket, method, hop, &body);
-                let entry = Entry { reply, progress, hop, starts_at, _slot: slot };
+                let entry = Entry { reply, progress, hop, starts_at, slot };
                 self.desk.pending.insert(ticket, entry);
             }
             Command::Cancel { ticket } => {

@@ -147,7 +147,7 @@ impl Pump {
                     let _ = reply.send(Err(CallFailure::Throttled { retry_after }));
                     return;
                 }
-                let entry = Entry { reply, progress, hop, starts_at: 0, _slot: slot };
+                let entry = Entry { reply, progress, hop, starts_at: 0, slot };
                 self.desk.pending.insert(ticket, entry);
                 let letter = self.letter(ticket, method, hop, &body);
                 let is_list = method == "tools/list" && hop == Hop::Modern;
