@@ -20,6 +20,9 @@ pub enum Cause {
     /// The program could not be started at all; trying again soon will not help.
     #[error("could not be started: {0}")]
     Spawn(Arc<str>),
+    /// The program could not be started just now, for want of descriptors, processes or memory.
+    #[error("could not be started for now: {0}")]
+    Shortage(Arc<str>),
     /// It ran, but did not open a session.
     #[error("did not complete the MCP handshake: {0}")]
     Handshake(Arc<str>),
@@ -69,6 +72,7 @@ impl Cause {
             Self::EndlessLine(_) => "endless_line",
             Self::Silent(_) => "heartbeat_lost",
             Self::Actor(_) => "actor_failed",
+            Self::Shortage(_) => "out_of_resources",
             Self::Unreachable(_) => "unreachable",
             Self::Denied(_) => "access_denied",
             Self::Throttled(_) => "throttled",

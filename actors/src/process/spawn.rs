@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Stdio;
 
 use conductor_config::StdioSpec;
+use rustix::io::Errno;
 use thiserror::Error;
 use tokio::process::Command;
 
@@ -47,6 +48,15 @@ pub(crate) enum SpawnError {
         /// What the system says.
         source: io::Error,
     },
+}
+
+impl SpawnError {
+    /// Whether the machine was merely out of something, so that trying again soon may help.
+    pub(crate) fn is_passing(&self) -> bool {
+        let Self::Other { source, .. } = self else { return false };
+        let passing = [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::TXTBSY];
+        Errno::from_io_error(source).is_some_and(|errno| passing.contains(&errno))
+    }
 }
 
 /// Starts the program of `spec` in a group of its own, with an environment that holds a short list
@@ -117,6 +127,17 @@ mod tests {
         let mut nowhere = shell("true");
         nowhere.cwd = Some("/no/such/place".into());
         assert!(matches!(spawn(&nowhere, &ours()), Err(SpawnError::Directory(_))));
+    }
+
+    #[test]
+    fn a_machine_out_of_descriptors_is_no_fault_of_the_program() {
+        let explained = |errno: Errno| explain(&shell("true"), errno.into()).is_passing();
+        for errno in [Errno::MFILE, Errno::NFILE, Errno::AGAIN, Errno::NOMEM, Errno::TXTBSY] {
+            assert!(explained(errno), "{errno}");
+        }
+        for errno in [Errno::NOENT, Errno::ACCESS, Errno::NOEXEC, Errno::ISDIR] {
+            assert!(!explained(errno), "{errno}");
+        }
     }
 
     #[tokio::test]

@@ -88,8 +88,11 @@ async fn connect_stdio(
 ) -> Start {
     let deadline = Instant::now() + spec.startup_timeout;
     let mark = stderr.mark();
-    let (process, pipes) = spawn(command, environment)
-        .map_err(|error| Downfall::silent(Cause::Spawn(error.to_string().into())))?;
+    let (process, pipes) = spawn(command, environment).map_err(|error| {
+        let reason = error.to_string().into();
+        let passing = error.is_passing();
+        Downfall::silent(if passing { Cause::Shortage(reason) } else { Cause::Spawn(reason) })
+    })?;
     let (held_open, stderr_open) = watch::channel(());
     let reading = stderr.clone().drain(pipes.stderr);
     let drain = AbortOnDropHandle::new(tokio::spawn(async move {

@@ -14,6 +14,10 @@ use crate::model::Cause;
 /// hardly heal by itself, and three tries in the first minute are enough.
 const SPAWN_WAIT: Duration = Duration::from_secs(20);
 
+/// A program that the machine had no room for is tried again after this, however often: it is not
+/// the program's fault.
+const SHORTAGE_WAIT: Duration = Duration::from_secs(1);
+
 /// What follows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Verdict {
@@ -46,6 +50,9 @@ impl History {
         spec: &ServerSpec,
         chance: f64,
     ) -> Verdict {
+        if matches!(cause, Cause::Shortage(_)) {
+            return Verdict::RestartAfter(spread(SHORTAGE_WAIT, chance));
+        }
         match (spec.restart, cause) {
             (RestartPolicy::OnFailure, Cause::Exited(0)) => return Verdict::Rest,
             (RestartPolicy::Never, Cause::Exited(0)) => return Verdict::Rest,

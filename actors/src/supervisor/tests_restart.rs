@@ -26,6 +26,7 @@ fn cause(word: &str) -> Cause {
         "exit1" => Cause::Exited(1),
         "sig9" => Cause::Signalled(9),
         "spawn" => Cause::Spawn("no such program".into()),
+        "shortage" => Cause::Shortage("too many open files".into()),
         "handshake" => Cause::Handshake("refused".into()),
         "timeout" => Cause::StartTimeout(Duration::from_secs(60)),
         "output" => Cause::OutputClosed,
@@ -78,6 +79,7 @@ fn the_policy_decides_by_the_kind_of_end() {
         ("silent", ["+1", "+1", "fail"]),
         ("actor", ["+1", "+1", "fail"]),
         ("spawn", ["+20", "+20", "fail"]),
+        ("shortage", ["+1", "+1", "+1"]),
         ("unreachable", ["+1", "+1", "fail"]),
         ("denied", ["+20", "+20", "fail"]),
         ("throttled", ["+30", "+30", "fail"]),
@@ -92,6 +94,11 @@ fn the_policy_decides_by_the_kind_of_end() {
 #[test]
 fn a_server_that_wants_to_be_left_alone_is_asked_again_when_it_said_and_never_given_up() {
     check("0:throttled 30:throttled 60:throttled 90:throttled 120:exit1", "+30 +30 +30 +30 +1");
+}
+
+#[test]
+fn a_machine_without_room_costs_a_server_nothing_but_time() {
+    check("0:shortage 1:shortage 2:shortage 3:shortage 4:shortage 5:exit1", "+1 +1 +1 +1 +1 +1");
 }
 
 #[test]

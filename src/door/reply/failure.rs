@@ -113,6 +113,7 @@ fn cause(cause: &Cause) -> Value {
         Cause::Exited(status) => json!({ "code": code, "message": message, "exitCode": status }),
         Cause::Signalled(number) => json!({ "code": code, "message": message, "signal": number }),
         Cause::Spawn(_)
+        | Cause::Shortage(_)
         | Cause::Handshake(_)
         | Cause::StartTimeout(_)
         | Cause::OutputClosed

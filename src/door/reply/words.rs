@@ -36,6 +36,7 @@ pub(super) fn cause(cause: &Cause) -> String {
             None => format!("was killed by signal {number}"),
         },
         Cause::Spawn(_) => "could not be started".to_owned(),
+        Cause::Shortage(_) => "could not be started for want of resources".to_owned(),
         Cause::Handshake(_) => "did not complete the MCP handshake".to_owned(),
         Cause::StartTimeout(limit) => format!("was not ready within {}", wait(*limit)),
         Cause::OutputClosed => "closed its output".to_owned(),
