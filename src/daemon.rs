@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use conductor_actors::{Scope, System};
 use conductor_config::{Config, WorkspaceName};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,9 @@ use crate::shutdown::{self, Stop};
 
 /// After the servers have stopped, how long doors may take to send what is left.
 const LAST_ANSWERS: Duration = Duration::from_secs(2);
+
+/// Connections that the kernel holds until they are accepted.
+const BACKLOG: u32 = 1024;
 
 /// Whether an agent sits at stdin and stdout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,9 +73,21 @@ pub(crate) async fn run(
 
 async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
     let refused = |source| Failure::Listen { address, source };
-    let listener = TcpListener::bind(address).await.map_err(refused)?;
+    let listener = listen(address).map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
     Ok((listener, address))
+}
+
+/// Binds `address` with room for a crowd that comes all at once: whoever finds no room in the
+/// kernel's queue is left waiting for a second before it tries again.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    socket.set_reuseaddr(true)?; // a restart takes its address over at once
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// The doors while they are open.
