@@ -150,9 +150,6 @@ impl Channel {
         }
         headers.extend(session.id.clone().map(|id| (SESSION, id)));
         let response = self.client.send(method, &session.uri, &headers, body).await?;
-        if !response.status().is_server_error() {
-            self.gauges.hear();
-        }
         let answer = read(response, self.limit).await;
         if let Err(RefusalError::Throttled(pause)) = &answer {
             self.be_quiet(*pause);

@@ -182,6 +182,11 @@ impl Talk<'_> {
             RefusalError::TooLong { limit } => CallFailure::TooLong { limit },
             RefusalError::Form(_) => CallFailure::Garbled { reason: refusal.to_string() },
             RefusalError::Status { status, body } => {
+                // Who refuses a request is there. A receipt for a message proves less: a server
+                // may take note of everything and answer nothing.
+                if !status.is_server_error() {
+                    self.channel.gauges.hear();
+                }
                 if self.answers(&body) {
                     say(self.heard, body).await;
                     return End::Over;
