@@ -19,6 +19,7 @@ use crate::delegation::{
 };
 use crate::merger::{CatalogReader, Memory, MergerActor, MergerHandle, Resolution};
 use crate::model::{Answer, CallError, Outage, Scope, ServerState, ToolCall, ToolRef, Wake};
+use crate::process::{Nursery, NurseryError};
 use crate::router::{RouterActor, RouterHandle};
 use crate::store::{OpenError, SqliteStore, StateDir, StateDirError, Store, WallClock};
 use crate::supervisor::{
@@ -44,6 +45,9 @@ pub enum StartError {
     /// The daemon's own key cannot be read or made.
     #[error("delegation key")]
     Key(#[from] KeyError),
+    /// Child processes cannot be looked after.
+    #[error("child processes")]
+    Processes(#[from] NurseryError),
     /// A limit in the settings cannot be kept.
     #[error("delegation limit of `{delegator}`: {reason}")]
     Limit {
@@ -72,13 +76,16 @@ struct Inner {
     router: RouterHandle,
     merger: MergerHandle,
     delegation: DelegationHandle,
+    nursery: Nursery,
     store: SqliteStore,
     _state_dir: StateDir,
 }
 
 impl System {
     /// Claims the state directory, starts the actors, and has the servers of `config` started.
-    /// Returns before they are up. Children inherit a few variables of `environment`.
+    /// Returns before they are up. Children inherit a few variables of `environment`; its
+    /// `CONDUCTOR_EXE` names the program whose command `guard` runs [`crate::guard_main`], without
+    /// which nobody ends the servers of a daemon that was killed.
     pub async fn start(
         config: Arc<Config>,
         environment: BTreeMap<String, String>,
@@ -86,6 +93,7 @@ impl System {
         let limits = limits(&config.delegation)?;
         let state_dir = StateDir::claim(&config.state.dir)?;
         let store = SqliteStore::open(&state_dir, WallClock::system()).await?;
+        let nursery = Nursery::open(state_dir.path(), environment).await?;
         let key = Arc::new(OwnKey::open(&state_dir).await?);
         let kept: Arc<dyn Store> = Arc::new(store.clone());
         let memory = Memory::load(Arc::clone(&kept)).await;
@@ -106,7 +114,7 @@ impl System {
         router.set_wake(wake);
         let (board_writer, board) = watch::channel(Arc::new(Board::default()));
         let arguments = SupervisorArguments {
-            environment: Arc::new(environment),
+            nursery: nursery.clone(),
             router: router.clone(),
             merger: merger.clone(),
             board: board_writer,
@@ -122,6 +130,7 @@ impl System {
             router,
             merger,
             delegation,
+            nursery,
             store,
             _state_dir: state_dir,
         }));
@@ -187,6 +196,7 @@ impl System {
             warn!(%error, "used-up rate limits may be forgotten");
         }
         self.end();
+        self.0.nursery.close().await;
         if let Err(error) = self.0.store.close().await {
             warn!(%error, "store not closed in order");
         }

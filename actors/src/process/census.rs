@@ -2,25 +2,111 @@
 //!
 //! It signals nobody, and leaves what follows from what it saw to others.
 
-/// Whether a process other than its leader is in group `id`.
-pub(super) async fn has_others(id: u32) -> bool {
-    let look = move || {
-        let Ok(processes) = std::fs::read_dir("/proc") else { return true };
-        processes.flatten().any(|entry| {
-            let other = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
-            other.is_some_and(|other| other != id && group_of(other) == Some(id))
-        })
-    };
-    tokio::task::spawn_blocking(look).await.unwrap_or(true)
+use std::fs;
+use std::io::{self, Read};
+
+use super::run::Mark;
+
+/// A larger environment than this cannot be given to a program.
+const ENVIRONMENT_MAX: u64 = 8 << 20;
+
+/// A process as it was at one moment. Number and start time together name it for good: numbers are
+/// given again, but not to two processes that started in the same tick.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) pid: u32,
+    pub(super) parent: u32,
+    pub(super) group: u32,
+    /// When it started, in ticks since the machine did.
+    pub(super) start: u64,
+    /// Whether it has ended and is merely not reaped by its parent.
+    pub(super) is_dead: bool,
+    /// Whether it is suspended (SIGSTOP or a debugger), so that it does nothing at all.
+    pub(super) is_suspended: bool,
 }
 
-/// The group of a process, unless it is dead and merely not reaped by its parent.
-pub(super) fn group_of(process: u32) -> Option<u32> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+/// All processes that this one may see.
+pub(super) fn all() -> io::Result<Vec<Seen>> {
+    let entries = fs::read_dir("/proc")?.flatten();
+    let numbers = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    Ok(numbers.filter_map(look).collect())
+}
+
+/// One process; `None` if there is none of this number.
+pub(super) fn look(pid: u32) -> Option<Seen> {
+    read(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// When a process started, in ticks since the machine did.
+pub(super) fn start_of(pid: u32) -> Option<u64> {
+    look(pid).map(|seen| seen.start)
+}
+
+/// Whether a process carries `mark`. Environments of other users cannot be read and carry none.
+pub(super) fn carries(pid: u32, mark: &Mark) -> bool {
+    let Ok(file) = fs::File::open(format!("/proc/{pid}/environ")) else { return false };
+    let mut environment = Vec::new();
+    file.take(ENVIRONMENT_MAX).read_to_end(&mut environment).is_ok() && mark.is_in(&environment)
+}
+
+/// What this start of the machine is called; start times mean nothing in another.
+pub(super) fn boot() -> Option<String> {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(text.trim().to_owned())
+}
+
+/// Reads the text of `/proc/PID/stat` (proc_pid_stat(5)).
+fn read(pid: u32, stat: &str) -> Option<Seen> {
     // The second field is the program's name in parentheses and may itself hold any character.
     let (_, fields) = stat.rsplit_once(')')?;
-    let mut fields = fields.split_ascii_whitespace();
-    let is_dead = matches!(fields.next()?, "Z" | "X");
-    let group = fields.nth(1)?.parse().ok()?;
-    (!is_dead).then_some(group)
+    let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
+    let state = *fields.first()?;
+    let threads: u32 = fields.get(17)?.parse().ok()?;
+    Some(Seen {
+        pid,
+        parent: fields.get(1)?.parse().ok()?,
+        group: fields.get(2)?.parse().ok()?,
+        start: fields.get(19)?.parse().ok()?,
+        // A first thread that has ended looks the same while others go on.
+        is_dead: matches!(state, "Z" | "X") && threads <= 1,
+        is_suspended: matches!(state, "T" | "t"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(head: &str, threads: u32, expected: Option<(bool, bool)>) {
+        let middle = "3 4 -1 0 0 0 0 0 0 0 0 0 20 0";
+        let stat = format!("7 {head} {middle} {threads} 0 4711 0 0");
+        let seen = read(7, &stat);
+        assert_eq!(seen.map(|seen| (seen.is_dead, seen.is_suspended)), expected, "{stat}");
+        if let Some(seen) = seen {
+            assert_eq!((seen.parent, seen.group, seen.start), (1, 2, 4711), "{stat}");
+        }
+    }
+
+    #[test]
+    fn the_fields_stand_behind_a_name_of_any_kind() {
+        check("(sh) S 1 2", 1, Some((false, false)));
+        check("(a) Z 9 (b c) T 1 2", 1, Some((false, true)));
+        check("no name", 1, None);
+    }
+
+    #[test]
+    fn a_process_is_dead_when_its_last_thread_is() {
+        check("(sh) Z 1 2", 1, Some((true, false)));
+        check("(sh) Z 1 2", 3, Some((false, false)));
+    }
+
+    #[test]
+    fn this_process_sees_itself_and_its_parent() {
+        let me = look(std::process::id()).unwrap();
+        assert!(!me.is_dead && !me.is_suspended);
+        assert!(all().unwrap().iter().any(|seen| seen.pid == me.parent));
+        assert!(start_of(me.parent).unwrap() <= me.start);
+        assert_eq!(boot().map(|boot| boot.len()), Some(36));
+    }
 }

@@ -2,7 +2,9 @@
 //!
 //! It leaves starting it to `spawn`, and what its end means to others.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,12 +12,17 @@ use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, wai
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::watch;
+use tracing::warn;
 
-use super::census::has_others;
-use super::group::{Group, pid, vanished};
+use super::census;
+use super::group::{Group, pid};
+use super::hunt::hunt;
+use super::quarry::Quarry;
+use super::roll::Roll;
+use super::run::Mark;
 use crate::model::Cause;
 
-/// Time that the rest of a process group gets after its leader has gone, before it is killed.
+/// Time that what a process started gets after its end, before it is killed.
 const SWEEP: Duration = Duration::from_millis(100);
 
 /// How a process ended.
@@ -56,13 +63,29 @@ pub(crate) struct Pipes {
     pub(crate) stderr: ChildStderr,
 }
 
+/// What is known of a child that was just started and leads a group of its own.
+#[derive(Debug)]
+pub(super) struct Started {
+    pub(super) child: Child,
+    pub(super) pid: u32,
+    /// When it started, in ticks since the machine did.
+    pub(super) start: u64,
+    /// Becomes readable when it ends.
+    pub(super) end: AsyncFd<OwnedFd>,
+    /// Carried by it and all that it starts.
+    pub(super) mark: Mark,
+    /// Where it is written down.
+    pub(super) roll: Roll,
+}
+
 impl Process {
-    /// Takes charge of a child that was just started and leads a group of its own.
-    pub(super) fn watch(child: Child, pid: u32) -> Self {
+    /// Takes charge of a child.
+    pub(super) fn watch(started: Started) -> Self {
+        let pid = started.pid;
         let group = Arc::new(Group::new(pid));
         let (exited, exit) = watch::channel(None);
         let (buried, gone) = watch::channel(false);
-        tokio::spawn(bury(child, Arc::clone(&group), exited, buried));
+        tokio::spawn(bury(started, Arc::clone(&group), exited, buried));
         Self { pid, exit, gone, group }
     }
 
@@ -78,10 +101,7 @@ impl Process {
 
     /// Whether the process is suspended (SIGSTOP or a debugger), so that it does nothing at all.
     pub(crate) fn is_suspended(&self) -> bool {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid)).unwrap_or_default();
-        let state =
-            stat.rsplit_once(')').and_then(|(_, fields)| fields.trim_start().chars().next());
-        matches!(state, Some('T' | 't'))
+        census::look(self.pid).is_some_and(|seen| seen.is_suspended)
     }
 }
 
@@ -91,40 +111,54 @@ impl Drop for Process {
     }
 }
 
-/// Waits for the end of `child`, tells it, ends what is left of its group, and reaps it.
+/// Waits for the end of a child, tells it, ends what is left of what it started, and reaps it.
 async fn bury(
-    mut child: Child,
+    started: Started,
     group: Arc<Group>,
     exited: watch::Sender<Option<Exit>>,
     buried: watch::Sender<bool>,
 ) {
-    if ended(group.id()).await.is_ok()
-        && let Some(exit) = peek(group.id())
+    let Started { mut child, pid, start, end, mark, roll } = started;
+    if end.readable().await.is_ok()
+        && let Some(exit) = peek(pid)
     {
         exited.send_replace(Some(exit));
-        if has_others(group.id()).await {
-            group.signal(Signal::TERM);
-            tokio::time::sleep(SWEEP).await;
-            group.signal(Signal::KILL);
-            vanished(group.id()).await;
-        }
+        sweep(pid, start, mark).await;
     }
-    let status = child.wait().await;
     group.bury();
+    let status = child.wait().await;
     exited.send_if_modified(|exit| {
         let unknown = exit.is_none();
         *exit = exit.or_else(|| status.as_ref().ok().map(|status| from_status(*status)));
         unknown
     });
+    roll.strike_out(pid);
     buried.send_replace(true);
 }
 
-/// Waits until the process has ended, without reaping it.
+/// Ends whatever the leader of a group has left behind, also what moved to other groups. The
+/// leader is dead and not reaped, so that its number is still its own.
+async fn sweep(leader: u32, start: u64, mark: Mark) {
+    let quarry = Quarry {
+        mark,
+        groups: BTreeMap::from([(leader, start)]),
+        parents: BTreeSet::new(),
+        spared: BTreeSet::from([std::process::id()]),
+        since: start,
+    };
+    match tokio::task::spawn_blocking(move || hunt(&quarry, SWEEP)).await {
+        Ok(bag) if bag.left > 0 => {
+            warn!(pid = leader, left = bag.left, "processes do not end even when killed");
+        }
+        Ok(_) | Err(_) => {}
+    }
+}
+
+/// What tells the end of a process that is not reaped.
 #[expect(deprecated, reason = "the successor is unsafe; an `OwnedFd` keeps what it asks for")]
-async fn ended(id: u32) -> io::Result<()> {
+pub(super) fn end_of(id: u32) -> io::Result<AsyncFd<OwnedFd>> {
     let id = pid(id).ok_or(io::ErrorKind::InvalidInput)?;
-    let watched = AsyncFd::new(pidfd_open(id, PidfdFlags::empty())?)?;
-    watched.readable().await.map(drop)
+    AsyncFd::new(pidfd_open(id, PidfdFlags::empty())?)
 }
 
 /// How the process ended, without reaping it.

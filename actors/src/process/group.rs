@@ -3,11 +3,8 @@
 //! It leaves when to signal, and reaping, to `child`.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
-
-use super::census::has_others;
 
 /// A process group whose leader is our child. Its id stays ours until the leader is reaped, so no
 /// signal can reach a stranger that inherited the number.
@@ -20,10 +17,6 @@ pub(super) struct Group {
 impl Group {
     pub(super) fn new(id: u32) -> Self {
         Self { id, reaped: AtomicBool::new(false) }
-    }
-
-    pub(super) fn id(&self) -> u32 {
-        self.id
     }
 
     /// The leader is reaped: from now on the id may be another's.
@@ -39,17 +32,6 @@ impl Group {
             // Fails only if nobody is left, which is what was wanted.
             let _ = kill_process_group(id, signal);
         }
-    }
-}
-
-/// Waits until nobody but the leader is left of a group that was killed. They are not our children,
-/// so there is nothing to wait on but their absence; one that the kernel cannot end is left to it.
-pub(super) async fn vanished(id: u32) {
-    for _ in 0..200 {
-        if !has_others(id).await {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 

@@ -1,18 +1,45 @@
 //! This folder starts, signals and reaps child processes. No other place does.
 //!
 //! ```text
-//!   spawn ──▶ child (watches one process to its end) ──▶ group (signals it and what it started)
-//!                                  └──────▶ census (what /proc says)
+//!   Nursery ──spawn──▶ child (watches one process to its end, then ends what it left)
+//!      │                 │                          │
+//!      │               roll (who is awaited)      hunt (census of /proc ─▶ quarry ─▶ signals)
+//!      │                 │        │                 ▲            ▲
+//!      └── keeper ◀──────┘        └─▶ reaper        │            │
+//!            │  └── record (processes.json) ──▶ orphans, at the next start
+//!            └── guard ═══ pipe ═══▶ guard_main, in a process of its own
 //! ```
+//!
+//! A child leads a group of its own, and it and all that it starts carry a mark in the environment.
+//! Three look after what is left, each where the one before it cannot: the child's own task when
+//! its process ends, the guard when the daemon is killed, the next start when both were. All of
+//! them hunt in the same way, and signal a process only if number and start time are those seen.
 //!
 //! It leaves what is said to a child, and when it has to go, to others.
 
 mod census;
 mod child;
 mod group;
+mod guard;
+mod guard_book;
+mod guard_main;
+mod hunt;
+mod keeper;
+mod limits;
+mod nursery;
+mod orphans;
+mod quarry;
+mod reaper;
+mod record;
+mod roll;
+mod run;
 mod spawn;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_guard;
 
 pub(crate) use child::{Exit, Process};
-pub(crate) use spawn::spawn;
+pub use guard_main::guard_main;
+pub(crate) use nursery::Nursery;
+pub use nursery::NurseryError;

@@ -12,7 +12,11 @@ use rustix::io::Errno;
 use thiserror::Error;
 use tokio::process::Command;
 
-use super::child::{Pipes, Process};
+use super::census::start_of;
+use super::child::{Pipes, Process, Started, end_of};
+use super::limits::limit;
+use super::roll::Roll;
+use super::run::Mark;
 
 /// Variables of our own environment that children may see.
 const INHERITED: [&str; 10] = [
@@ -60,22 +64,39 @@ impl SpawnError {
 }
 
 /// Starts the program of `spec` in a group of its own, with an environment that holds a short list
-/// of our variables and what the entry says.
-pub(crate) fn spawn(
+/// of `ours` and what the entry says, and the mark.
+pub(super) fn spawn(
     spec: &StdioSpec,
     ours: &BTreeMap<String, String>,
+    mark: Mark,
+    roll: &Roll,
 ) -> Result<(Process, Pipes), SpawnError> {
-    let mut child = command(spec, ours).spawn().map_err(|error| explain(spec, error))?;
-    let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let (Some(stdin), Some(stdout), Some(stderr), Some(pid)) = (stdin, stdout, stderr, child.id())
-    else {
-        unreachable!("all three pipes were asked for and nobody has waited yet")
+    let mut command = command(spec, ours, &mark);
+    let fork = || {
+        let child = command.spawn()?;
+        let pid = child.id().ok_or(io::ErrorKind::NotFound)?;
+        // Whose end cannot be seen must not live: dropping it kills it.
+        let end = end_of(pid)?;
+        let start = start_of(pid).unwrap_or_default();
+        Ok(Started { child, pid, start, end, mark, roll: roll.clone() })
     };
-    Ok((Process::watch(child, pid), Pipes { stdin, stdout, stderr }))
+    let mut started = roll
+        .fork(fork, |entries, started| {
+            entries.groups.insert(started.pid, started.start);
+        })
+        .map_err(|error| explain(spec, error))?;
+    limit(started.pid);
+    let child = &mut started.child;
+    let (Some(stdin), Some(stdout), Some(stderr)) =
+        (child.stdin.take(), child.stdout.take(), child.stderr.take())
+    else {
+        unreachable!("all three pipes were asked for")
+    };
+    Ok((Process::watch(started), Pipes { stdin, stdout, stderr }))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that starts children")]
-fn command(spec: &StdioSpec, ours: &BTreeMap<String, String>) -> Command {
+fn command(spec: &StdioSpec, ours: &BTreeMap<String, String>, mark: &Mark) -> Command {
     let mut command = Command::new(&spec.program);
     command
         .args(&spec.args)
@@ -93,6 +114,8 @@ fn command(spec: &StdioSpec, ours: &BTreeMap<String, String>) -> Command {
     for (name, value) in &spec.env {
         command.env(name, value.expose());
     }
+    let (name, value) = mark.variable();
+    command.env(name, value);
     if let Some(directory) = &spec.cwd {
         command.current_dir(directory);
     }
@@ -113,21 +136,8 @@ fn explain(spec: &StdioSpec, source: io::Error) -> SpawnError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{ours, shell};
+    use super::super::tests::shell;
     use super::*;
-
-    #[tokio::test]
-    async fn spawn_errors_say_what_is_wrong() {
-        let mut missing = shell("true");
-        missing.program = "no-such-program-anywhere".to_owned();
-        assert!(matches!(spawn(&missing, &ours()), Err(SpawnError::NotFound(_))));
-        let file = tempfile::NamedTempFile::new().unwrap();
-        missing.program = file.path().display().to_string();
-        assert!(matches!(spawn(&missing, &ours()), Err(SpawnError::Denied(_))));
-        let mut nowhere = shell("true");
-        nowhere.cwd = Some("/no/such/place".into());
-        assert!(matches!(spawn(&nowhere, &ours()), Err(SpawnError::Directory(_))));
-    }
 
     #[test]
     fn a_machine_out_of_descriptors_is_no_fault_of_the_program() {
@@ -138,15 +148,5 @@ mod tests {
         for errno in [Errno::NOENT, Errno::ACCESS, Errno::NOEXEC, Errno::ISDIR] {
             assert!(!explained(errno), "{errno}");
         }
-    }
-
-    #[tokio::test]
-    async fn the_environment_is_the_short_list_and_the_entry() {
-        let mut ours = ours();
-        ours.insert("SECRET_OF_THE_DAEMON".to_owned(), "x".to_owned());
-        let (_process, mut pipes) = spawn(&shell("env"), &ours).unwrap();
-        let mut text = String::new();
-        tokio::io::AsyncReadExt::read_to_string(&mut pipes.stdout, &mut text).await.unwrap();
-        assert!(text.contains("PATH=") && !text.contains("SECRET_OF_THE_DAEMON"), "{text}");
     }
 }

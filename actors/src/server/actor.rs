@@ -3,7 +3,6 @@
 //! It matches and delegates and never waits: starting, asking and stopping are tasks whose results
 //! come back as messages. What follows from an end is the supervisor's business.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,7 +19,7 @@ use super::downstream::{AskError, CallFailure, StderrTail};
 use super::handle::{LastWords, ServerEvent, ServerLink, ServerReport};
 use super::probe::{Probe, Pulse, Sight};
 use crate::model::{Cause, Downfall, Generation};
-use crate::process::Process;
+use crate::process::{Nursery, Process};
 use crate::wire::Hop;
 
 /// The actor's type; it holds nothing.
@@ -31,7 +30,7 @@ pub(crate) struct ServerActor;
 pub(crate) struct ServerArguments {
     pub(crate) spec: Arc<ServerSpec>,
     pub(crate) generation: Generation,
-    pub(crate) environment: Arc<BTreeMap<String, String>>,
+    pub(crate) nursery: Nursery,
     pub(crate) stderr: StderrTail,
     pub(crate) last_words: LastWords,
     pub(crate) supervisor: DerivedActorRef<ServerReport>,
@@ -80,7 +79,7 @@ impl Actor for ServerActor {
         myself: ActorRef<Message>,
         arguments: ServerArguments,
     ) -> Result<Life, ActorProcessingErr> {
-        let ServerArguments { spec, generation, environment, stderr, last_words, supervisor } =
+        let ServerArguments { spec, generation, nursery, stderr, last_words, supervisor } =
             arguments;
         let mut life = Life {
             probe: Probe::new(spec.heartbeat),
@@ -94,7 +93,7 @@ impl Actor for ServerActor {
             noise_told: 0,
         };
         life.tell(&myself, async move {
-            Message::Connected(Box::new(connect(&spec, &environment, &stderr).await))
+            Message::Connected(Box::new(connect(&spec, &nursery, &stderr).await))
         });
         Ok(life)
     }

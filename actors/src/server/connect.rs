@@ -2,7 +2,6 @@
 //!
 //! It leaves when to try, and how often, to the supervisor.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use conductor_config::{ProtocolMode, RemoteSpec, ServerSpec, StdioSpec, Transport};
@@ -15,7 +14,7 @@ use super::downstream::{
     open_remote, open_session,
 };
 use crate::model::{Cause, Downfall};
-use crate::process::{Process, spawn};
+use crate::process::{Nursery, Process};
 
 /// Everything that one life of a server consists of. Dropping it ends that life at once.
 pub(crate) struct Connected {
@@ -53,13 +52,9 @@ pub(crate) type PumpEnd = AbortOnDropHandle<Arc<Downfall>>;
 pub(crate) type Start = Result<(Connected, PumpEnd), Arc<Downfall>>;
 
 /// Starts the server and opens a session with it, within its `startupTimeout`.
-pub(super) async fn connect(
-    spec: &ServerSpec,
-    environment: &BTreeMap<String, String>,
-    stderr: &StderrTail,
-) -> Start {
+pub(super) async fn connect(spec: &ServerSpec, nursery: &Nursery, stderr: &StderrTail) -> Start {
     match &spec.transport {
-        Transport::Stdio(command) => connect_stdio(spec, command, environment, stderr).await,
+        Transport::Stdio(command) => connect_stdio(spec, command, nursery, stderr).await,
         Transport::Remote(remote) => connect_remote(spec, remote).await,
     }
 }
@@ -83,12 +78,12 @@ async fn connect_remote(spec: &ServerSpec, remote: &RemoteSpec) -> Start {
 async fn connect_stdio(
     spec: &ServerSpec,
     command: &StdioSpec,
-    environment: &BTreeMap<String, String>,
+    nursery: &Nursery,
     stderr: &StderrTail,
 ) -> Start {
     let deadline = Instant::now() + spec.startup_timeout;
     let mark = stderr.mark();
-    let (process, pipes) = spawn(command, environment).map_err(|error| {
+    let (process, pipes) = nursery.spawn(command).map_err(|error| {
         let reason = error.to_string().into();
         let passing = error.is_passing();
         Downfall::silent(if passing { Cause::Shortage(reason) } else { Cause::Spawn(reason) })

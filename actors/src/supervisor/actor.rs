@@ -21,6 +21,7 @@ use super::handle::RestartError;
 use super::reconcile::{Specs, Step, plan};
 use crate::merger::MergerHandle;
 use crate::model::{Cause, Downfall, Generation};
+use crate::process::Nursery;
 use crate::router::RouterHandle;
 use crate::server::{ServerActor, ServerArguments, ServerEvent, ServerHandle, ServerReport};
 
@@ -35,7 +36,7 @@ pub(crate) struct SupervisorActor;
 
 /// What the supervisor works with.
 pub(crate) struct SupervisorArguments {
-    pub(crate) environment: Arc<BTreeMap<String, String>>,
+    pub(crate) nursery: Nursery,
     pub(crate) router: RouterHandle,
     pub(crate) merger: MergerHandle,
     pub(crate) board: watch::Sender<Arc<Board>>,
@@ -79,7 +80,7 @@ impl TryFrom<Message> for ServerReport {
 
 /// The table and those who are told about it.
 pub(crate) struct Table {
-    pub(super) environment: Arc<BTreeMap<String, String>>,
+    pub(super) nursery: Nursery,
     pub(super) router: RouterHandle,
     pub(super) merger: MergerHandle,
     pub(super) board: watch::Sender<Arc<Board>>,
@@ -103,11 +104,11 @@ impl Actor for SupervisorActor {
         myself: ActorRef<Message>,
         arguments: SupervisorArguments,
     ) -> Result<Table, ActorProcessingErr> {
-        let SupervisorArguments { environment, router, merger, board } = arguments;
+        let SupervisorArguments { nursery, router, merger, board } = arguments;
         // The timer ends by itself when the actor does.
         let _timer = myself.send_interval(TICK, || Message::Tick);
         Ok(Table {
-            environment,
+            nursery,
             router,
             merger,
             board,
@@ -328,7 +329,7 @@ impl Table {
         let arguments = ServerArguments {
             spec: Arc::clone(&child.spec),
             generation,
-            environment: Arc::clone(&self.environment),
+            nursery: self.nursery.clone(),
             stderr: child.stderr.clone(),
             last_words: Arc::clone(&child.last_words),
             supervisor,

@@ -1,0 +1,59 @@
+//! This file is the guard process: it outlives the daemon by a moment and ends what was left.
+//!
+//! It has no runtime, no settings and no log, and does nothing as long as the daemon lives.
+
+use std::collections::BTreeSet;
+use std::io::{self, BufRead};
+use std::time::Duration;
+
+use super::guard_book::Book;
+use super::hunt::hunt;
+use super::quarry::Quarry;
+
+/// Hunts that may be needed: one that starts processes faster than they are found has to be met
+/// more than once.
+const HUNTS_MAX: u32 = 20;
+
+/// Runs the guard: reads what the daemon writes to its standard input, and when that ends without
+/// a goodbye, kills every process that the daemon's servers have left. Blocks until then; to be
+/// called by `conductor guard` before anything else is set up. Fails only if standard input cannot
+/// be read, and has then done the same.
+pub fn guard_main() -> io::Result<()> {
+    // So that whoever ends the daemon by its name does not end this as well.
+    let _ = rustix::thread::set_name(c"cond-guard");
+    let mut book = Book::default();
+    let mut result = Ok(());
+    for line in io::stdin().lock().lines() {
+        match line {
+            Ok(line) => book.read(&line),
+            Err(error) => {
+                result = Err(error);
+                break;
+            }
+        }
+        if book.is_closed {
+            return Ok(());
+        }
+    }
+    clean_up(book);
+    result
+}
+
+fn clean_up(book: Book) {
+    let Some((mark, since)) = book.run else { return };
+    let quarry = Quarry {
+        mark,
+        groups: book.groups,
+        parents: BTreeSet::new(),
+        spared: BTreeSet::from([std::process::id()]),
+        since,
+    };
+    // Two empty hands in a row, for one who forks and ends may slip through a single look.
+    let mut clean = 0;
+    for _ in 0..HUNTS_MAX {
+        clean = if hunt(&quarry, Duration::ZERO).struck.is_empty() { clean + 1 } else { 0 };
+        if clean == 2 {
+            return;
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! This file ends what an earlier run of the daemon has left, before this one starts anything.
+//!
+//! It is needed only where the guard was killed together with the daemon.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tracing::{error, info, warn};
+
+use super::census::boot;
+use super::hunt::hunt;
+use super::quarry::Quarry;
+use super::record::RecordFile;
+
+/// Time that orphans get to end by themselves.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// Ends the processes of the run that `file` tells of. Returns how many there were. Blocks.
+pub(super) fn reap(file: &RecordFile) -> usize {
+    let record = match file.read() {
+        Ok(Some(record)) => record,
+        Ok(None) => return 0,
+        Err(error) => {
+            warn!(error = %chain(&error), "what the last run left cannot be told");
+            return 0;
+        }
+    };
+    // After a restart of the machine nothing is left, and numbers and times mean nothing.
+    if boot().as_ref() != Some(&record.boot) {
+        return 0;
+    }
+    let quarry = Quarry {
+        mark: record.run.mark(),
+        groups: record.groups,
+        parents: BTreeSet::new(),
+        spared: BTreeSet::from([std::process::id()]),
+        since: record.since,
+    };
+    let bag = hunt(&quarry, GRACE);
+    let (count, pids) = (bag.struck.len(), bag.struck.keys().collect::<Vec<_>>());
+    if bag.left > 0 {
+        error!(left = bag.left, ?pids, "processes of the last run do not end even when killed");
+    } else if count > 0 {
+        info!(count, ?pids, "processes that the last run had left are ended");
+    }
+    count
+}
+
+/// An error with all its causes.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
