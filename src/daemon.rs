@@ -3,7 +3,6 @@
 //! It leaves loading settings to the commands, and everything that happens in between to the
 //! doors and the system.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -20,6 +19,7 @@ use tracing::{error, info, warn};
 use crate::admin::{self, Admin, AdminSocket, DaemonFacts};
 use crate::door;
 use crate::exit::{Exit, Failure};
+use crate::reload::{Reloader, Source};
 use crate::shutdown::{self, Stop};
 
 /// After the servers have stopped, how long doors may take to send what is left.
@@ -37,16 +37,13 @@ pub(crate) enum Agent {
     Nowhere,
 }
 
-/// Runs the daemon until a signal, or the end of the agent's input, ends it.
+/// Runs the daemon until a signal, or the end of the agent's input, ends it. `config` is what
+/// `source` says now.
 ///
 /// # Errors
 ///
 /// If it cannot start; then nothing of it is left running.
-pub(crate) async fn run(
-    config: Config,
-    environment: BTreeMap<String, String>,
-    agent: Agent,
-) -> Result<Exit, Failure> {
+pub(crate) async fn run(config: Config, source: Source, agent: Agent) -> Result<Exit, Failure> {
     for warning in &config.warnings {
         warn!(%warning, "settings");
     }
@@ -54,12 +51,11 @@ pub(crate) async fn run(
     let stop = shutdown::on_signals().map_err(signals)?;
     // Before any server is started: a taken port must cost nothing.
     let http = match config.listen.http {
-        Some(address) => Some(bind(address).await?),
+        Some(address) => Some(bind(address)?),
         None => None,
     };
-    let grace = config.calls.shutdown_grace;
     let config = Arc::new(config);
-    let system = Box::pin(System::start(Arc::clone(&config), environment)).await?;
+    let system = Box::pin(System::start(Arc::clone(&config), source.environment().clone())).await?;
     let socket = match AdminSocket::open(&config.state.dir).await {
         Ok(socket) => socket,
         Err(error) => {
@@ -67,11 +63,16 @@ pub(crate) async fn run(
             return Err(error.into());
         }
     };
-    let doors = Doors::open(&config, &system, http, socket, agent);
-    Ok(doors.until_stopped(system, stop, grace).await)
+    // An agent that starts its own conductor starts another one for other settings.
+    let watched = config.reload.watch && agent == Agent::Nowhere;
+    let (signals, ended) = (Arc::clone(&stop.reload), stop.clean.clone());
+    let (running, started) = (system.clone(), Arc::clone(&config));
+    let reloader = Reloader::start(running, source, started, watched, signals, ended);
+    let doors = Doors::open((&config, &system), reloader, http, socket, agent);
+    Ok(doors.until_stopped(system, stop).await)
 }
 
-async fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
     let refused = |source| Failure::Listen { address, source };
     let listener = listen(address).map_err(refused)?;
     let address = listener.local_addr().map_err(refused)?;
@@ -101,8 +102,8 @@ struct Doors {
 
 impl Doors {
     fn open(
-        config: &Arc<Config>,
-        system: &System,
+        (config, system): (&Arc<Config>, &System),
+        reloader: Reloader,
         http: Option<(TcpListener, SocketAddr)>,
         socket: AdminSocket,
         agent: Agent,
@@ -111,7 +112,8 @@ impl Doors {
         let (mut admin, close_admin) = (JoinSet::new(), CancellationToken::new());
         let address = http.as_ref().map(|(_, address)| *address);
         let facts = DaemonFacts::of_this_process(address, config.state.dir.clone());
-        let routes = admin::router(Admin::new(system.clone(), facts, close_admin.clone()));
+        let routes =
+            admin::router(Admin::new(system.clone(), reloader, facts, close_admin.clone()));
         admin.spawn(admin::serve(socket, routes, close_admin.clone()));
         if let Some((listener, address)) = http {
             let serving = door::http::serve(
@@ -137,7 +139,7 @@ impl Doors {
         Self { agents, close_agents, admin, close_admin }
     }
 
-    async fn until_stopped(mut self, system: System, stop: Stop, grace: Duration) -> Exit {
+    async fn until_stopped(mut self, system: System, stop: Stop) -> Exit {
         let door_closed = tokio::select! {
             () = stop.clean.cancelled() => None,
             closed = self.agents.join_next(), if !self.agents.is_empty() => closed,
@@ -148,6 +150,7 @@ impl Doors {
             Some(Err(error)) => failed(&error),
         };
         stop.clean.cancel(); // whatever the reason: the next signal is one to hurry
+        let grace = system.config().calls.shutdown_grace;
         let clean = async {
             self.close_agents.cancel();
             system.shutdown(grace).await;

@@ -43,7 +43,7 @@ pub enum Exit {
 pub const TABLE: [(Exit, u8, &str); 10] = [
     (Exit::Success, 0, "all went well; a daemon was stopped by a signal or at the end of input"),
     (Exit::Failed, 1, "the tool answered with an error, or the server did not come up again"),
-    (Exit::Usage, 2, "the command line or the settings are wrong; nothing was started"),
+    (Exit::Usage, 2, "the command line or the settings are wrong; nothing was started or changed"),
     (Exit::NoDaemon, 3, "no daemon answers at the admin socket"),
     (Exit::Listen, 4, "the address to listen on is taken or cannot be had; nothing was started"),
     (Exit::State, 5, "the state directory is in use by another daemon, or cannot be used"),
@@ -150,6 +150,9 @@ impl Failure {
         match self {
             Self::OutputClosed => Vec::new(),
             Self::Settings(error) => error.problems.iter().map(ToString::to_string).collect(),
+            Self::Daemon(ClientError::Refused(problem)) if !problem.problems.is_empty() => {
+                problem.problems.iter().map(ToString::to_string).collect()
+            }
             _ => vec![chain(self)],
         }
     }
@@ -159,6 +162,7 @@ fn of_client(error: &ClientError) -> Exit {
     match error {
         ClientError::NoDaemon { .. } => Exit::NoDaemon,
         ClientError::Refused(problem) if problem.reason == "timeout" => Exit::TimedOut,
+        ClientError::Refused(problem) if problem.reason == "bad_settings" => Exit::Usage,
         ClientError::Refused(_) | ClientError::Foreign { .. } => Exit::Refused,
         ClientError::Broken(_) | ClientError::Unreadable(_) => Exit::Internal,
     }

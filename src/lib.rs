@@ -7,6 +7,7 @@ pub mod cli;
 mod daemon;
 pub mod door;
 pub mod exit;
+pub mod reload;
 pub mod sample_server;
 mod shutdown;
 mod telemetry;

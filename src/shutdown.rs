@@ -1,21 +1,25 @@
-//! This file turns signals into the wish to stop: the first asks for a clean stop, the second for
-//! an end at once.
+//! This file turns signals into wishes: the first that ends asks for a clean stop, the second for an
+//! end at once; SIGHUP asks for a look at the settings.
 //!
-//! It leaves stopping to whoever watches.
+//! It leaves granting them to whoever watches.
 
 use std::io;
+use std::sync::Arc;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-/// Says when to stop. Cheap to clone.
+/// Says when to stop, and when to read settings again. Cheap to clone.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Stop {
     /// Cancelled when a clean stop is wanted.
     pub(crate) clean: CancellationToken,
     /// Cancelled when everything is to end at once.
     pub(crate) now: CancellationToken,
+    /// Notified when settings are to be read again.
+    pub(crate) reload: Arc<Notify>,
 }
 
 impl Stop {
@@ -69,7 +73,7 @@ pub(crate) fn on_signals() -> io::Result<Stop> {
                 _ = signals.term.recv() => asked.ask("SIGTERM"),
                 _ = signals.int.recv() => asked.ask("SIGINT"),
                 _ = signals.quit.recv() => asked.ask_now("SIGQUIT"),
-                _ = signals.hup.recv() => info!(signal = "SIGHUP", "signal ignored"),
+                _ = signals.hup.recv() => asked.reload.notify_one(),
                 _ = signals.usr1.recv() => info!(signal = "SIGUSR1", "signal ignored"),
                 _ = signals.usr2.recv() => info!(signal = "SIGUSR2", "signal ignored"),
             }

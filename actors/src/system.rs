@@ -172,6 +172,15 @@ impl System {
         self.0.supervisor.restart(server.clone()).await
     }
 
+    /// Whether [`Self::reconcile`] can take over all of `config`.
+    ///
+    /// # Errors
+    ///
+    /// If a limit in it cannot be kept.
+    pub fn accepts(config: &Config) -> Result<(), StartError> {
+        limits(&config.delegation).map(drop)
+    }
+
     /// Makes what runs equal to what `config` wants.
     pub async fn reconcile(&self, config: Arc<Config>) {
         match limits(&config.delegation) {

@@ -47,6 +47,7 @@ pub(crate) const ROOT: Keys = &[&[
     key("calls", Table(CALLS)),
     key("delegation", Table(DELEGATION)),
     key("log", Table(LOG)),
+    key("reload", Table(RELOAD)),
     key("defaults", Table(DEFAULTS)),
     key("mcpServers", Each(ENTRY)),
 ]];
@@ -94,6 +95,9 @@ pub(crate) const LIMIT: Keys =
 
 /// `log`
 pub(crate) const LOG: Keys = &[&[key("filter", Text), key("format", Text)]];
+
+/// `reload`
+pub(crate) const RELOAD: Keys = &[&[key("watch", Flag)]];
 
 /// `defaults`
 pub(crate) const DEFAULTS: Keys = &[SHARED];

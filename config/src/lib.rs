@@ -46,7 +46,7 @@ pub use request::{LoadRequest, Overrides};
 pub use secret::Secret;
 pub use settings::{
     CallSettings, CatalogSettings, Config, DelegationSettings, DelegatorLimit, ExportStyle, Listen,
-    LogFormat, LogSettings, State,
+    LogFormat, LogSettings, ReloadSettings, State,
 };
 pub use size::{SizeError, format_size, parse_size};
 pub use spec::{

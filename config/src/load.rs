@@ -174,6 +174,7 @@ fn read(root: &Node<'_>) -> Option<Config> {
     let calls = sections::calls(&root);
     let delegation = sections::delegation(&root);
     let log = sections::log(&root);
+    let reload = sections::reload(&root);
     // With a section missing nothing comes out, but the servers' faults are told as well.
     let dir = state.as_ref().map(|state| state.dir.clone()).unwrap_or_default();
     let servers = servers(&root, defaults.as_ref().unwrap_or(&tuning::UNREAD), &dir);
@@ -184,6 +185,7 @@ fn read(root: &Node<'_>) -> Option<Config> {
         calls: calls?,
         delegation: delegation?,
         log: log?,
+        reload: reload?,
         defaults: defaults?,
         servers,
         servers_declared: false,

@@ -5,8 +5,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use crate::{
     CallSettings, CatalogSettings, DelegationSettings, DelegatorLimit, ExportStyle, Listen,
-    LogFormat, LogSettings, Rate, State,
-    keys::{CALLS, CATALOG, DELEGATION, LIMIT, LISTEN, LOG, STATE},
+    LogFormat, LogSettings, Rate, ReloadSettings, State,
+    keys::{CALLS, CATALOG, DELEGATION, LIMIT, LISTEN, LOG, RELOAD, STATE},
     reader::{Node, Table},
     tuning::{MANY, TIME, WAIT},
 };
@@ -153,4 +153,10 @@ pub(crate) fn log(root: &Table<'_>) -> Option<LogSettings> {
         filter: filter.unwrap_or_default(),
         format: table.choice("format").unwrap_or(LogFormat::Text),
     })
+}
+
+/// `reload`
+pub(crate) fn reload(root: &Table<'_>) -> Option<ReloadSettings> {
+    let table = root.table("reload", RELOAD)?;
+    Some(ReloadSettings { watch: table.flag("watch").unwrap_or_default() })
 }

@@ -23,6 +23,8 @@ pub struct Config {
     pub delegation: DelegationSettings,
     /// What is logged.
     pub log: LogSettings,
+    /// When settings are read again.
+    pub reload: ReloadSettings,
     /// What holds for a server that does not say otherwise.
     pub defaults: ServerDefaults,
     /// The servers, the disabled ones too.
@@ -139,6 +141,13 @@ pub struct LogSettings {
     pub filter: String,
     /// How a line looks.
     pub format: LogFormat,
+}
+
+/// When settings are read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReloadSettings {
+    /// Whether a change of the settings files is enough, with nobody asking.
+    pub watch: bool,
 }
 
 choice! {

@@ -5,6 +5,7 @@
 //! mode 0700, and the peer must be the same user or root. Agents come in by the doors instead.
 
 mod client;
+mod config;
 mod connection;
 mod mask;
 mod problem;

@@ -37,6 +37,9 @@ pub struct Problem {
     /// What the server concerned last wrote to stderr, oldest line first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stderr_tail: Vec<String>,
+    /// What is wrong with settings, one by one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<conductor_config::Problem>,
 }
 
 impl Problem {
@@ -51,6 +54,7 @@ impl Problem {
             fate: None,
             retry_after_ms: None,
             stderr_tail: Vec::new(),
+            problems: Vec::new(),
         }
     }
 
@@ -165,9 +169,10 @@ mod tests {
         let (_, section) = manual.split_once("\n## Refused by the admin socket\n").unwrap();
         let section = section.split("\n## ").next().unwrap();
         let explained = |reason: &str| section.contains(&format!("| `{reason}` |"));
-        let sources = [include_str!("problem.rs"), include_str!("routes.rs")].map(|source| {
-            source.split("#[cfg(test)]").next().unwrap().split("StatusCode::").skip(1)
-        });
+        let sources =
+            [include_str!("problem.rs"), include_str!("config.rs"), include_str!("routes.rs")].map(
+                |source| source.split("#[cfg(test)]").next().unwrap().split("StatusCode::").skip(1),
+            );
         let quoted = sources.into_iter().flatten().filter_map(|rest| rest.split('"').nth(1));
         let word = |text: &&str| text.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase());
         let reasons: std::collections::BTreeSet<&str> = quoted.filter(word).collect();

@@ -24,7 +24,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::secrets::Secrets;
-use super::{Connection, Connections, Problem, rfc3339, streams};
+use super::{Connection, Connections, Problem, config, rfc3339, streams};
+use crate::reload::Reloader;
 
 /// Why a request is not done. Boxed: it is large and rare.
 type Refusal = Box<Problem>;
@@ -36,6 +37,7 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct Admin {
     system: System,
+    pub(super) reloader: Reloader,
     facts: Arc<DaemonFacts>,
     ended: CancellationToken,
 }
@@ -90,10 +92,15 @@ pub struct CallAnswer {
 }
 
 impl Admin {
-    /// Works on `system`; streams end when `ended` is cancelled.
+    /// Works on `system`, whose settings `reloader` reads; streams end when `ended` is cancelled.
     #[must_use]
-    pub fn new(system: System, facts: DaemonFacts, ended: CancellationToken) -> Self {
-        Self { system, facts: Arc::new(facts), ended }
+    pub fn new(
+        system: System,
+        reloader: Reloader,
+        facts: DaemonFacts,
+        ended: CancellationToken,
+    ) -> Self {
+        Self { system, reloader, facts: Arc::new(facts), ended }
     }
 
     fn connection(&self, server: &ServerId) -> Result<Connection, Refusal> {
@@ -128,6 +135,9 @@ pub fn router(admin: Admin) -> Router {
         .route(&format!("{ONE}/logs"), get(logs))
         .route("/api/v1/aegis/tools", get(tools))
         .route("/api/v1/aegis/call", post(call))
+        .route("/api/v1/aegis/config", get(config::history))
+        .route("/api/v1/aegis/config/plan", get(config::plan).post(config::plan))
+        .route("/api/v1/aegis/config/reload", post(config::reload))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(body_max))

@@ -45,6 +45,8 @@ pub(super) enum Command {
     Stdio(StdioArgs),
     Check(CheckArgs),
     Status(StatusArgs),
+    Plan(PlanArgs),
+    Reload(ReloadArgs),
     Restart(RestartArgs),
     Logs(LogsArgs),
     Tools(ToolsArgs),
@@ -118,12 +120,50 @@ Examples:
 pub(super) struct StatusArgs {
     #[command(flatten)]
     pub(super) daemon: DaemonArgs,
-    /// Print JSON: an object with the array `connections`.
+    /// Print JSON: an object with the array `connections`, and `reload`, the record of reloads.
     #[arg(long)]
     pub(super) json: bool,
     /// Keep looking, and print again whenever something has changed.
     #[arg(long, short)]
     pub(super) watch: bool,
+}
+
+/// Say what a reload would do.
+///
+/// The daemon reads and checks its settings as they are now and changes nothing: a line for each
+/// server that would be added, removed, restarted or retuned (new limits, filters or texts without
+/// a restart). Ends with 2 if the settings are wrong, a line on stderr for each problem.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  conductor plan
+  conductor plan --json | jq '.restart[]'")]
+pub(super) struct PlanArgs {
+    #[command(flatten)]
+    pub(super) daemon: DaemonArgs,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Have the running daemon take over its settings as they are now.
+///
+/// All of them or none: if anything is wrong nothing changes, and this ends with 2, a line on
+/// stderr for each problem. Servers for which nothing changes run on; those that are removed or
+/// restarted finish their calls first. Ends when the servers have been told; `conductor status`
+/// shows how they do. The daemon also does this on SIGHUP and, unless `reload.watch` is off, when
+/// its files change.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  conductor plan && conductor reload
+  conductor reload --json | jq '.warnings'")]
+pub(super) struct ReloadArgs {
+    #[command(flatten)]
+    pub(super) daemon: DaemonArgs,
+    /// Print what was changed as one JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Restart one server now.

@@ -52,7 +52,8 @@ impl Surroundings {
         Ok(load_state(&request)?.dir)
     }
 
-    fn request(&self, files: &[PathBuf], overrides: Overrides) -> LoadRequest {
+    /// What to load, time and again.
+    pub(super) fn request(&self, files: &[PathBuf], overrides: Overrides) -> LoadRequest {
         LoadRequest {
             files: files.to_vec(),
             overrides,

@@ -11,6 +11,7 @@ mod load;
 mod logs;
 mod out;
 mod private_dir;
+mod reload;
 mod restart;
 mod serve;
 mod snippet;
@@ -68,6 +69,8 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
         Command::Stdio(args) => Box::pin(serve::stdio(args)),
         Command::Check(args) => Box::pin(async { check::run(args, out) }),
         Command::Status(args) => Box::pin(status::run(args, out)),
+        Command::Plan(args) => Box::pin(reload::plan(args, out)),
+        Command::Reload(args) => Box::pin(reload::reload(args, out)),
         Command::Restart(args) => Box::pin(restart::run(args, out)),
         Command::Logs(args) => Box::pin(logs::run(args, out)),
         Command::Tools(args) => Box::pin(tools::run(args, out)),

@@ -10,6 +10,7 @@ use super::load::{Surroundings, overrides};
 use super::private_dir;
 use crate::daemon::{self, Agent};
 use crate::exit::{Exit, Failure};
+use crate::reload::Source;
 use crate::telemetry;
 
 /// Runs the daemon.
@@ -39,13 +40,12 @@ async fn run(args: &SettingsArgs, dir: Option<&Path>, agent: Agent) -> Result<Ex
     if let Some(dir) = dir {
         overrides.state_dir = Some(dir.to_owned());
     }
-    let mut config = surroundings.settings(&args.files.config, overrides)?;
-    if agent == Agent::OnStdio && args.listen.is_none() {
-        config.listen.http = None;
-    }
+    let http = agent == Agent::Nowhere || args.listen.is_some();
+    let source = Source::new(surroundings.request(&args.files.config, overrides), http);
+    let config = source.load()?;
     let log = telemetry::start(&surroundings.log_filter(&config), config.log.format)
         .map_err(|source| Failure::System { doing: "start the log", source })?;
-    let ended = Box::pin(daemon::run(config, surroundings.env, agent)).await;
+    let ended = Box::pin(daemon::run(config, source, agent)).await;
     drop(log); // before the last words on stderr
     ended
 }

@@ -4,12 +4,15 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use super::args::StatusArgs;
 use super::load::client;
 use super::out::Out;
 use super::table::{first_line, table};
 use crate::admin::{Client, Connection, Connections, LastError};
 use crate::exit::{Exit, Failure};
+use crate::reload::{History, LastFailure};
 
 /// How often `--watch` looks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -38,16 +41,46 @@ pub(super) async fn run(args: &StatusArgs, out: Out) -> Result<Exit, Failure> {
     }
 }
 
-async fn ask(client: &Client) -> Result<Connections, Failure> {
-    Ok(client.get("/api/v1/aegis/connections").await?)
+/// What is shown.
+#[derive(Debug, Serialize)]
+struct Found {
+    #[serde(flatten)]
+    connections: Connections,
+    reload: History,
 }
 
-fn print(found: &Connections, json: bool, out: Out) -> Result<(), Failure> {
+async fn ask(client: &Client) -> Result<Found, Failure> {
+    let connections = client.get("/api/v1/aegis/connections").await?;
+    let reload = client.get("/api/v1/aegis/config").await?;
+    Ok(Found { connections, reload })
+}
+
+fn print(found: &Found, json: bool, out: Out) -> Result<(), Failure> {
     if json { out.json(found) } else { out.data(&text(found)) }
 }
 
-/// The table and the explanations below it.
-fn text(found: &Connections) -> String {
+/// The table, the explanations below it, and what is wrong with the settings.
+fn text(found: &Found) -> String {
+    let mut text = servers(&found.connections);
+    if let Some(failure) = &found.reload.last_error {
+        text.push_str(&format!("\n\n{}", left_out(failure)));
+    }
+    text
+}
+
+/// Why the settings as they are now do not hold.
+fn left_out(failure: &LastFailure) -> String {
+    let mut text = format!(
+        "the last reload failed at {} ({}), and the settings from before are in force:",
+        failure.at, failure.by
+    );
+    for problem in &failure.problems {
+        text.push_str(&format!("\n  {problem}"));
+    }
+    text
+}
+
+fn servers(found: &Connections) -> String {
     if found.connections.is_empty() {
         return "the daemon runs, and its settings name no servers".to_owned();
     }
@@ -165,7 +198,7 @@ files is down: it exited with code 1 at 2026-07-28T09:30:00.000Z; next try at 20
   stderr | line 5
   stderr | line 6
   stderr | line 7";
-        assert_eq!(text(&Connections { connections }), expected);
+        assert_eq!(servers(&Connections { connections }), expected);
     }
 
     #[test]
@@ -184,7 +217,29 @@ files is down: it exited with code 1 at 2026-07-28T09:30:00.000Z; next try at 20
 
     #[test]
     fn no_servers_are_told_as_such() {
-        let text = text(&Connections { connections: Vec::new() });
+        let text = servers(&Connections { connections: Vec::new() });
         assert_eq!(text, "the daemon runs, and its settings name no servers");
+    }
+
+    #[test]
+    fn settings_that_were_not_taken_over_are_told_below() {
+        let problem = conductor_config::Problem {
+            file: "a.json".into(),
+            key: String::new(),
+            message: "is not valid JSON (line 3, column 1)".into(),
+        };
+        let failure = LastFailure {
+            at: "2026-07-28T09:30:00.000Z".into(),
+            by: "SIGHUP".into(),
+            problems: vec![problem],
+        };
+        let reload = History { last_error: Some(failure), ..History::default() };
+        let connections = Connections { connections: Vec::new() };
+        assert_eq!(
+            text(&Found { connections, reload }),
+            "the daemon runs, and its settings name no servers\n\n\
+             the last reload failed at 2026-07-28T09:30:00.000Z (SIGHUP), and the settings from \
+             before are in force:\n  a.json: is not valid JSON (line 3, column 1)"
+        );
     }
 }

@@ -72,7 +72,7 @@ fn what_is_wrong_is_told_with_the_rule() {
     check("serve --listen 8722", "invalid value '8722'");
     check("call x {} --timeout 5", "--timeout");
     check("client-config --for emacs", "[possible values: claude, cursor, vscode, codex, gemini]");
-    check("reload", "unrecognized subcommand 'reload'");
+    check("reload now", "unexpected argument 'now'");
     check("connect git", "unrecognized subcommand 'connect'");
 }
 

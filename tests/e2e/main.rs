@@ -17,6 +17,8 @@ mod mock_contract;
 #[cfg(test)]
 mod operating;
 #[cfg(test)]
+mod reload;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod sharing;

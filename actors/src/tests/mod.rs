@@ -11,9 +11,9 @@ use std::time::Duration;
 
 use conductor_config::{
     Backoff, CallSettings, CatalogSettings, Config, DelegationSettings, DelegatorLimit,
-    ExportStyle, Heartbeat, Listen, LogFormat, LogSettings, ProtocolMode, Rate, RestartPolicy,
-    Restarts, ServerDefaults, ServerId, ServerSpec, StartMode, State, StdioSpec, StopGrace,
-    Transport,
+    ExportStyle, Heartbeat, Listen, LogFormat, LogSettings, ProtocolMode, Rate, ReloadSettings,
+    RestartPolicy, Restarts, ServerDefaults, ServerId, ServerSpec, StartMode, State, StdioSpec,
+    StopGrace, Transport,
 };
 
 /// A server of the default workspace.
@@ -104,6 +104,7 @@ pub(crate) fn config(dir: &Path, servers: Vec<ServerSpec>) -> Arc<Config> {
             delegators: BTreeMap::new(),
         },
         log: LogSettings { filter: "info".to_owned(), format: LogFormat::Text },
+        reload: ReloadSettings { watch: false },
         defaults: defaults(),
         servers: servers.into_iter().map(|spec| (spec.id.clone(), Arc::new(spec))).collect(),
         servers_declared: true,

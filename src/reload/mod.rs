@@ -1,0 +1,17 @@
+//! This folder has settings read again while the daemon runs: one task takes every wish for it,
+//! one after the other, and either all of the new settings hold afterwards or all of the old ones.
+//!
+//! It leaves what a change means for a server to `conductor-config`, and carrying it out to the
+//! system.
+
+mod debounce;
+mod owner;
+mod places;
+mod plan;
+mod report;
+mod source;
+mod watch;
+
+pub use owner::{ReloadError, Reloader, Trigger};
+pub use report::{Counts, History, LastFailure, Plan};
+pub(crate) use source::Source;

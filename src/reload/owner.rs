@@ -1,0 +1,318 @@
+//! This file is the one task that has settings read again: it takes the wishes one after the other,
+//! checks everything before it changes anything, and keeps the record.
+//!
+//! It leaves looking at files to `watch.rs` and deciding what a change is to `plan.rs`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use conductor_actors::System;
+use conductor_config::{Config, ConfigError, Problem};
+use thiserror::Error;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::task::spawn_blocking;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, error, info, warn};
+
+use super::plan::{files, plan, possible, undeclared, waiting};
+use super::{History, LastFailure, Plan, Source};
+use crate::admin::rfc3339;
+
+/// Wishes that may wait; whoever has one more waits until there is room.
+const WAITING: usize = 64;
+
+/// Who wants settings read again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trigger {
+    /// The signal.
+    Signal,
+    /// A person or a program at the admin socket.
+    Command,
+    /// One of the files is not what it was.
+    FileChange,
+}
+
+impl Trigger {
+    /// The word for it in the log and in the record.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Signal => "SIGHUP",
+            Self::Command => "command",
+            Self::FileChange => "file change",
+        }
+    }
+}
+
+/// Why settings were not taken over; those from before are in force.
+#[derive(Debug, Clone, Error)]
+pub enum ReloadError {
+    /// They are wrong.
+    #[error(transparent)]
+    Settings(#[from] ConfigError),
+    /// The daemon is on its way down.
+    #[error("the daemon is stopping")]
+    Gone,
+    /// The task that read them broke down.
+    #[error("failed to read the settings")]
+    Broken,
+}
+
+type Answer = Result<Plan, ReloadError>;
+
+/// What somebody wants of the owner.
+enum Wish {
+    /// Take over the settings as they are now. One that is `tentative` leaves no trace if they are
+    /// wrong.
+    Reload { by: Trigger, tentative: bool, reply: Option<oneshot::Sender<Answer>> },
+    /// Say what that would change.
+    Plan { reply: oneshot::Sender<Answer> },
+}
+
+/// Has settings read again. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Reloader {
+    wishes: mpsc::Sender<Wish>,
+    history: watch::Receiver<Arc<History>>,
+}
+
+impl Reloader {
+    /// Takes wishes, and those that `signals` brings, until `ended`. `started` are the settings
+    /// that `system` was started with. Must be called within a runtime.
+    pub(crate) fn start(
+        system: System,
+        source: Source,
+        started: Arc<Config>,
+        watched: bool,
+        signals: Arc<Notify>,
+        ended: CancellationToken,
+    ) -> Self {
+        let (sender, wishes) = mpsc::channel(WAITING);
+        let record = History {
+            warnings: started.warnings.clone(),
+            sources: started.sources.clone(),
+            watching: watched,
+            ..History::default()
+        };
+        let (written, history) = watch::channel(Arc::new(record));
+        let owner = Owner { system, source, started, history: written };
+        tokio::spawn(ended.clone().run_until_cancelled_owned(owner.run(wishes, signals)));
+        let reloader = Self { wishes: sender, history };
+        if watched {
+            let watching = super::watch::run(reloader.clone());
+            tokio::spawn(ended.run_until_cancelled_owned(watching));
+        }
+        reloader
+    }
+
+    /// What became of the reloads so far.
+    #[must_use]
+    pub fn history(&self) -> Arc<History> {
+        Arc::clone(&self.history.borrow())
+    }
+
+    /// Takes over the settings as they are now, all of them or none, and says what that changed.
+    /// Returns when the servers concerned have been told, not when they are up. Wishes that come
+    /// together are granted together.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReloadError`]; nothing has changed then.
+    pub async fn reload(&self, by: Trigger) -> Answer {
+        self.ask(by, false).await
+    }
+
+    /// As [`Self::reload`], but settings that are wrong are neither logged nor recorded: the file
+    /// may be half written.
+    pub(super) async fn try_reload(&self, by: Trigger) -> Answer {
+        self.ask(by, true).await
+    }
+
+    /// What a reload would change.
+    ///
+    /// # Errors
+    ///
+    /// See [`ReloadError`].
+    pub async fn plan(&self) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        self.wishes.send(Wish::Plan { reply }).await.map_err(|_| ReloadError::Gone)?;
+        answer.await.unwrap_or(Err(ReloadError::Gone))
+    }
+
+    async fn ask(&self, by: Trigger, tentative: bool) -> Answer {
+        let (reply, answer) = oneshot::channel();
+        let wish = Wish::Reload { by, tentative, reply: Some(reply) };
+        self.wishes.send(wish).await.map_err(|_| ReloadError::Gone)?;
+        answer.await.unwrap_or(Err(ReloadError::Gone))
+    }
+}
+
+struct Owner {
+    system: System,
+    source: Source,
+    started: Arc<Config>,
+    history: watch::Sender<Arc<History>>,
+}
+
+impl Owner {
+    async fn run(self, mut wishes: mpsc::Receiver<Wish>, signals: Arc<Notify>) {
+        loop {
+            let first = tokio::select! {
+                wish = wishes.recv() => match wish {
+                    Some(wish) => wish,
+                    None => return,
+                },
+                () = signals.notified() => {
+                    Wish::Reload { by: Trigger::Signal, tentative: false, reply: None }
+                }
+            };
+            match first {
+                Wish::Plan { reply } => drop(reply.send(self.planned().await)),
+                Wish::Reload { by, tentative, reply } => {
+                    self.grant(by, tentative, reply, &mut wishes).await;
+                }
+            }
+        }
+    }
+
+    /// Carries out a reload, and with it the others that wait: one look at the files does for all.
+    async fn grant(
+        &self,
+        by: Trigger,
+        mut tentative: bool,
+        reply: Option<oneshot::Sender<Answer>>,
+        wishes: &mut mpsc::Receiver<Wish>,
+    ) {
+        let mut reloads: Vec<_> = reply.into_iter().collect();
+        let mut plans = Vec::new();
+        for _ in 0..WAITING {
+            match wishes.try_recv() {
+                Ok(Wish::Reload { tentative: lenient, reply, .. }) => {
+                    tentative &= lenient;
+                    reloads.extend(reply);
+                }
+                Ok(Wish::Plan { reply }) => plans.push(reply),
+                Err(_) => break,
+            }
+        }
+        let answer = self.reload(by, tentative).await;
+        for reply in reloads {
+            drop(reply.send(answer.clone())); // it may have stopped waiting
+        }
+        for reply in plans {
+            drop(reply.send(self.planned().await));
+        }
+    }
+
+    async fn reload(&self, by: Trigger, tentative: bool) -> Answer {
+        let at = rfc3339(SystemTime::now());
+        let (wanted, plan) = match self.wanted().await {
+            Ok(found) => found,
+            Err(error) => {
+                if tentative {
+                    debug!(%error, by = by.as_str(), "settings not taken over yet");
+                } else {
+                    self.note_failure(&error, by, at);
+                }
+                return Err(error);
+            }
+        };
+        if *self.system.config() != wanted {
+            self.system.reconcile(Arc::new(wanted.clone())).await;
+        }
+        self.note_success(&wanted, &plan, by, at);
+        Ok(plan)
+    }
+
+    async fn planned(&self) -> Answer {
+        Ok(self.wanted().await?.1)
+    }
+
+    /// The settings as they are now, as far as they can hold, and what they change. Everything that
+    /// could be wrong with them has been looked for.
+    async fn wanted(&self) -> Result<(Config, Plan), ReloadError> {
+        let mut config = read(self.source.clone()).await?;
+        let waiting = waiting(&self.started, &config);
+        if config.state != self.started.state {
+            config = read(self.source.with_state_in(&self.started.state.dir)).await?;
+        }
+        let running = self.system.config();
+        if let Some(problem) = undeclared(&running, &config) {
+            return Err(ConfigError { problems: vec![problem] }.into());
+        }
+        if let Err(error) = System::accepts(&config) {
+            let (file, key) = (files(&config.sources), "delegation".to_owned());
+            let problem = Problem { file, key, message: error.to_string() };
+            return Err(ConfigError { problems: vec![problem] }.into());
+        }
+        let config = possible(&self.started, config);
+        let mut plan = plan(&running, &config);
+        plan.warnings.extend(waiting);
+        Ok((config, plan))
+    }
+
+    fn note_failure(&self, error: &ReloadError, by: Trigger, at: String) {
+        let by = by.as_str();
+        let problems = match error {
+            ReloadError::Settings(error) => error.problems.clone(),
+            ReloadError::Gone | ReloadError::Broken => {
+                let message = error.to_string();
+                vec![Problem { file: files(&self.sources()), key: String::new(), message }]
+            }
+        };
+        for problem in &problems {
+            error!(%problem, by, "settings not taken over, those from before are in force");
+        }
+        self.record(|history| {
+            history.attempts += 1;
+            history.last_attempt = Some(at.clone());
+            history.last_error = Some(LastFailure { at, by: by.to_owned(), problems });
+        });
+    }
+
+    fn note_success(&self, config: &Config, plan: &Plan, by: Trigger, at: String) {
+        let (counts, by) = (plan.counts(), by.as_str());
+        let active = config.servers.values().filter(|spec| spec.enabled).count();
+        info!(
+            by,
+            active,
+            added = ?plan.add,
+            removed = ?plan.remove,
+            restarted = ?plan.restart,
+            retuned = ?plan.retune,
+            kept = counts.keep,
+            sections = ?plan.sections,
+            "settings taken over"
+        );
+        if self.history.borrow().warnings != plan.warnings {
+            for warning in &plan.warnings {
+                warn!(%warning, "settings");
+            }
+        }
+        self.record(|history| {
+            history.attempts += 1;
+            history.successes += 1;
+            history.last_attempt = Some(at.clone());
+            history.last_success = Some(at);
+            history.last_error = None;
+            history.warnings.clone_from(&plan.warnings);
+            history.last_plan = Some(counts);
+            history.sources.clone_from(&config.sources);
+        });
+    }
+
+    fn sources(&self) -> Vec<PathBuf> {
+        self.history.borrow().sources.clone()
+    }
+
+    fn record(&self, change: impl FnOnce(&mut History)) {
+        self.history.send_modify(|history| change(Arc::make_mut(history)));
+    }
+}
+
+/// Reads the settings where waiting for a disk holds nobody up.
+async fn read(source: Source) -> Result<Config, ReloadError> {
+    let read = spawn_blocking(move || source.load()).await;
+    Ok(read.map_err(|_| ReloadError::Broken)??)
+}

@@ -1,0 +1,360 @@
+//! These tests change settings under a running daemon, in every way that files are changed and
+//! reloads are asked for (rows P49 to P67, R50 to R54, C9).
+//!
+//! They leave what each key means to the tests of settings.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use conductor_e2e::daemon::{Daemon, Options, run_to_end};
+use conductor_e2e::sandbox::Sandbox;
+use conductor_e2e::wait;
+use rustix::process::Signal;
+use serde_json::{Value, json};
+use tokio::time::{Instant, interval};
+
+use crate::world::{CONDUCTOR, SOON, client, mock, mock_with, status, wait_status, wait_tools};
+
+/// A daemon with these servers that reads its file again when asked, or (`watch`) by itself.
+async fn daemon(servers: Value, watch: bool) -> Result<Daemon> {
+    Daemon::start(CONDUCTOR, settings(servers, watch), Options::default()).await
+}
+
+fn settings(servers: Value, watch: bool) -> Value {
+    json!({ "reload": { "watch": watch }, "mcpServers": servers })
+}
+
+/// Replaces the file of a daemon that is asked.
+fn write(daemon: &Daemon, servers: Value) {
+    daemon.sandbox().write_settings(settings(servers, false)).unwrap();
+}
+
+async fn pid(daemon: &Daemon, server: &str) -> u64 {
+    let row = wait_status(daemon, server, |row| row["state"] == "running").await.unwrap();
+    row["pid"].as_u64().unwrap()
+}
+
+/// The record of reloads.
+async fn record(daemon: &Daemon) -> Result<Value> {
+    let ended = daemon.cli(&["status", "--json"]).await?;
+    let all: Value = serde_json::from_str(&ended.stdout).with_context(|| ended.stderr.clone())?;
+    Ok(all["reload"].clone())
+}
+
+async fn wait_record(daemon: &Daemon, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    let mut last = Value::Null;
+    let found = wait::until(what, Duration::from_secs(20), async || {
+        last = record(daemon).await.ok()?;
+        wanted(&last).then(|| last.clone())
+    });
+    let found = found.await;
+    found.with_context(|| format!("last record: {last}\n{}", daemon.log_tail(30))).unwrap()
+}
+
+async fn gone(daemon: &Daemon, server: &str) {
+    let gone = wait::until("the server is gone", SOON, async || {
+        status(daemon, server).await.is_err().then_some(())
+    });
+    gone.await.unwrap();
+}
+
+#[tokio::test]
+async fn p56_one_server_is_replaced_one_goes_one_comes_and_the_rest_runs_on() {
+    let servers = json!({ "a": mock(&[]), "b": mock(&[]), "c": mock(&[]), "d": mock(&[]) });
+    let daemon = daemon(servers, false).await.unwrap();
+    wait_tools(&daemon, &["a.sleep", "b.echo", "c.sleep", "d.echo"]).await.unwrap();
+    let (a, b, d) = (pid(&daemon, "a").await, pid(&daemon, "b").await, pid(&daemon, "d").await);
+    let client = client(&daemon);
+    // One call on a server that stays and one on a server that goes.
+    let stays = client.call("a.sleep", json!({ "ms": 1500 }));
+    let goes = client.call("c.sleep", json!({ "ms": 1500 }));
+    let change = async {
+        wait_status(&daemon, "c", |row| row["in_flight"] == 1).await.unwrap();
+        write(
+            &daemon,
+            json!({
+                "a": mock(&[]),
+                "b": mock_with(&[], json!({ "env": { "NEW": "value" } })),
+                "d": mock_with(&[], json!({ "description": "told anew", "timeout": "5s", "maxInFlight": 3 })),
+                "e": mock(&[]),
+            }),
+        );
+        let planned = daemon.cli(&["plan", "--json"]).await.unwrap();
+        let done = daemon.cli(&["reload"]).await.unwrap();
+        (planned, done)
+    };
+    let (stays, goes, (planned, done)) = tokio::join!(stays, goes, change);
+    assert!(!stays.unwrap().is_error());
+    assert!(!goes.unwrap().is_error(), "a server that is removed finishes its calls");
+    let planned: Value = serde_json::from_str(&planned.stdout).unwrap();
+    for (list, names) in [
+        ("add", json!(["e"])),
+        ("remove", json!(["c"])),
+        ("restart", json!(["b"])),
+        ("retune", json!(["d"])),
+        ("keep", json!(["a"])),
+    ] {
+        assert_eq!(planned[list], names, "{list} of {planned}");
+    }
+    assert_eq!(
+        (done.code, done.stdout.as_str()),
+        (Some(0), "add      e\nremove   c\nrestart  b\nretune   d\nkeep     1 server\n"),
+        "{}",
+        done.stderr
+    );
+    wait_tools(&daemon, &["e.echo", "b.echo"]).await.unwrap();
+    gone(&daemon, "c").await;
+    let renewed = wait_status(&daemon, "b", |row| row["state"] == "running" && row["pid"] != b);
+    assert_eq!(renewed.await.unwrap()["generation"], 2);
+    assert_eq!((pid(&daemon, "a").await, pid(&daemon, "d").await), (a, d));
+    let again = daemon.cli(&["reload"]).await.unwrap();
+    assert_eq!((again.code, again.stdout.as_str()), (Some(0), "nothing changes, 4 servers kept\n"));
+    let record = record(&daemon).await.unwrap();
+    assert_eq!((&record["attempts"], &record["successes"]), (&json!(2), &json!(2)), "{record}");
+}
+
+#[tokio::test]
+async fn p49_a_bad_file_changes_nothing_and_says_where() {
+    let daemon = daemon(json!({ "a": mock(&[]), "b": mock(&[]) }), false).await.unwrap();
+    wait_tools(&daemon, &["a.echo", "b.echo"]).await.unwrap();
+    let before = (pid(&daemon, "a").await, pid(&daemon, "b").await);
+    let sandbox = daemon.sandbox();
+    for (attempt, (text, place)) in [
+        ("{\n  \"mcpServers\": {\n    \"a\": }\n", "(line 3, column 10)"),
+        (r#"{ "mcpServers": {}, "catalogue": {} }"#, "catalogue"),
+        (
+            r#"{ "mcpServers": { "a": { "command": "x" }, "b": { "comand": "y" } } }"#,
+            "mcpServers.b",
+        ),
+        (r#"{ "catalog": {} }"#, "mcpServers"),
+        ("", "is not valid JSON"),
+        (r#"{ "mcpServers": { "a": { "command": "${NOT_SET}" } } }"#, "NOT_SET"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let file = sandbox.write("conductor.json", text).unwrap().display().to_string();
+        for command in ["plan", "reload"] {
+            let ended = daemon.cli(&[command]).await.unwrap();
+            assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{text}");
+            assert!(
+                ended.stderr.contains(place) && ended.stderr.contains(&file),
+                "{}",
+                ended.stderr
+            );
+        }
+        let record = record(&daemon).await.unwrap();
+        assert_eq!(record["attempts"], attempt + 1, "planning is no attempt: {record}");
+        assert_eq!(
+            (&record["successes"], &record["last_error"]["by"]),
+            (&json!(0), &json!("command"))
+        );
+        assert!(record["last_error"]["problems"].to_string().contains(&file), "{record}");
+    }
+    let logged = daemon.wait_log("the failure is told", SOON, |line| {
+        let line = line.to_string();
+        (line.contains("settings not taken over") && line.contains("line 3")).then_some(())
+    });
+    logged.await.unwrap();
+    let table = daemon.cli(&["status"]).await.unwrap();
+    assert!(table.stdout.contains("the last reload failed at"), "{}", table.stdout);
+    assert_eq!((pid(&daemon, "a").await, pid(&daemon, "b").await), before);
+
+    write(&daemon, json!({ "a": mock(&[]), "b": mock(&[]) }));
+    assert_eq!(daemon.cli(&["reload"]).await.unwrap().code, Some(0));
+    let table = daemon.cli(&["status"]).await.unwrap();
+    assert!(!table.stdout.contains("the last reload failed"), "{}", table.stdout);
+    write(&daemon, json!({}));
+    let emptied = daemon.cli(&["reload"]).await.unwrap();
+    assert_eq!(
+        emptied.stdout, "remove   a\nremove   b\nkeep     0 servers\n",
+        "{}",
+        emptied.stderr
+    );
+    daemon.sandbox().expect_no_process(SOON).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_has_to_wait_for_the_next_start_is_told() {
+    let daemon = daemon(json!({ "a": mock(&[]) }), false).await.unwrap();
+    let before = pid(&daemon, "a").await;
+    let mut new = settings(json!({ "a": mock(&[]) }), false);
+    new["listen"] = json!({ "maxBody": "1MiB" });
+    new["catalog"] = json!({ "pageSize": 7 });
+    daemon.sandbox().write_settings(new).unwrap();
+    let ended = daemon.cli(&["reload"]).await.unwrap();
+    assert_eq!(ended.stdout, "change   catalog\nkeep     1 server\n", "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("listen.maxBody: takes effect at the next start"),
+        "{}",
+        ended.stderr
+    );
+    let record = record(&daemon).await.unwrap();
+    assert!(record["warnings"].to_string().contains("listen.maxBody"), "{record}");
+    assert_eq!(pid(&daemon, "a").await, before);
+}
+
+#[tokio::test]
+async fn r60_sighup_reads_settings_again() {
+    let daemon = daemon(json!({ "a": mock(&[]) }), false).await.unwrap();
+    let before = pid(&daemon, "a").await;
+    write(&daemon, json!({ "a": mock(&[]), "b": mock(&[]) }));
+    daemon.signal(Signal::HUP).unwrap();
+    wait_tools(&daemon, &["b.echo"]).await.unwrap();
+    daemon.sandbox().write("conductor.json", "{ broken").unwrap();
+    daemon.signal(Signal::HUP).unwrap();
+    let record =
+        wait_record(&daemon, "the failure", |record| !record["last_error"].is_null()).await;
+    assert_eq!((&record["last_error"]["by"], &record["successes"]), (&json!("SIGHUP"), &json!(1)));
+    assert_eq!(pid(&daemon, "a").await, before);
+}
+
+#[tokio::test]
+async fn without_a_daemon_there_is_nothing_to_reload() {
+    let sandbox = Sandbox::new().unwrap();
+    let state = sandbox.state_dir().display().to_string();
+    for command in ["plan", "reload"] {
+        let ended =
+            run_to_end(CONDUCTOR, &[command, "--state-dir", &state], &[], SOON).await.unwrap();
+        assert_eq!(ended.code, Some(3), "{}", ended.stderr);
+    }
+}
+
+#[tokio::test]
+async fn p65_a_file_replaced_by_renaming_is_taken_over_by_itself() {
+    let daemon = daemon(json!({ "a": mock(&[]) }), true).await.unwrap();
+    let before = pid(&daemon, "a").await;
+    let sandbox = daemon.sandbox();
+    let mut new = settings(json!({ "a": mock(&[]), "b": mock(&[]) }), true);
+    sandbox.mark_servers(&mut new);
+    for round in 1..=2 {
+        // The second time the watched file is another one than at the start.
+        new["mcpServers"]["b"]["description"] = json!(format!("round {round}"));
+        let fresh = sandbox.write("fresh", &new.to_string()).unwrap();
+        std::fs::rename(fresh, sandbox.path("conductor.json")).unwrap();
+        let record =
+            wait_record(&daemon, "the reload", |record| record["successes"] == round).await;
+        assert_eq!((&record["attempts"], &record["watching"]), (&json!(round), &json!(true)));
+    }
+    wait_tools(&daemon, &["b.echo"]).await.unwrap();
+    assert_eq!(pid(&daemon, "a").await, before);
+    // Neither the log in the same directory nor a file that says the same is a change.
+    std::fs::write(sandbox.path("conductor.json"), new.to_string()).unwrap();
+    let more = wait::never("another reload", Duration::from_secs(1), async || {
+        let record = record(&daemon).await.ok()?;
+        (record["attempts"] != 2).then_some(record)
+    });
+    more.await.unwrap();
+}
+
+#[tokio::test]
+async fn r51_a_half_written_file_removes_nothing() {
+    let daemon = daemon(json!({ "a": mock(&[]), "b": mock(&[]) }), true).await.unwrap();
+    let before = (pid(&daemon, "a").await, pid(&daemon, "b").await);
+    let sandbox = daemon.sandbox();
+    let mut new = settings(json!({ "a": mock(&[]), "b": mock(&[]), "c": mock(&[]) }), true);
+    sandbox.mark_servers(&mut new);
+    let text = new.to_string();
+    // Longer than a burst is waited for, so that the half is looked at.
+    sandbox.write("conductor.json", &text[..text.len() / 2]).unwrap();
+    tokio::time::sleep(Duration::from_millis(450)).await;
+    sandbox.write("conductor.json", &text).unwrap();
+    let record = wait_record(&daemon, "the reload", |record| record["successes"] == 1).await;
+    assert_eq!(record["attempts"], 1, "the half was not told: {record}");
+    wait_tools(&daemon, &["c.echo"]).await.unwrap();
+    assert_eq!((pid(&daemon, "a").await, pid(&daemon, "b").await), before);
+
+    sandbox.write("conductor.json", &text[..text.len() / 2]).unwrap();
+    let record =
+        wait_record(&daemon, "the failure", |record| !record["last_error"].is_null()).await;
+    assert_eq!(record["last_error"]["by"], "file change", "{record}");
+    std::fs::remove_file(sandbox.path("conductor.json")).unwrap();
+    let missing = |record: &Value| record["last_error"].to_string().contains("does not exist");
+    wait_record(&daemon, "the file is missed", missing).await;
+    assert_eq!((pid(&daemon, "a").await, pid(&daemon, "b").await), before);
+}
+
+#[tokio::test]
+async fn r52_a_link_that_is_turned_is_picked_up_once() {
+    let sandbox = std::sync::Arc::new(Sandbox::new().unwrap());
+    for (version, servers) in
+        [("v1", json!({ "a": mock(&[]) })), ("v2", json!({ "a": mock(&[]), "b": mock(&[]) }))]
+    {
+        std::fs::create_dir(sandbox.path(version)).unwrap();
+        let mut settings = settings(servers, true);
+        sandbox.mark_servers(&mut settings);
+        sandbox.write(&format!("{version}/servers.json"), &settings.to_string()).unwrap();
+    }
+    // As Kubernetes does it: the file leads to a link, and the link is turned.
+    std::os::unix::fs::symlink("v1", sandbox.path("..data")).unwrap();
+    std::os::unix::fs::symlink("..data/servers.json", sandbox.path("linked.json")).unwrap();
+    let file = sandbox.path("linked.json").display().to_string();
+    let options = Options {
+        args: vec!["--config".to_owned(), file],
+        sandbox: Some(sandbox.clone()),
+        ..Options::default()
+    };
+    let daemon = Daemon::start(CONDUCTOR, conductor_e2e::daemon::Settings::None, options).await;
+    let daemon = daemon.unwrap();
+    let before = pid(&daemon, "a").await;
+    std::os::unix::fs::symlink("v2", sandbox.path("..new")).unwrap();
+    std::fs::rename(sandbox.path("..new"), sandbox.path("..data")).unwrap();
+    wait_tools(&daemon, &["b.echo"]).await.unwrap();
+    let record = wait_record(&daemon, "the reload", |record| record["successes"] == 1).await;
+    assert_eq!(record["attempts"], 1, "{record}");
+    std::fs::remove_dir_all(sandbox.path("v1")).unwrap();
+    let more = wait::never("another reload", Duration::from_secs(1), async || {
+        let now = self::record(&daemon).await.ok()?;
+        (now["attempts"] != 1).then_some(now)
+    });
+    more.await.unwrap();
+    assert_eq!(pid(&daemon, "a").await, before);
+}
+
+#[tokio::test]
+async fn r53_in_a_storm_no_server_runs_twice_and_the_last_word_holds() {
+    let storm = |round: u64| {
+        json!({
+            "calm": mock(&["--name", "calm"]),
+            "turned": mock_with(&["--name", "turned"], json!({ "env": { "ROUND": round.to_string() } })),
+        })
+    };
+    let daemon = daemon(storm(0), true).await.unwrap();
+    wait_tools(&daemon, &["calm.echo", "turned.echo"]).await.unwrap();
+    let calm = pid(&daemon, "calm").await;
+    let sandbox = daemon.sandbox();
+    let mut ticks = interval(Duration::from_millis(20));
+    let (begun, mut round, mut most) = (Instant::now(), 0, 0);
+    while begun.elapsed() < Duration::from_secs(5) {
+        ticks.tick().await;
+        round += 1;
+        let mut new = settings(storm(round), true);
+        sandbox.mark_servers(&mut new);
+        let fresh = sandbox.write("fresh", &new.to_string()).unwrap();
+        std::fs::rename(fresh, sandbox.path("conductor.json")).unwrap();
+        daemon.signal(Signal::HUP).unwrap();
+        for name in ["calm", "turned"] {
+            let own = format!("--name {name}");
+            let all = sandbox.processes();
+            let running = all.iter().filter(|process| process.command.ends_with(&own)).count();
+            most = most.max(running);
+        }
+    }
+    assert_eq!(most, 1, "processes of one server at once");
+    assert!(round > 50, "{round}");
+    let last = wait::until("the last word holds", Duration::from_secs(20), async || {
+        let all = sandbox.processes();
+        let turned = all.iter().find(|process| process.command.ends_with("--name turned"))?;
+        let environment = std::fs::read(format!("/proc/{}/environ", turned.pid)).ok()?;
+        let wanted = format!("ROUND={round}").into_bytes();
+        environment.split(|byte| *byte == 0).any(|entry| entry == wanted).then_some(())
+    });
+    last.await.with_context(|| daemon.log_tail(30)).unwrap();
+    wait_status(&daemon, "turned", |row| row["state"] == "running").await.unwrap();
+    assert_eq!(pid(&daemon, "calm").await, calm);
+    let record = record(&daemon).await.unwrap();
+    assert_eq!(record["attempts"], record["successes"], "{record}");
+    println!("{round} changes in 5 s: {} reloads", record["attempts"]);
+    let reply = client(&daemon).call("turned.echo", json!({ "text": "still" })).await.unwrap();
+    assert_eq!(reply.text().unwrap(), "still");
+}
