@@ -146,7 +146,7 @@ pub(super) struct PlanArgs {
     pub(super) json: bool,
 }
 
-/// Have the running daemon take over its settings as they are now.
+/// Have the daemon take over its settings as they are now.
 ///
 /// All of them or none: if anything is wrong nothing changes, and this ends with 2, a line on
 /// stderr for each problem. Servers for which nothing changes run on; those that are removed or

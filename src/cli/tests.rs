@@ -31,6 +31,8 @@ fn the_commands_are_those_of_the_manual() {
         "stdio",
         "check",
         "status",
+        "plan",
+        "reload",
         "restart",
         "logs",
         "tools",
