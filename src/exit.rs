@@ -172,7 +172,9 @@ fn of_start(error: &StartError) -> Exit {
     match error {
         StartError::StateDir(_) | StartError::Store(_) | StartError::Key(_) => Exit::State,
         StartError::Limit { .. } => Exit::Usage,
-        StartError::Spawn(_) | StartError::Delegation(_) => Exit::Internal,
+        StartError::Processes(_) | StartError::Spawn(_) | StartError::Delegation(_) => {
+            Exit::Internal
+        }
     }
 }
 
