@@ -20,6 +20,12 @@ use crate::server::ServerLink;
 pub(crate) struct MergerHandle(pub(super) ActorRef<Message>);
 
 impl MergerHandle {
+    /// Waits until the actor has ended, however.
+    pub(crate) async fn ended(&self) {
+        // Fails only if a limit is set and passes.
+        let _ = self.0.get_cell().wait(None).await;
+    }
+
     pub(crate) fn configure(&self, settings: CatalogSettings) {
         self.tell(Message::Configure(Box::new(settings)));
     }

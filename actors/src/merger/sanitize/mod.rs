@@ -96,13 +96,17 @@ pub(crate) struct Own {
     tools: HashSet<String>,
     /// Names that are not its own are known to be other servers'.
     foreign: bool,
+    /// It is a gateway that shows the tools of others under their names.
+    relayed: bool,
 }
 
 impl Own {
     /// The server called `server`, with these tools.
     pub(crate) fn new<'a>(server: &str, tools: impl IntoIterator<Item = &'a str>) -> Self {
+        let tools: Vec<&str> = tools.into_iter().collect();
         Self {
             server: squash(server),
+            relayed: names::are_relayed(tools.iter().copied()),
             tools: tools.into_iter().map(squash).collect(),
             foreign: false,
         }
@@ -175,7 +179,7 @@ fn round(definition: &Members, own: &Own, policy: &Policy) -> Verdict {
     }
     let mut out = definition.clone();
     if walk.worst < Action::Quarantine {
-        let changes = members(&mut walk, &own.server, definition, trees);
+        let changes = members(&mut walk, own, definition, trees);
         apply(&mut out, changes);
     }
     let held = (walk.worst >= Action::Quarantine).then_some(walk.worst);
@@ -219,7 +223,7 @@ type Change = (String, Option<Bytes>);
 
 fn members(
     walk: &mut Walk<'_>,
-    server: &str,
+    own: &Own,
     definition: &Members,
     trees: Vec<Node<'_>>,
 ) -> Vec<Change> {
@@ -228,7 +232,7 @@ fn members(
         let key = &*member.key;
         let before = walk.changed;
         walk.changed = false;
-        let gone = walk.at(key, |walk| one(walk, server, key, &mut tree));
+        let gone = walk.at(key, |walk| one(walk, own, key, &mut tree));
         if gone {
             changes.push((key.to_owned(), None));
         } else if walk.changed {
@@ -242,10 +246,10 @@ fn members(
 }
 
 /// Judges one member; returns whether it is to go.
-fn one(walk: &mut Walk<'_>, server: &str, key: &str, tree: &mut Node<'_>) -> bool {
+fn one(walk: &mut Walk<'_>, own: &Own, key: &str, tree: &mut Node<'_>) -> bool {
     match (key, &mut *tree) {
         ("name", Node::Text(name)) => {
-            if let Some(rule) = names::fault(&name.text, server) {
+            if let Some(rule) = names::fault(&name.text, &own.server, own.relayed) {
                 walk.note(rule, Class::Schema, Certainty::Certain, &name.text.clone());
             }
             walk.fixed(name);

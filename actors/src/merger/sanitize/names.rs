@@ -2,6 +2,8 @@
 //!
 //! It leaves collisions and the names tools are shown under to the merge.
 
+use std::collections::HashSet;
+
 use super::shadow::squash;
 
 /// Names that scripts take for something else.
@@ -78,8 +80,22 @@ const WELL_KNOWN: &[&str] = &[
     "zoom",
 ];
 
+/// The well-known name that a tool's name begins with, as those that a gateway shows do.
+fn borrowed(name: &str) -> Option<&'static str> {
+    let end = name.find(['.', ':', '/']).or_else(|| name.find("__"))?;
+    let head = squash(name.get(..end)?);
+    WELL_KNOWN.iter().copied().find(|known| **known == *head)
+}
+
+/// Whether these are the tools of a gateway: it shows those of several well-known servers under
+/// their names, and borrows none to mislead.
+pub(super) fn are_relayed<'a>(tools: impl IntoIterator<Item = &'a str>) -> bool {
+    let heads: HashSet<&str> = tools.into_iter().filter_map(borrowed).collect();
+    heads.len() > 1
+}
+
 /// What is wrong with the name of a tool of `server` (squashed), if anything.
-pub(super) fn fault(name: &str, server: &str) -> Option<&'static str> {
+pub(super) fn fault(name: &str, server: &str, relayed: bool) -> Option<&'static str> {
     let lawful = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:".contains(&byte);
     if name.is_empty() || name.len() > 128 || !name.bytes().all(lawful) {
         return Some("name.characters");
@@ -91,17 +107,22 @@ pub(super) fn fault(name: &str, server: &str) -> Option<&'static str> {
         return Some("name.reserved");
     }
     // `github.create_issue` of a server that is not github's would read as github's tool.
-    let prefix = name.find(['.', ':', '/']).or_else(|| name.find("__"));
-    let head = squash(prefix.and_then(|at| name.get(..at)).unwrap_or_default());
-    let borrowed = WELL_KNOWN.contains(&&*head) && !server.contains(&head);
-    borrowed.then_some("name.borrowed_prefix")
+    let misleads = borrowed(name).is_some_and(|head| !relayed && !server.contains(head));
+    misleads.then_some("name.borrowed_prefix")
 }
 
 #[cfg(test)]
 mod tests {
     #[track_caller]
     fn check(name: &str, server: &str, fault: Option<&str>) {
-        assert_eq!(super::fault(name, server), fault, "{name}");
+        assert_eq!(super::fault(name, server, false), fault, "{name}");
+    }
+
+    #[test]
+    fn a_gateway_may_show_the_names_of_those_behind_it() {
+        assert!(super::are_relayed(["github.create_issue", "slack__post", "own"]));
+        assert!(!super::are_relayed(["github.create_issue", "github.close", "own"]));
+        assert_eq!(super::fault("github.create_issue", "files", true), None);
     }
 
     #[test]
