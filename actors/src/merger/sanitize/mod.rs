@@ -252,7 +252,7 @@ fn one(walk: &mut Walk<'_>, own: &Own, key: &str, tree: &mut Node<'_>) -> bool {
             if let Some(rule) = names::fault(&name.text, &own.server, own.relayed) {
                 walk.note(rule, Class::Schema, Certainty::Certain, &name.text.clone());
             }
-            walk.fixed(name);
+            walk.name(name);
         }
         ("title" | "description", Node::Text(text)) => walk.prose(text),
         ("inputSchema" | "outputSchema", tree) => {

@@ -375,3 +375,12 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn odd_but_honest_names_stay() {
+    for name in ["rUn-aA-0_0_A", "run_a_query", "execute", "system_prompt_list", "get_env"] {
+        let tool = json!({ "name": name, "inputSchema": { "type": "object" } });
+        let verdict = judged(&tool);
+        assert!(verdict.held.is_none() && !verdict.changed, "{name}: {:?}", verdict.findings);
+    }
+}

@@ -26,6 +26,8 @@ enum Role {
     Prose,
     /// To be used as it is: a key, a value, a pattern. It cannot be cut.
     Fixed,
+    /// To be used as it is, and no sentence: what a tool is called.
+    Name,
 }
 
 /// One way through a definition.
@@ -102,12 +104,17 @@ impl<'a> Walk<'a> {
         self.string(text, Role::Fixed);
     }
 
+    /// The name of a tool. Its words are joined by chance, so only what is certain counts.
+    pub(super) fn name(&mut self, text: &mut Str<'_>) {
+        self.string(text, Role::Name);
+    }
+
     fn string(&mut self, text: &mut Str<'_>, role: Role) {
         if text.text.len() > self.policy.bounds.description {
             self.note("limits.text", Class::Limits, Certainty::Certain, &text.text);
             return;
         }
-        if role == Role::Fixed && text.text.trim().is_empty() {
+        if role != Role::Prose && text.text.trim().is_empty() {
             return;
         }
         self.characters(text, role);
@@ -118,6 +125,9 @@ impl<'a> Walk<'a> {
         self.mentions.extend(reading.mentions);
         let (mut cuts, mut likely) = (Vec::new(), Vec::new());
         for hit in reading.hits {
+            if role == Role::Name && hit.certainty == Certainty::Likely {
+                continue;
+            }
             if hit.certainty == Certainty::Likely && !hit.excused {
                 // A call of a strange tool does not count twice where the tool is known.
                 likely.push(if hit.id == "foreign.order" { "forced.strange_call" } else { hit.id });
@@ -129,7 +139,7 @@ impl<'a> Walk<'a> {
                     cuts.push((hit.at, action));
                 }
                 // A value cannot be cut without becoming another value.
-                Role::Fixed
+                Role::Fixed | Role::Name
                     if !hit.excused && hit.certainty == Certainty::Certain
                         || is_long(&text.text) =>
                 {
@@ -141,7 +151,7 @@ impl<'a> Walk<'a> {
                     };
                     self.record(hit.id, action, &text.text);
                 }
-                Role::Fixed => {
+                Role::Fixed | Role::Name => {
                     self.record(hit.id, Action::Report, &text.text);
                 }
             }
@@ -164,7 +174,7 @@ impl<'a> Walk<'a> {
                     text.set(cleaned.text.into_owned());
                 }
             }
-            Role::Fixed => {
+            Role::Fixed | Role::Name => {
                 self.note("hidden.in_value", Class::HiddenText, Certainty::Certain, &before);
             }
         }
