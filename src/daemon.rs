@@ -18,6 +18,7 @@ use tracing::{error, info, warn};
 
 use crate::admin::{self, Admin, AdminSocket, DaemonFacts};
 use crate::door;
+use crate::door::unix::{OpenSockets, Opened, UnixDoors};
 use crate::exit::{Exit, Failure};
 use crate::reload::{Reloader, Source};
 use crate::shutdown::{self, Stop};
@@ -37,13 +38,27 @@ pub(crate) enum Agent {
     Nowhere,
 }
 
+/// Whether this daemon opens Unix sockets beside the admin socket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Sockets {
+    /// Those that the settings ask for, and one for each server and workspace.
+    Open,
+    /// None: nobody is to find this daemon.
+    None,
+}
+
 /// Runs the daemon until a signal, or the end of the agent's input, ends it. `config` is what
 /// `source` says now.
 ///
 /// # Errors
 ///
 /// If it cannot start; then nothing of it is left running.
-pub(crate) async fn run(config: Config, source: Source, agent: Agent) -> Result<Exit, Failure> {
+pub(crate) async fn run(
+    config: Config,
+    source: Source,
+    agent: Agent,
+    sockets: Sockets,
+) -> Result<Exit, Failure> {
     for warning in &config.warnings {
         warn!(%warning, "settings");
     }
@@ -54,9 +69,15 @@ pub(crate) async fn run(config: Config, source: Source, agent: Agent) -> Result<
         Some(address) => Some(bind(address)?),
         None => None,
     };
+    let named = match sockets {
+        Sockets::Open => {
+            Opened::named(&config).await.map_err(|error| Failure::Socket(Box::new(error)))?
+        }
+        Sockets::None => Vec::new(),
+    };
     let config = Arc::new(config);
     let system = Box::pin(System::start(Arc::clone(&config), source.environment().clone())).await?;
-    let socket = match AdminSocket::open(&config.state.dir).await {
+    let admin = match AdminSocket::open(&config.state.dir).await {
         Ok(socket) => socket,
         Err(error) => {
             system.kill().await;
@@ -68,7 +89,13 @@ pub(crate) async fn run(config: Config, source: Source, agent: Agent) -> Result<
     let (signals, ended) = (Arc::clone(&stop.reload), stop.clean.clone());
     let (running, started) = (system.clone(), Arc::clone(&config));
     let reloader = Reloader::start(running, source, started, watched, signals, ended);
-    let doors = Doors::open((&config, &system), reloader, http, socket, agent);
+    let mut doors = Doors::new();
+    let states = match sockets {
+        Sockets::Open => doors.open_unix((&config, &system), named).await,
+        Sockets::None => OpenSockets::none(),
+    };
+    doors.open_admin((&config, &system), reloader, (admin, states), http.as_ref());
+    doors.open((&config, &system), http, agent);
     Ok(doors.until_stopped(system, stop).await)
 }
 
@@ -101,20 +128,51 @@ struct Doors {
 }
 
 impl Doors {
-    fn open(
+    fn new() -> Self {
+        let (agents, close_agents) = (JoinSet::new(), CancellationToken::new());
+        let (admin, close_admin) = (JoinSet::new(), CancellationToken::new());
+        Self { agents, close_agents, admin, close_admin }
+    }
+
+    /// Opens the doors on Unix sockets; tells which are open.
+    async fn open_unix(
+        &mut self,
+        (config, system): (&Arc<Config>, &System),
+        named: Vec<Opened>,
+    ) -> OpenSockets {
+        let mut unix = UnixDoors::new(system.clone(), named, self.close_agents.clone());
+        unix.follow(config).await;
+        let states = unix.states();
+        self.agents.spawn(async {
+            unix.run().await;
+            Ok(())
+        });
+        states
+    }
+
+    fn open_admin(
+        &mut self,
         (config, system): (&Arc<Config>, &System),
         reloader: Reloader,
-        http: Option<(TcpListener, SocketAddr)>,
-        socket: AdminSocket,
-        agent: Agent,
-    ) -> Self {
-        let (mut agents, close_agents) = (JoinSet::new(), CancellationToken::new());
-        let (mut admin, close_admin) = (JoinSet::new(), CancellationToken::new());
-        let address = http.as_ref().map(|(_, address)| *address);
+        (socket, states): (AdminSocket, OpenSockets),
+        http: Option<&(TcpListener, SocketAddr)>,
+    ) {
+        let address = http.map(|(_, address)| *address);
         let facts = DaemonFacts::of_this_process(address, config.state.dir.clone());
-        let routes =
-            admin::router(Admin::new(system.clone(), reloader, facts, close_admin.clone()));
-        admin.spawn(admin::serve(socket, routes, close_admin.clone()));
+        let closed = &self.close_admin;
+        let admin = Admin::new(system.clone(), reloader, facts, closed.clone());
+        let routes = admin::router(admin.with_sockets(states));
+        self.admin.spawn(admin::serve(socket, routes, closed.clone()));
+    }
+
+    fn open(
+        &mut self,
+        (config, system): (&Arc<Config>, &System),
+        http: Option<(TcpListener, SocketAddr)>,
+        agent: Agent,
+    ) {
+        let Self { agents, close_agents, .. } = self;
+        let address = http.as_ref().map(|(_, address)| *address);
         if let Some((listener, address)) = http {
             let serving = door::http::serve(
                 listener,
@@ -136,7 +194,6 @@ impl Doors {
         let url = address.map(|address| format!("http://{address}/mcp"));
         let servers = config.servers.values().filter(|spec| spec.enabled).count();
         info!(servers, url, state_dir = %config.state.dir.display(), "started");
-        Self { agents, close_agents, admin, close_admin }
     }
 
     async fn until_stopped(mut self, system: System, stop: Stop) -> Exit {

@@ -11,8 +11,11 @@ use conductor_actors::StartError;
 use conductor_config::ConfigError;
 use thiserror::Error;
 
-use crate::admin::{ClientError, SocketError};
+use crate::admin::ClientError;
+use crate::cli::FileError;
+use crate::door::unix::NotOpened;
 use crate::sample_server::SampleError;
+use crate::socket::SocketError;
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +45,11 @@ pub enum Exit {
 /// Every way to end, its code, and what it means.
 pub const TABLE: [(Exit, u8, &str); 10] = [
     (Exit::Success, 0, "all went well; a daemon was stopped by a signal or at the end of input"),
-    (Exit::Failed, 1, "the tool answered with an error, or the server did not come up again"),
+    (
+        Exit::Failed,
+        1,
+        "the tool answered with an error, the server did not come up again, or is not to be reached",
+    ),
     (Exit::Usage, 2, "the command line or the settings are wrong; nothing was started or changed"),
     (Exit::NoDaemon, 3, "no daemon answers at the admin socket"),
     (Exit::Listen, 4, "the address to listen on is taken or cannot be had; nothing was started"),
@@ -89,8 +96,11 @@ pub enum Failure {
         source: io::Error,
     },
     /// The admin socket cannot be opened.
-    #[error(transparent)]
+    #[error("failed to open the admin socket")]
     AdminSocket(#[from] SocketError),
+    /// A Unix socket that the settings name cannot be opened. Boxed: it is large and rare.
+    #[error(transparent)]
+    Socket(Box<NotOpened>),
     /// The system did not start.
     #[error("failed to start")]
     Start(#[from] StartError),
@@ -105,6 +115,12 @@ pub enum Failure {
     /// The sample server failed.
     #[error(transparent)]
     Sample(#[from] SampleError),
+    /// There is no socket of a running server to connect to.
+    #[error("{0}")]
+    NoSocket(String),
+    /// A client's settings file was not changed.
+    #[error(transparent)]
+    ClientFile(#[from] FileError),
     /// Whoever read stdout has left; there is nobody to tell.
     #[error("stdout is closed")]
     OutputClosed,
@@ -135,9 +151,10 @@ impl Failure {
             Self::Usage(_) | Self::Settings(_) => Exit::Usage,
             Self::Sample(SampleError::TooManyTools { .. }) => Exit::Usage,
             Self::Daemon(error) => of_client(error),
-            Self::Listen { .. } => Exit::Listen,
+            Self::Listen { .. } | Self::Socket(_) => Exit::Listen,
             Self::AdminSocket(_) => Exit::State,
             Self::Start(error) => of_start(error),
+            Self::NoSocket(_) | Self::ClientFile(_) => Exit::Failed,
             Self::TimedOut { .. } => Exit::TimedOut,
             Self::OutputClosed => Exit::Success,
             Self::Sample(_) | Self::System { .. } => Exit::Internal,

@@ -10,4 +10,5 @@ pub mod exit;
 pub mod reload;
 pub mod sample_server;
 mod shutdown;
+pub mod socket;
 mod telemetry;

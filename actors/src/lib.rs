@@ -16,6 +16,7 @@ pub mod delegation;
 mod framework_contract;
 mod merger;
 mod model;
+mod pool;
 mod process;
 mod router;
 mod server;

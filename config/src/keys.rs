@@ -64,6 +64,17 @@ pub(crate) const LISTEN: Keys = &[&[
     key("bodyTimeout", Text),
     key("sessionIdle", Text),
     key("maxSessions", Count),
+    key("sockets", Each(SOCKET)),
+]];
+
+/// `listen.sockets.NAME`
+pub(crate) const SOCKET: Keys = &[&[
+    key("path", Text),
+    key("mode", Text),
+    key("uids", List),
+    key("workspace", Text),
+    key("servers", List),
+    key("tools", List),
 ]];
 
 /// `state`

@@ -28,6 +28,7 @@ mod spec;
 mod transport;
 mod tuning;
 mod validate;
+mod view;
 mod words;
 
 #[cfg(test)]
@@ -44,12 +45,14 @@ pub use problem::{ConfigError, Problem};
 pub use rate::{Rate, RateError};
 pub use request::{LoadRequest, Overrides};
 pub use secret::Secret;
+pub use server::{server_socket, workspace_socket};
 pub use settings::{
     CallSettings, CatalogSettings, Config, DelegationSettings, DelegatorLimit, ExportStyle, Listen,
-    LogFormat, LogSettings, ReloadSettings, State,
+    LogFormat, LogSettings, ReloadSettings, SocketSpec, State,
 };
 pub use size::{SizeError, format_size, parse_size};
 pub use spec::{
     Backoff, Heartbeat, ProtocolMode, RemoteKind, RemoteSpec, RestartPolicy, Restarts, ServerSpec,
     StartMode, StdioSpec, StopGrace, Transport,
 };
+pub use view::ViewSpec;

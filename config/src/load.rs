@@ -170,7 +170,11 @@ fn read(root: &Node<'_>) -> Option<Config> {
     let defaults = defaults.map(|table| tuning::read(&table, &tuning::UNREAD));
     let listen = sections::listen(&root);
     let state = sections::state(&root);
-    let catalog = sections::catalog(&root);
+    let mut catalog = sections::catalog(&root);
+    if let (Some(listen), Some(catalog)) = (&listen, &mut catalog) {
+        let views = listen.sockets.iter().map(|(name, socket)| (name.clone(), socket.view.clone()));
+        catalog.views = views.collect();
+    }
     let calls = sections::calls(&root);
     let delegation = sections::delegation(&root);
     let log = sections::log(&root);

@@ -1,14 +1,16 @@
 //! This file reads every section of the settings but the servers.
 //! It does not hold defaults: what is missing here is wrong, and has been noted.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use crate::{
     CallSettings, CatalogSettings, DelegationSettings, DelegatorLimit, ExportStyle, Listen,
-    LogFormat, LogSettings, Rate, ReloadSettings, State,
-    keys::{CALLS, CATALOG, DELEGATION, LIMIT, LISTEN, LOG, RELOAD, STATE},
+    LogFormat, LogSettings, NameError, Rate, ReloadSettings, ServerName, SocketSpec, State,
+    ViewSpec,
+    keys::{CALLS, CATALOG, DELEGATION, LIMIT, LISTEN, LOG, RELOAD, SOCKET, STATE},
     reader::{Node, Table},
-    tuning::{MANY, TIME, WAIT},
+    server,
+    tuning::{self, MANY, TIME, WAIT},
 };
 
 /// `listen`
@@ -16,7 +18,8 @@ pub(crate) fn listen(root: &Table<'_>) -> Option<Listen> {
     let table = root.table("listen", LISTEN)?;
     Some(Listen {
         http: table.unless_off("http", address).flatten(),
-        unix: table.unless_off("unix", Node::path).flatten(),
+        sockets: sockets(&table),
+        unix: table.unless_off("unix", server::socket_path).flatten(),
         allowed_hosts: texts(&table, "allowedHosts", host_fault),
         allowed_origins: texts(&table, "allowedOrigins", origin_fault),
         max_body: table.size("maxBody", 1 << 10..=1 << 30).unwrap_or_default(),
@@ -26,6 +29,48 @@ pub(crate) fn listen(root: &Table<'_>) -> Option<Listen> {
         session_idle: table.duration("sessionIdle", TIME).unwrap_or_default(),
         max_sessions: table.count("maxSessions", MANY).unwrap_or_default(),
     })
+}
+
+/// `listen.sockets`
+fn sockets(listen: &Table<'_>) -> BTreeMap<String, SocketSpec> {
+    let entries = listen.get("sockets").and_then(|node| node.entries()).unwrap_or_default();
+    let sockets =
+        entries.iter().filter_map(|(name, node)| Some(((*name).to_owned(), socket(name, node)?)));
+    sockets.collect()
+}
+
+/// The mode of a socket that has none of its own.
+const SOCKET_MODE: u32 = 0o660;
+
+fn socket(name: &str, node: &Node<'_>) -> Option<SocketSpec> {
+    if let Err(error) = name.parse::<ServerName>() {
+        node.note(error.to_string());
+    }
+    let table = node.table(SOCKET, |_, _| false)?;
+    let Some(path) = table.get("path") else {
+        return node.fail("has no `path`: say where the socket is to be");
+    };
+    let path = server::socket_path(&path);
+    let mode = table.get("mode").map(|node| tuning::mode(&node));
+    let uid = |node: &Node<'_>| node.count(0..=u64::from(u32::MAX));
+    let uids = table.get("uids").and_then(|node| node.list());
+    let servers =
+        table.texts("servers").map(|nodes| nodes.iter().filter_map(server_name).collect());
+    let view = ViewSpec {
+        workspace: server::workspace(&table),
+        servers,
+        tools: server::patterns(&table, "tools"),
+    };
+    Some(SocketSpec {
+        path: path?,
+        mode: mode.unwrap_or(Some(SOCKET_MODE))?,
+        uids: uids.map(|nodes| nodes.iter().filter_map(uid).collect()),
+        view,
+    })
+}
+
+fn server_name(node: &Node<'_>) -> Option<ServerName> {
+    node.text()?.parse().map_or_else(|error: NameError| node.fail(error.to_string()), Some)
 }
 
 /// A loopback address and a port. Any other is refused as long as nobody who comes in
@@ -96,6 +141,7 @@ pub(crate) fn catalog(root: &Table<'_>) -> Option<CatalogSettings> {
         separator: separator.unwrap_or_default(),
         export_style: table.choice("exportStyle").unwrap_or(ExportStyle::Dot),
         page_size: table.count("pageSize", 1..=100_000).unwrap_or_default(),
+        views: BTreeMap::new(),
     })
 }
 

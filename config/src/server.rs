@@ -75,7 +75,8 @@ fn server_name(name: &str, node: &Node<'_>) -> Option<ServerName> {
     }
 }
 
-fn workspace(entry: &Table<'_>) -> WorkspaceName {
+/// The workspace that a table names, or the default one.
+pub(crate) fn workspace(entry: &Table<'_>) -> WorkspaceName {
     let Some(node) = entry.get("workspace") else { return WorkspaceName::default() };
     let parsed = node.text().map(str::parse::<WorkspaceName>);
     match parsed {
@@ -117,7 +118,8 @@ fn either(entry: &Table<'_>, ours: &str, theirs: &str) -> Vec<String> {
     patterns(entry, ours).or_else(|| patterns(entry, theirs)).unwrap_or_default()
 }
 
-fn patterns(entry: &Table<'_>, key: &str) -> Option<Vec<String>> {
+/// Patterns of tool names.
+pub(crate) fn patterns(entry: &Table<'_>, key: &str) -> Option<Vec<String>> {
     Some(entry.texts(key)?.iter().filter_map(pattern).collect())
 }
 
@@ -148,16 +150,20 @@ pub(crate) fn fits_socket(path: &Path) -> bool {
     path.as_os_str().len() <= SOCKET_PATH_MAX
 }
 
+/// A path at which a socket can be bound.
+pub(crate) fn socket_path(node: &Node<'_>) -> Option<PathBuf> {
+    let path = node.path()?;
+    if fits_socket(&path) {
+        return Some(path);
+    }
+    node.fail(format!("a socket's path has at most {SOCKET_PATH_MAX} bytes; shorten it"))
+}
+
 fn socket(entry: &Table<'_>, id: &ServerId, state_dir: &Path) -> PathBuf {
     if let Some(node) = entry.get("socket") {
-        return match node.path() {
-            Some(path) if !fits_socket(&path) => node
-                .fail(format!("a socket's path has at most {SOCKET_PATH_MAX} bytes; shorten it"))
-                .unwrap_or_default(),
-            path => path.unwrap_or_default(),
-        };
+        return socket_path(&node).unwrap_or_default();
     }
-    let path = default_socket(id, state_dir);
+    let path = server_socket(id, state_dir);
     if !fits_socket(&path) {
         entry.node.warn(&format!(
             "its default socket has a path of more than {SOCKET_PATH_MAX} bytes and cannot be \
@@ -167,8 +173,17 @@ fn socket(entry: &Table<'_>, id: &ServerId, state_dir: &Path) -> PathBuf {
     path
 }
 
-/// `servers/NAME.sock` in the state directory, with a folder for every other workspace.
-fn default_socket(id: &ServerId, state_dir: &Path) -> PathBuf {
+/// Where the socket of a workspace is, with the tools of all its servers:
+/// `workspaces/NAME.sock` in the state directory.
+#[must_use]
+pub fn workspace_socket(state_dir: &Path, workspace: &WorkspaceName) -> PathBuf {
+    state_dir.join("workspaces").join(format!("{workspace}.sock"))
+}
+
+/// Where a server's own socket is unless its settings say otherwise: `servers/NAME.sock` in the
+/// state directory, with a folder for every workspace but `default`.
+#[must_use]
+pub fn server_socket(id: &ServerId, state_dir: &Path) -> PathBuf {
     let mut path = state_dir.join("servers");
     if !id.workspace.is_default() {
         path.push(id.workspace.as_str());

@@ -1,10 +1,17 @@
 //! This file says what all the settings are once they have been checked.
 //! It does not read them: whoever holds a `Config` need not look twice.
 
-use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use crate::{
-    Rate, ServerDefaults, ServerId, ServerSpec,
+    Rate, ServerDefaults, ServerId, ServerSpec, ViewSpec,
     spec::{Choice, choice},
 };
 
@@ -45,6 +52,8 @@ pub struct Listen {
     pub http: Option<SocketAddr>,
     /// The Unix socket of the merged namespace; none means no such door.
     pub unix: Option<PathBuf>,
+    /// Further Unix sockets, by name, each with a part of the tools.
+    pub sockets: BTreeMap<String, SocketSpec>,
     /// Values of `Host` accepted beside the loopback names.
     pub allowed_hosts: Vec<String>,
     /// Values of `Origin` accepted beside the loopback ones.
@@ -61,6 +70,19 @@ pub struct Listen {
     pub session_idle: Duration,
     /// Sessions, at most; at least 1.
     pub max_sessions: usize,
+}
+
+/// A Unix socket with a part of the tools.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SocketSpec {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its mode, such as `0o660`.
+    pub mode: u32,
+    /// The users who may come in; whoever the mode lets in if there is no list.
+    pub uids: Option<BTreeSet<u32>>,
+    /// What it shows.
+    pub view: ViewSpec,
 }
 
 /// Where the daemon keeps what it must not forget.
@@ -81,6 +103,8 @@ pub struct CatalogSettings {
     pub export_style: ExportStyle,
     /// Entries of one page of a list, at least 1.
     pub page_size: usize,
+    /// Parts of workspaces that have names: those of `listen.sockets`.
+    pub views: BTreeMap<String, ViewSpec>,
 }
 
 choice! {

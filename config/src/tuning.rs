@@ -121,7 +121,7 @@ fn stop(table: &Table<'_>, base: StopGrace) -> StopGrace {
 }
 
 /// The mode of a file, octal, as text: a number would be taken for a decimal one.
-fn mode(node: &Node<'_>) -> Option<u32> {
+pub(crate) fn mode(node: &Node<'_>) -> Option<u32> {
     let text = node.text()?;
     let digits = text.strip_prefix("0o").unwrap_or(text);
     match u32::from_str_radix(digits, 8) {

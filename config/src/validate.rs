@@ -2,15 +2,19 @@
 //! servers and the rest.
 //! It does not read settings.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
-use crate::Config;
+use crate::{Config, ViewSpec, WorkspaceName, nearest::nearest, workspace_socket};
 
 /// The faults of settings each of which is right by itself: the server or key at fault,
 /// and a sentence.
 pub(crate) fn faults(config: &Config) -> Vec<(String, String)> {
     let mut faults = separator(config);
     faults.extend(sockets(config));
+    faults.extend(strangers(config));
     faults
 }
 
@@ -31,21 +35,56 @@ fn separator(config: &Config) -> Vec<(String, String)> {
     faults.collect()
 }
 
+/// A socket that shows a server which is not there shows less than was meant.
+fn strangers(config: &Config) -> Vec<(String, String)> {
+    let mut faults = Vec::new();
+    for (name, socket) in &config.listen.sockets {
+        let ViewSpec { workspace, servers, .. } = &socket.view;
+        let known: Vec<&str> = config
+            .servers
+            .keys()
+            .filter(|id| id.workspace == *workspace)
+            .map(|id| id.name.as_str())
+            .collect();
+        for server in servers.iter().flatten() {
+            if !known.contains(&server.as_str()) {
+                let hint = nearest(server.as_str(), &known);
+                let hint = hint.map(|name| format!("; did you mean `{name}`?"));
+                let message = format!(
+                    "workspace {workspace} has no server `{server}`{}",
+                    hint.unwrap_or_default()
+                );
+                faults.push((format!("listen.sockets.{name}.servers"), message));
+            }
+        }
+    }
+    faults
+}
+
 /// No two sockets at one place.
 fn sockets(config: &Config) -> Vec<(String, String)> {
     let admin = config.state.dir.join("admin.sock");
     let mut taken: BTreeMap<&Path, String> = BTreeMap::new();
     taken.insert(&admin, "the admin socket".to_owned());
+    let workspaces = config.servers.keys().map(|id| id.workspace.clone());
+    let workspaces: BTreeSet<_> = workspaces.chain([WorkspaceName::default()]).collect();
+    let shared = workspaces.iter().map(|workspace| {
+        (workspace_socket(&config.state.dir, workspace), format!("workspace {workspace}"))
+    });
+    let shared: Vec<_> = shared.collect();
+    taken.extend(shared.iter().map(|(path, owner)| (path.as_path(), owner.clone())));
     let merged = config.listen.unix.iter().map(|path| ("listen.unix".to_owned(), path.as_path()));
+    let named = config.listen.sockets.iter();
+    let named = named.map(|(name, spec)| (format!("listen.sockets.{name}.path"), &*spec.path));
     let enabled = config.servers.values().filter(|spec| spec.enabled);
     let own = enabled.map(|spec| (format!("mcpServers.{}.socket", spec.id.name), &*spec.socket));
     let mut faults = Vec::new();
-    for (key, path) in merged.chain(own) {
+    for (key, path) in merged.chain(named).chain(own) {
         if let Some(other) = taken.get(path) {
             let message = format!("{} is already the socket of {other}", path.display());
             faults.push((key, message));
         } else {
-            let owner = key.trim_end_matches(".socket").to_owned();
+            let owner = key.trim_end_matches(".socket").trim_end_matches(".path").to_owned();
             taken.insert(path, owner);
         }
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::secrets::Secrets;
 use super::{masked, rfc3339};
+use crate::door::unix::ServerSocket;
 
 /// One server as it is shown to people and programs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,8 +45,11 @@ pub struct Connection {
     pub last_error: Option<LastError>,
     /// When it is started again, RFC 3339.
     pub next_retry: Option<String>,
-    /// Where its own Unix socket is, or would be.
-    pub socket: PathBuf,
+    /// Where its own Unix socket is open.
+    pub socket: Option<PathBuf>,
+    /// Why it is not, if it should be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub socket_error: Option<String>,
     /// How many tools it offers, as far as known.
     pub tools: usize,
     /// Calls under way.
@@ -75,12 +79,17 @@ pub struct Connections {
 }
 
 impl Connection {
-    /// The server `status` is about, which offers `tools` tools.
+    /// The server `status` is about, which offers `tools` tools, and what has become of its socket.
     #[must_use]
-    pub fn new(status: &ServerStatus, tools: usize) -> Self {
+    pub fn new(status: &ServerStatus, tools: usize, socket: Option<ServerSocket>) -> Self {
         let spec = &status.spec;
         let (command, url) = shown(&spec.transport);
         let secrets = Secrets::of(spec);
+        let (socket, socket_error) = match socket {
+            Some(Ok(path)) => (Some(path), None),
+            Some(Err(error)) => (None, Some(error)),
+            None => (None, None),
+        };
         let last_error = status.last_error.as_ref().map(|(downfall, at)| LastError {
             code: downfall.cause.code().to_owned(),
             message: secrets.blotted(&downfall.to_string()),
@@ -102,7 +111,8 @@ impl Connection {
             last_heartbeat: status.last_heartbeat.map(rfc3339),
             last_error,
             next_retry: status.next_retry.map(rfc3339),
-            socket: spec.socket.clone(),
+            socket,
+            socket_error,
             tools,
             in_flight: status.in_flight(),
             protocol_version: status.protocol_version.as_deref().map(str::to_owned),

@@ -25,5 +25,5 @@ pub use problem::Problem;
 pub use rfc3339::rfc3339;
 pub use routes::{Admin, CallAnswer, DaemonFacts, ToolList, router};
 pub use server::serve;
-pub use socket::{AdminSocket, SocketError, path_in};
+pub use socket::{AdminSocket, path_in};
 pub use streams::LogLine;

@@ -25,6 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::secrets::Secrets;
 use super::{Connection, Connections, Problem, config, rfc3339, streams};
+use crate::door::unix::OpenSockets;
 use crate::reload::Reloader;
 
 /// Why a request is not done. Boxed: it is large and rare.
@@ -40,6 +41,7 @@ pub struct Admin {
     pub(super) reloader: Reloader,
     facts: Arc<DaemonFacts>,
     ended: CancellationToken,
+    sockets: OpenSockets,
 }
 
 /// What there is to say about the daemon as a whole.
@@ -53,6 +55,9 @@ pub struct DaemonFacts {
     pub started: String,
     /// Where its HTTP door is open, if it is.
     pub http: Option<SocketAddr>,
+    /// Where its Unix socket with the tools of the workspace `default` is open, if it is.
+    #[serde(default)]
+    pub socket: Option<PathBuf>,
     /// Its state directory.
     pub state_dir: PathBuf,
 }
@@ -66,6 +71,7 @@ impl DaemonFacts {
             pid: std::process::id(),
             started: rfc3339(SystemTime::now()),
             http,
+            socket: None,
             state_dir,
         }
     }
@@ -100,13 +106,21 @@ impl Admin {
         facts: DaemonFacts,
         ended: CancellationToken,
     ) -> Self {
-        Self { system, reloader, facts: Arc::new(facts), ended }
+        Self { system, reloader, facts: Arc::new(facts), ended, sockets: OpenSockets::none() }
+    }
+
+    /// The same, telling which servers' sockets are open.
+    #[must_use]
+    pub fn with_sockets(self, sockets: OpenSockets) -> Self {
+        let socket = sockets.of_workspace(&WorkspaceName::default());
+        let facts = Arc::new(DaemonFacts { socket, ..(*self.facts).clone() });
+        Self { sockets, facts, ..self }
     }
 
     fn connection(&self, server: &ServerId) -> Result<Connection, Refusal> {
         let board = self.system.board().current();
         let status = board.servers.get(server).ok_or_else(|| Problem::unknown_server(server))?;
-        Ok(Connection::new(status, self.tools_of(server)))
+        Ok(Connection::new(status, self.tools_of(server), self.sockets.of(server)))
     }
 
     fn failed(&self, error: &CallError) -> Refusal {
@@ -172,8 +186,9 @@ async fn list(
     let board = admin.system.board().current();
     let wanted = |id: &ServerId| workspace.as_ref().is_none_or(|wanted| *wanted == id.workspace);
     let shown = board.servers.iter().filter(|(id, _)| wanted(id));
-    let connections =
-        shown.map(|(id, status)| Connection::new(status, admin.tools_of(id))).collect();
+    let connections = shown
+        .map(|(id, status)| Connection::new(status, admin.tools_of(id), admin.sockets.of(id)))
+        .collect();
     Ok(Json(Connections { connections }))
 }
 
@@ -241,7 +256,7 @@ async fn tools(
     let Some(view) = catalog.view(&scope) else {
         return match scope {
             Scope::Server(server) => Err(Problem::unknown_server(server)),
-            Scope::Workspace(_) => {
+            Scope::Workspace(_) | Scope::View(_) => {
                 let tools = empty().map_err(|error| unreadable(&error))?;
                 Ok(Json(ToolList { tools, servers: Default::default() }))
             }

@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
+use crate::socket::SocketError;
 
 fn routes() -> Router {
     Router::new()

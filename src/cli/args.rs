@@ -52,6 +52,7 @@ pub(super) enum Command {
     Tools(ToolsArgs),
     Call(CallArgs),
     ClientConfig(ClientConfigArgs),
+    Connect(ConnectArgs),
     SampleServer(SampleServerArgs),
 }
 
@@ -82,10 +83,40 @@ pub(super) struct ServeArgs {
 #[command(after_long_help = "\
 Examples:
   conductor stdio --config ~/servers.toml
+  conductor stdio --connect ~/.local/state/conductor/workspaces/default.sock
   In a client:  {\"command\": \"conductor\", \"args\": [\"stdio\", \"--config\", \"/etc/servers.toml\"]}")]
 pub(super) struct StdioArgs {
     #[command(flatten)]
     pub(super) settings: SettingsArgs,
+    /// Start nothing: join the daemon that listens at this Unix socket.
+    #[arg(
+        long,
+        value_name = "SOCKET",
+        conflicts_with_all = ["config", "listen", "state_dir", "log_format"]
+    )]
+    pub(super) connect: Option<PathBuf>,
+}
+
+/// Join stdin and stdout to the Unix socket of one server.
+///
+/// For clients that know nothing but commands, as in a sandbox into which the socket is mounted.
+/// Ends when the daemon ends the connection; the end of stdin is passed on, and what is still
+/// answered is written. Ends with 0 then, and with 1 if there is no socket or nobody answers.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  conductor connect git
+  conductor connect --socket /run/conductor/reviewer.sock
+  In a client:  {\"command\": \"conductor\", \"args\": [\"connect\", \"git\"]}")]
+pub(super) struct ConnectArgs {
+    /// The server; `workspace/name` outside the workspace `default`.
+    #[arg(value_name = "SERVER", required_unless_present = "socket")]
+    pub(super) name: Option<ServerId>,
+    /// The socket, for where the daemon cannot be asked.
+    #[arg(long, value_name = "PATH")]
+    pub(super) socket: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) daemon: DaemonArgs,
 }
 
 /// Say whether settings are right, and what comes of them.
@@ -264,7 +295,8 @@ pub(super) struct CallArgs {
 Examples:
   conductor client-config > .mcp.json
   conductor client-config --for codex >> ~/.codex/config.toml
-  conductor client-config --for vscode --server git    (that server alone, under its own names)")]
+  conductor client-config --for vscode --server git    (that server alone, under its own names)
+  conductor client-config --server git --via connect --write .mcp.json")]
 pub(super) struct ClientConfigArgs {
     /// The client.
     #[arg(long = "for", value_name = "CLIENT", value_enum, default_value_t = ClientKind::Claude)]
@@ -272,8 +304,23 @@ pub(super) struct ClientConfigArgs {
     /// Only this server; `workspace/name` outside the workspace `default`.
     #[arg(long, value_name = "NAME")]
     pub(super) server: Option<ServerId>,
+    /// How the client is to come in.
+    #[arg(long, value_enum, default_value_t = Via::Http)]
+    pub(super) via: Via,
+    /// Add the entry to this file of the client, and keep what was there in FILE.bak.
+    #[arg(long, value_name = "FILE")]
+    pub(super) write: Option<PathBuf>,
     #[command(flatten)]
     pub(super) daemon: DaemonArgs,
+}
+
+/// How a client comes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Via {
+    /// By the HTTP door
+    Http,
+    /// By `conductor connect` and a Unix socket of a running server
+    Connect,
 }
 
 /// Be a small, well-behaved MCP server on stdin and stdout.

@@ -81,9 +81,14 @@ pub(super) fn overrides(args: &SettingsArgs) -> Overrides {
 /// A client of the daemon that `args` name: by state directory, or by the settings that say
 /// where it is. What is wrong with them elsewhere is not in the way.
 pub(super) fn client(args: &DaemonArgs) -> Result<Client, Failure> {
+    Ok(Client::new(&state_dir(args)?))
+}
+
+/// Where the daemon that `args` name keeps its state.
+pub(super) fn state_dir(args: &DaemonArgs) -> Result<PathBuf, Failure> {
     let surroundings = Surroundings::read()?;
-    if let Some(dir) = &args.state_dir {
-        return Ok(Client::new(&surroundings.cwd.join(dir)));
+    match &args.state_dir {
+        Some(dir) => Ok(surroundings.cwd.join(dir)),
+        None => surroundings.state_dir(&args.files.config),
     }
-    Ok(Client::new(&surroundings.state_dir(&args.files.config)?))
 }

@@ -7,6 +7,8 @@ mod args;
 mod call;
 mod check;
 mod client_config;
+mod client_file;
+mod connect;
 mod load;
 mod logs;
 mod out;
@@ -31,6 +33,7 @@ use clap::Parser;
 use tokio::runtime::{Builder, Runtime};
 
 use self::args::{Cli, Command};
+pub use self::client_file::FileError;
 use self::out::Out;
 use crate::exit::{Exit, Failure};
 use crate::sample_server;
@@ -76,6 +79,7 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
         Command::Tools(args) => Box::pin(tools::run(args, out)),
         Command::Call(args) => Box::pin(call::run(args, out)),
         Command::ClientConfig(args) => Box::pin(client_config::run(args, out)),
+        Command::Connect(args) => Box::pin(connect::run(args)),
         Command::SampleServer(args) => Box::pin(async {
             sample_server::run(args.tools).await?;
             Ok(Exit::Success)

@@ -7,8 +7,8 @@ use std::path::Path;
 
 use super::args::{ServeArgs, SettingsArgs, StdioArgs};
 use super::load::{Surroundings, overrides};
-use super::private_dir;
-use crate::daemon::{self, Agent};
+use super::{connect, private_dir};
+use crate::daemon::{self, Agent, Sockets};
 use crate::exit::{Exit, Failure};
 use crate::reload::Source;
 use crate::telemetry;
@@ -20,6 +20,9 @@ pub(super) async fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
 
 /// Runs the system for one agent.
 pub(super) async fn stdio(args: &StdioArgs) -> Result<Exit, Failure> {
+    if let Some(socket) = &args.connect {
+        return connect::bridge(socket).await;
+    }
     if args.settings.state_dir.is_some() {
         return run(&args.settings, None, Agent::OnStdio).await;
     }
@@ -43,9 +46,11 @@ async fn run(args: &SettingsArgs, dir: Option<&Path>, agent: Agent) -> Result<Ex
     let http = agent == Agent::Nowhere || args.listen.is_some();
     let source = Source::new(surroundings.request(&args.files.config, overrides), http);
     let config = source.load()?;
+    // A private directory is nobody's business, nor are the sockets.
+    let sockets = if dir.is_some() { Sockets::None } else { Sockets::Open };
     let log = telemetry::start(&surroundings.log_filter(&config), config.log.format)
         .map_err(|source| Failure::System { doing: "start the log", source })?;
-    let ended = Box::pin(daemon::run(config, source, agent)).await;
+    let ended = Box::pin(daemon::run(config, source, agent, sockets)).await;
     drop(log); // before the last words on stderr
     ended
 }

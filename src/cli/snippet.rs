@@ -31,17 +31,42 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-/// The entry `name` for `url`, ready to be saved.
-pub(super) fn entry(client: ClientKind, name: &str, url: &str) -> String {
-    let value = match client {
-        ClientKind::Claude => json!({"mcpServers": {name: {"type": "http", "url": url}}}),
-        ClientKind::Cursor => json!({"mcpServers": {name: {"url": url}}}),
-        ClientKind::Vscode => json!({"servers": {name: {"type": "http", "url": url}}}),
-        ClientKind::Gemini => json!({"mcpServers": {name: {"httpUrl": url}}}),
-        // Names and URLs hold nothing that TOML would want escaped.
-        ClientKind::Codex => return format!("[mcp_servers.{name}]\nurl = \"{url}\""),
+/// How a client reaches an endpoint.
+pub(super) enum Way<'a> {
+    /// By HTTP, at this URL.
+    Url(&'a str),
+    /// By starting this program with these arguments.
+    Command(&'a str, &'a [String]),
+}
+
+/// The entry `name`, ready to be saved.
+pub(super) fn entry(client: ClientKind, name: &str, way: &Way<'_>) -> String {
+    let table = match client {
+        ClientKind::Claude | ClientKind::Cursor | ClientKind::Gemini => "mcpServers",
+        ClientKind::Vscode => "servers",
+        ClientKind::Codex => return codex(name, way),
     };
-    format!("{value:#}")
+    let inner = match (way, client) {
+        (Way::Url(url), ClientKind::Cursor) => json!({ "url": url }),
+        (Way::Url(url), ClientKind::Gemini) => json!({ "httpUrl": url }),
+        (Way::Url(url), _) => json!({ "type": "http", "url": url }),
+        (Way::Command(program, args), ClientKind::Vscode) => {
+            json!({ "type": "stdio", "command": program, "args": args })
+        }
+        (Way::Command(program, args), _) => json!({ "command": program, "args": args }),
+    };
+    format!("{:#}", json!({ table: { name: inner } }))
+}
+
+/// The entry as a table of TOML, whose texts and lists of texts are written as those of JSON.
+fn codex(name: &str, way: &Way<'_>) -> String {
+    match way {
+        Way::Url(url) => format!("[mcp_servers.{name}]\nurl = {}", json!(url)),
+        Way::Command(program, args) => {
+            let (program, args) = (json!(program), json!(args));
+            format!("[mcp_servers.{name}]\ncommand = {program}\nargs = {args}")
+        }
+    }
 }
 
 /// Where the entry belongs.
@@ -61,7 +86,7 @@ mod tests {
 
     #[track_caller]
     fn check(client: ClientKind, expected: &str) {
-        let entry = entry(client, "conductor", "http://127.0.0.1:8722/mcp");
+        let entry = entry(client, "conductor", &Way::Url("http://127.0.0.1:8722/mcp"));
         let read = serde_json::from_str::<serde_json::Value>(&entry);
         assert_eq!(read.map_or(entry, |value| value.to_string()), expected);
     }
@@ -85,6 +110,24 @@ mod tests {
             r#"{"mcpServers":{"conductor":{"httpUrl":"http://127.0.0.1:8722/mcp"}}}"#,
         );
         check(ClientKind::Codex, "[mcp_servers.conductor]\nurl = \"http://127.0.0.1:8722/mcp\"");
+    }
+
+    #[test]
+    fn a_command_has_its_own_form_too() {
+        let args = ["connect".to_owned(), "a \"b\"".to_owned()];
+        let shown = |client| {
+            let entry = entry(client, "git", &Way::Command("/bin/conductor", &args));
+            let read = serde_json::from_str::<serde_json::Value>(&entry);
+            read.map_or(entry, |value| value.to_string())
+        };
+        let plain =
+            r#"{"mcpServers":{"git":{"args":["connect","a \"b\""],"command":"/bin/conductor"}}}"#;
+        assert_eq!(shown(ClientKind::Claude), plain);
+        assert_eq!(
+            shown(ClientKind::Codex),
+            "[mcp_servers.git]\ncommand = \"/bin/conductor\"\nargs = [\"connect\",\"a \\\"b\\\"\"]"
+        );
+        assert!(shown(ClientKind::Vscode).contains(r#""type":"stdio""#));
     }
 
     #[test]

@@ -35,6 +35,11 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         Self { input, buffer, scanned: 0, max, skipping: false, ended: false }
     }
 
+    /// Gives the input back; what was read of it and not asked for is lost.
+    pub(super) fn into_input(self) -> R {
+        self.input
+    }
+
     /// The next line; `None` at the end of the stream. Nothing is lost if the wait is given up.
     pub(super) async fn next(&mut self) -> std::io::Result<Option<Line>> {
         loop {

@@ -30,6 +30,7 @@ mod seen;
 mod service;
 pub mod stdio;
 pub mod stream;
+pub mod unix;
 
 #[cfg(test)]
 mod fixture;

@@ -154,7 +154,7 @@ impl Service {
 
     fn instructions(&self) -> &'static str {
         match self.scope {
-            Scope::Workspace(_) => {
+            Scope::Workspace(_) | Scope::View(_) => {
                 "The tools of several MCP servers behind one gateway. A tool's name begins with \
                  the name of its server. When a call fails, its text says whether it was carried \
                  out and when to try again."

@@ -44,8 +44,24 @@ where
     R: AsyncRead + Unpin + Send,
     W: AsyncWrite + Unpin + Send + 'static,
 {
+    serve_until(input, output, service, shutdown, |_| tokio::time::sleep(LAST_ANSWERS)).await;
+}
+
+/// As [`serve`], but calls that are under way when the input ends are answered for as long as the
+/// future lasts that `given_up` makes of the input.
+pub(super) async fn serve_until<R, W, G>(
+    input: R,
+    output: W,
+    service: Service,
+    shutdown: CancellationToken,
+    given_up: impl FnOnce(R) -> G + Send,
+) where
+    R: AsyncRead + Unpin + Send,
+    W: AsyncWrite + Unpin + Send + 'static,
+    G: Future<Output = ()> + Send,
+{
     let (out, waiting) = mpsc::channel(OUT_WAITING);
-    let writer = tokio::spawn(write(output, waiting));
+    let mut writer = tokio::spawn(write(output, waiting));
     let seen = Seen::default();
     let changes = service.changes(seen.clone());
     let mut stream = Stream {
@@ -58,11 +74,14 @@ where
         pushes: false,
         closing: CancellationToken::new(),
     };
-    stream.run(Lines::new(input, LINE_MAX), changes, shutdown).await;
-    stream.finish().await;
+    let mut lines = Lines::new(input, LINE_MAX);
+    stream.run(&mut lines, changes, shutdown).await;
+    stream.finish(given_up(lines.into_input())).await;
     drop(stream);
     // A peer that does not read any more is not waited for.
-    let _ = timeout(LAST_ANSWERS, writer).await;
+    if timeout(LAST_ANSWERS, &mut writer).await.is_err() {
+        writer.abort();
+    }
 }
 
 /// One stream and what is under way on it.
@@ -88,7 +107,7 @@ type Placed = (Job, CancellationToken);
 impl Stream {
     async fn run<R: AsyncRead + Unpin>(
         &mut self,
-        mut lines: Lines<R>,
+        lines: &mut Lines<R>,
         mut changes: Changes,
         shutdown: CancellationToken,
     ) {
@@ -111,12 +130,16 @@ impl Stream {
         }
     }
 
-    /// Lets what is under way end, for a while.
-    async fn finish(&mut self) {
+    /// Lets what is under way end, until it is given up.
+    async fn finish(&mut self, given_up: impl Future<Output = ()>) {
         self.closing.cancel();
-        let rest = async { while self.tasks.join_next().await.is_some() {} };
+        let Self { tasks, out, .. } = self;
         // What is not answered by then is taken back when the tasks are dropped.
-        let _ = timeout(LAST_ANSWERS, rest).await;
+        tokio::select! {
+            () = async { while tasks.join_next().await.is_some() {} } => {}
+            () = out.closed() => {}
+            () = given_up => {}
+        }
     }
 
     fn forget(&mut self, ids: Vec<Id>) {

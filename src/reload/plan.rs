@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use conductor_config::diff::{Change, compare};
-use conductor_config::{Config, Problem};
+use conductor_config::{Config, Listen, Problem};
 
 use super::Plan;
 
@@ -63,7 +63,6 @@ pub(super) fn waiting(started: &Config, wanted: &Config) -> Vec<String> {
     let (old, new) = (&started.listen, &wanted.listen);
     let keys = [
         ("listen.http", old.http != new.http),
-        ("listen.unix", old.unix != new.unix),
         ("listen.allowedHosts", old.allowed_hosts != new.allowed_hosts),
         ("listen.allowedOrigins", old.allowed_origins != new.allowed_origins),
         ("listen.maxBody", old.max_body != new.max_body),
@@ -87,7 +86,8 @@ pub(super) fn waiting(started: &Config, wanted: &Config) -> Vec<String> {
 
 /// `wanted` as far as it can hold before the next start.
 pub(super) fn possible(started: &Config, mut wanted: Config) -> Config {
-    wanted.listen.clone_from(&started.listen);
+    let Listen { unix, sockets, .. } = wanted.listen;
+    wanted.listen = Listen { unix, sockets, ..started.listen.clone() };
     wanted.state.clone_from(&started.state);
     wanted.calls.max_in_flight = started.calls.max_in_flight;
     wanted.calls.max_queued_per_server = started.calls.max_queued_per_server;

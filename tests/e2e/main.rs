@@ -3,19 +3,29 @@
 
 // `cfg(test)` lets helper functions unwrap as tests do.
 #[cfg(test)]
+mod agents;
+#[cfg(test)]
+mod bridge;
+#[cfg(test)]
 mod calling;
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod confined;
+#[cfg(test)]
 mod crash;
 #[cfg(test)]
 mod harness;
+#[cfg(test)]
+mod lines;
 #[cfg(test)]
 mod listing;
 #[cfg(test)]
 mod mock_contract;
 #[cfg(test)]
 mod operating;
+#[cfg(test)]
+mod pool;
 #[cfg(test)]
 mod reload;
 #[cfg(test)]
@@ -25,8 +35,12 @@ mod sharing;
 #[cfg(test)]
 mod shutdown;
 #[cfg(test)]
+mod sockets;
+#[cfg(test)]
 mod stdio_door;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod views;
 #[cfg(test)]
 mod world;

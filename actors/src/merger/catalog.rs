@@ -8,7 +8,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use conductor_config::{ServerId, WorkspaceName};
+use conductor_config::{ServerId, ViewSpec, WorkspaceName};
 use thiserror::Error;
 use tokio::time::Instant;
 
@@ -25,6 +25,7 @@ pub struct Catalog {
     pub(super) revision: u64,
     pub(super) workspaces: BTreeMap<WorkspaceName, Arc<View>>,
     pub(super) servers: BTreeMap<ServerId, Arc<View>>,
+    pub(super) views: BTreeMap<String, Arc<View>>,
     pub(super) rejected: BTreeMap<ServerId, Vec<Rejected>>,
     /// By server: what was found in definitions, tool by tool.
     pub(super) findings: BTreeMap<ServerId, Vec<(Text, Vec<Finding>)>>,
@@ -54,11 +55,13 @@ impl Catalog {
     /// Whether clients would see the same lists.
     pub(super) fn looks_like(&self, other: &Self) -> bool {
         let digests = |catalog: &Self| -> Vec<u64> {
-            let views = catalog.workspaces.values().chain(catalog.servers.values());
+            let views = catalog.workspaces.values();
+            let views = views.chain(catalog.servers.values()).chain(catalog.views.values());
             views.map(|view| view.digest).collect()
         };
         self.workspaces.keys().eq(other.workspaces.keys())
             && self.servers.keys().eq(other.servers.keys())
+            && self.views.keys().eq(other.views.keys())
             && digests(self) == digests(other)
     }
 
@@ -67,6 +70,7 @@ impl Catalog {
         match scope {
             Scope::Workspace(name) => self.workspaces.get(name),
             Scope::Server(id) => self.servers.get(id),
+            Scope::View(name) => self.views.get(&**name),
         }
     }
 }
@@ -106,6 +110,8 @@ pub struct View {
     digest: u64,
     servers: BTreeMap<ServerId, ListState>,
     separator: Option<Arc<str>>,
+    /// What it is a part of everything by.
+    part: Option<Arc<ViewSpec>>,
 }
 
 /// A cursor that this program did not make, or made for another list.
@@ -152,7 +158,19 @@ impl View {
             alias.into_iter().chain([(tool.name.clone(), at)])
         };
         let by_name = tools.iter().enumerate().flat_map(names).collect();
-        Self { tools, by_name, array, digest, servers, separator }
+        Self { tools, by_name, array, digest, servers, separator, part: None }
+    }
+
+    /// The part of a merged view that `spec` describes; names are put together with `separator`.
+    pub(super) fn part(&self, spec: Arc<ViewSpec>, separator: &str) -> Self {
+        let shown = |tool: &&ListedTool| {
+            let canonical = tool.alias.as_ref().unwrap_or(&tool.name);
+            spec.shows(&tool.target.server.name, canonical)
+        };
+        let tools = self.tools.iter().filter(shown).cloned().collect();
+        let mut servers = self.servers.clone();
+        servers.retain(|id, _| spec.may_show(&id.name, separator));
+        Self { part: Some(spec), ..Self::new(tools, servers, self.separator.clone()) }
     }
 
     /// The tools in the order they are shown.
@@ -182,7 +200,8 @@ impl View {
                 }),
                 None => true,
             };
-            (named && *state != ListState::Known).then(|| id.clone())
+            let shown = self.part.as_ref().is_none_or(|part| part.shows(&id.name, name));
+            (named && shown && *state != ListState::Known).then(|| id.clone())
         };
         self.servers.iter().find_map(awaited).map_or(Resolution::Unknown, Resolution::Awaited)
     }

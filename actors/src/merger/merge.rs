@@ -59,6 +59,12 @@ pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettin
         let view = View::new(parts.tools, parts.servers, Some(separator));
         catalog.workspaces.insert(workspace, Arc::new(view));
     }
+    for (name, spec) in &settings.views {
+        if let Some(whole) = catalog.workspaces.get(&spec.workspace) {
+            let part = whole.part(Arc::new(spec.clone()), &settings.separator);
+            catalog.views.insert(name.clone(), Arc::new(part));
+        }
+    }
     catalog
 }
 

@@ -21,6 +21,8 @@ pub enum Scope {
     Workspace(WorkspaceName),
     /// One server under its own names.
     Server(ServerId),
+    /// The part of a workspace that the settings call so.
+    View(Arc<str>),
 }
 
 /// One tool of one server, under the server's own name for it.

@@ -1,6 +1,7 @@
 //! This folder holds what tests of several parts share: settings that are easy to vary.
 //! Stand-ins for servers are in `server/downstream/tests_peer.rs`.
 
+mod pool;
 mod server;
 mod system;
 
@@ -71,6 +72,7 @@ pub(crate) fn catalog() -> CatalogSettings {
         ttl: Duration::from_secs(300),
         separator: ".".to_owned(),
         export_style: ExportStyle::Dot,
+        views: BTreeMap::new(),
         page_size: 1000,
     }
 }
@@ -82,6 +84,7 @@ pub(crate) fn config(dir: &Path, servers: Vec<ServerSpec>) -> Arc<Config> {
         listen: Listen {
             http: None,
             unix: None,
+            sockets: BTreeMap::new(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             max_body: 4 << 20,

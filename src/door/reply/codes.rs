@@ -32,10 +32,12 @@ pub(super) const CANCELLED: Code = code(-31008, "cancelled", 200);
 pub(super) const SESSION_REQUIRED: Code = code(-31010, "session_required", 400);
 pub(super) const SESSION_UNKNOWN: Code = code(-31011, "session_unknown", 404);
 pub(super) const SESSIONS_EXHAUSTED: Code = code(-31012, "sessions_exhausted", 503);
+pub(super) const NOT_ALLOWED: Code = code(-31013, "not_allowed", 403);
+pub(super) const NO_ROOM: Code = code(-31014, "no_room", 503);
 
 /// All of them.
 #[cfg(test)]
-pub(super) const ALL: [Code; 14] = [
+pub(super) const ALL: [Code; 16] = [
     PARSE_ERROR,
     INVALID_REQUEST,
     UNKNOWN_METHOD,
@@ -50,4 +52,6 @@ pub(super) const ALL: [Code; 14] = [
     SESSION_REQUIRED,
     SESSION_UNKNOWN,
     SESSIONS_EXHAUSTED,
+    NOT_ALLOWED,
+    NO_ROOM,
 ];

@@ -78,6 +78,16 @@ pub(in crate::door) enum Refusal {
         /// The limit that was met.
         limit: usize,
     },
+    /// This user may not come in here.
+    NotAllowed {
+        /// Their id.
+        uid: u32,
+    },
+    /// There are as many connections as there can be.
+    NoRoom {
+        /// The limit that was met.
+        limit: usize,
+    },
     /// The caller has taken the request back.
     Cancelled,
     /// A fault of this program.
@@ -116,6 +126,8 @@ impl Refusal {
             Self::Session(SessionFault::Unknown) => codes::SESSION_UNKNOWN,
             Self::Session(SessionFault::Exhausted { .. }) => codes::SESSIONS_EXHAUSTED,
             Self::Overloaded { .. } => codes::OVERLOADED,
+            Self::NotAllowed { .. } => codes::NOT_ALLOWED,
+            Self::NoRoom { .. } => codes::NO_ROOM,
             Self::Cancelled => codes::CANCELLED,
             Self::Internal => codes::INTERNAL,
         }
@@ -141,6 +153,10 @@ impl Refusal {
             Self::Overloaded { limit } => {
                 format!("{limit} requests are under way, the most there can be; wait for one")
             }
+            Self::NotAllowed { uid } => format!("user {uid} is not allowed at this socket"),
+            Self::NoRoom { limit } => {
+                format!("there are {limit} connections, the most there can be; wait for one to end")
+            }
             Self::Cancelled => "the request was cancelled".to_owned(),
             Self::Internal => "internal error".to_owned(),
         }
@@ -155,6 +171,7 @@ impl Refusal {
                 "requested": printable(requested),
             }),
             Self::Overloaded { .. } => json!({ "reason": reason, "retryAfterMs": 100 }),
+            Self::NoRoom { .. } => json!({ "reason": reason, "retryAfterMs": 1_000 }),
             Self::Session(SessionFault::Exhausted { .. }) => {
                 json!({ "reason": reason, "retryAfterMs": 10_000 })
             }

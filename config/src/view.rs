@@ -1,0 +1,98 @@
+//! This file says what a part of a workspace's tools is, and decides what belongs to it.
+//! It does not know which tools there are.
+
+use std::collections::BTreeSet;
+
+use crate::{ServerName, WorkspaceName};
+
+/// A part of the tools of one workspace.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ViewSpec {
+    /// The workspace.
+    pub workspace: WorkspaceName,
+    /// The servers shown; all of them if there is no list.
+    pub servers: Option<BTreeSet<ServerName>>,
+    /// Patterns of the tools shown, by their names in the merged list; all if there is no list.
+    pub tools: Option<Vec<String>>,
+}
+
+impl ViewSpec {
+    /// Whether a tool belongs to it that `server` has and that the merged list calls `name`, with
+    /// the separator as it is.
+    #[must_use]
+    pub fn shows(&self, server: &ServerName, name: &str) -> bool {
+        let matches = |pattern: &String| {
+            glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(name))
+        };
+        self.shows_server(server)
+            && self.tools.as_ref().is_none_or(|patterns| patterns.iter().any(matches))
+    }
+
+    /// Whether any tool of `server` could belong to it, names being put together with `separator`.
+    #[must_use]
+    pub fn may_show(&self, server: &ServerName, separator: &str) -> bool {
+        let prefix = format!("{server}{separator}");
+        let could = |pattern: &String| {
+            let literal = pattern.split(['*', '?', '[']).next().unwrap_or_default();
+            literal.starts_with(&prefix) || (prefix.starts_with(literal) && literal != pattern)
+        };
+        self.shows_server(server)
+            && self.tools.as_ref().is_none_or(|patterns| patterns.iter().any(could))
+    }
+
+    fn shows_server(&self, server: &ServerName) -> bool {
+        self.servers.as_ref().is_none_or(|servers| servers.contains(server))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(servers: Option<&[&str]>, tools: Option<&[&str]>, shown: &[&str], hidden: &[&str]) {
+        let spec = ViewSpec {
+            workspace: WorkspaceName::default(),
+            servers: servers.map(|names| names.iter().map(|name| name.parse().unwrap()).collect()),
+            tools: tools.map(|tools| tools.iter().map(|tool| (*tool).to_owned()).collect()),
+        };
+        for (names, expected) in [(shown, true), (hidden, false)] {
+            for name in names {
+                let server: ServerName = name.split('.').next().unwrap().parse().unwrap();
+                assert_eq!(spec.shows(&server, name), expected, "{name}");
+                assert!(!expected || spec.may_show(&server, "."), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_tool_is_shown_if_its_server_and_its_name_are() {
+        check(None, None, &["git.log", "web.get"], &[]);
+        check(Some(&["git"]), None, &["git.log"], &["web.get", "gitlab.log"]);
+        check(None, Some(&["git.*", "web.get"]), &["git.log", "web.get"], &["web.post", "g.x"]);
+        check(Some(&["git"]), Some(&["*.log"]), &["git.log"], &["web.log", "git.reset"]);
+        check(Some(&[]), None, &[], &["git.log"]);
+        check(None, Some(&[]), &[], &["git.log"]);
+    }
+
+    #[test]
+    fn a_server_none_of_whose_tools_can_match_is_not_woken() {
+        let spec = |tools: &[&str]| ViewSpec {
+            tools: Some(tools.iter().map(|tool| (*tool).to_owned()).collect()),
+            ..ViewSpec::default()
+        };
+        for (pattern, expected) in [
+            ("git.*", true),
+            ("git.log", true),
+            ("g*", true),
+            ("*", true),
+            ("[g]it.log", true),
+            ("git", false),
+            ("gitlab.*", false),
+            ("web.*", false),
+        ] {
+            let git: ServerName = "git".parse().unwrap();
+            assert_eq!(spec(&[pattern]).may_show(&git, "."), expected, "{pattern}");
+        }
+    }
+}

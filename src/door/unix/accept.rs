@@ -1,0 +1,136 @@
+//! This file takes the connections of one Unix socket: who it is, whether they may come in, and
+//! whether there is room.
+//!
+//! It leaves what is said to `stream`.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use conductor_actors::System;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use super::gone::gone;
+use super::wanted::Wanted;
+use crate::door::reply::{Refusal, refuse};
+use crate::door::service::Service;
+use crate::door::stream;
+
+/// Connections of one socket at one time.
+pub(super) const CONNECTIONS_MAX: usize = 500;
+/// Peers that are being told why they cannot come in; any more are not told.
+const TURNED_AWAY_MAX: usize = 50;
+/// How long telling them may take.
+const TURNING_AWAY: Duration = Duration::from_secs(1);
+/// How long to wait when no further connection can be taken.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// One door: its socket, and what is behind it.
+pub(super) struct Door {
+    pub(super) listener: UnixListener,
+    pub(super) wanted: Wanted,
+    pub(super) system: System,
+    pub(super) closed: CancellationToken,
+}
+
+/// Who is at the other end, as the kernel says.
+struct Peer {
+    uid: u32,
+    gid: u32,
+    pid: Option<i32>,
+}
+
+impl Peer {
+    fn of(stream: &UnixStream) -> std::io::Result<Self> {
+        let found = stream.peer_cred()?;
+        Ok(Self { uid: found.uid(), gid: found.gid(), pid: found.pid() })
+    }
+
+    fn label(&self) -> String {
+        let pid = self.pid.map_or_else(String::new, |pid| format!(" pid {pid}"));
+        format!("unix uid {} gid {}{pid}", self.uid, self.gid)
+    }
+}
+
+impl Door {
+    /// Takes connections until the door is closed; returns when the last one has ended.
+    pub(super) async fn serve(self) {
+        let (mut inside, mut turned_away) = (JoinSet::new(), JoinSet::new());
+        loop {
+            while inside.try_join_next().is_some() {}
+            while turned_away.try_join_next().is_some() {}
+            let accepted = tokio::select! {
+                biased;
+                () = self.closed.cancelled() => break,
+                accepted = self.listener.accept() => accepted,
+            };
+            match accepted {
+                Ok((stream, _)) => match self.admit(&stream, inside.len()) {
+                    Ok(peer) => drop(inside.spawn(self.connection(stream, &peer))),
+                    Err(refusal) if turned_away.len() < TURNED_AWAY_MAX => {
+                        turned_away.spawn(turn_away(stream, refuse(None, &refusal).body));
+                    }
+                    Err(_) => {}
+                },
+                Err(error) => {
+                    warn!(%error, socket = %self.wanted.path.display(), "connection not accepted");
+                    tokio::time::sleep(PAUSE).await;
+                }
+            }
+        }
+        drop(self);
+        while inside.join_next().await.is_some() {}
+    }
+
+    fn admit(&self, stream: &UnixStream, inside: usize) -> Result<Peer, Refusal> {
+        let socket = self.wanted.path.display();
+        let peer = Peer::of(stream).map_err(|error| {
+            warn!(%error, %socket, "a nameless peer was refused");
+            Refusal::Internal
+        })?;
+        let (uid, gid, pid) = (peer.uid, peer.gid, peer.pid);
+        if self.wanted.uids.as_ref().is_some_and(|uids| !uids.contains(&uid)) {
+            warn!(uid, gid, pid, %socket, "a user who is not allowed here was refused");
+            return Err(Refusal::NotAllowed { uid });
+        }
+        if inside >= CONNECTIONS_MAX {
+            warn!(uid, gid, pid, %socket, limit = CONNECTIONS_MAX, "no room for one more agent");
+            return Err(Refusal::NoRoom { limit: CONNECTIONS_MAX });
+        }
+        debug!(uid, gid, pid, %socket, "agent connected");
+        Ok(peer)
+    }
+
+    fn connection(
+        &self,
+        stream: UnixStream,
+        peer: &Peer,
+    ) -> impl Future<Output = ()> + Send + use<> {
+        let label = peer.label();
+        let service = Service::new(self.system.clone(), self.wanted.scope.clone(), &label);
+        let closed = self.closed.clone();
+        async move {
+            let (input, output) = stream.into_split();
+            stream::serve_until(input, output, service, closed, gone).await;
+            debug!(caller = label, "agent left");
+        }
+    }
+}
+
+/// Tells a peer why it cannot come in. What it has sent is read and thrown away, or it might see
+/// a broken connection instead of the reason.
+async fn turn_away(mut stream: UnixStream, mut line: Bytes) {
+    let told = async {
+        stream.write_all_buf(&mut line).await?;
+        stream.write_all(b"\n").await?;
+        stream.shutdown().await?;
+        let mut rest = [0; 1024];
+        while stream.read(&mut rest).await? > 0 {}
+        std::io::Result::Ok(())
+    };
+    let _ = timeout(TURNING_AWAY, told).await; // gone, or too slow to be told
+}

@@ -1,0 +1,93 @@
+//! This file says which Unix sockets the settings ask for, and what each shows to whom.
+//!
+//! It opens none.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use conductor_actors::Scope;
+use conductor_config::{Config, WorkspaceName, workspace_socket};
+
+use crate::socket::Modes;
+
+/// The mode of sockets that have no setting for it.
+const MODE: u32 = 0o660;
+
+/// A socket that is to be open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The settings that ask for it, as a key.
+    pub key: String,
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its mode, and that of directories made for it.
+    pub modes: Modes,
+    /// What it shows.
+    pub scope: Scope,
+    /// The users who may come in; whoever the mode lets in if there is no list.
+    pub uids: Option<BTreeSet<u32>>,
+}
+
+impl Wanted {
+    fn new(config: &Config, key: String, path: &Path, mode: u32, scope: Scope) -> Self {
+        let dirs = if path.starts_with(&config.state.dir) { 0o700 } else { dirs(mode) };
+        let modes = Modes { socket: mode, dirs };
+        Self { key, path: path.to_owned(), modes, scope, uids: None }
+    }
+}
+
+/// Whoever may use a socket must get to it.
+fn dirs(mode: u32) -> u32 {
+    let enter = |class: u32, entered: u32| if mode & class == 0 { 0 } else { entered };
+    0o700 | enter(0o070, 0o050) | enter(0o007, 0o005)
+}
+
+/// The sockets that the settings name under `listen`. They must open, or the daemon must not start.
+pub(super) fn named(config: &Config) -> Vec<Wanted> {
+    let all = Scope::Workspace(WorkspaceName::default());
+    let merged = config.listen.unix.iter();
+    let merged =
+        merged.map(|path| Wanted::new(config, "listen.unix".to_owned(), path, MODE, all.clone()));
+    let parts = config.listen.sockets.iter().map(|(name, spec)| {
+        let (key, scope) = (format!("listen.sockets.{name}"), Scope::View(name.as_str().into()));
+        let wanted = Wanted::new(config, key, &spec.path, spec.mode, scope);
+        Wanted { uids: spec.uids.clone(), ..wanted }
+    });
+    merged.chain(parts).collect()
+}
+
+/// The sockets that come by themselves: one for each server that is enabled, one for each
+/// workspace. One that cannot be opened costs nothing else.
+pub(super) fn own(config: &Config) -> Vec<Wanted> {
+    let enabled = config.servers.values().filter(|spec| spec.enabled);
+    let workspaces: BTreeSet<WorkspaceName> = enabled
+        .clone()
+        .map(|spec| spec.id.workspace.clone())
+        .chain([WorkspaceName::default()])
+        .collect();
+    let servers = enabled.map(|spec| {
+        let key = format!("mcpServers.{}.socket", spec.id.name);
+        let scope = Scope::Server(spec.id.clone());
+        Wanted::new(config, key, &spec.socket, spec.socket_mode, scope)
+    });
+    let workspaces = workspaces.into_iter().map(|workspace| {
+        let path = workspace_socket(&config.state.dir, &workspace);
+        let key = format!("workspace {workspace}");
+        Wanted::new(config, key, &path, MODE, Scope::Workspace(workspace))
+    });
+    servers.chain(workspaces).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn directories_let_in_whoever_may_use_the_socket() {
+        for (mode, expected) in
+            [(0o600, 0o700), (0o660, 0o750), (0o666, 0o755), (0o606, 0o705), (0o620, 0o750)]
+        {
+            assert_eq!(dirs(mode), expected, "{mode:o}");
+        }
+    }
+}

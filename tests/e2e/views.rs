@@ -1,0 +1,122 @@
+//! These tests come in by sockets that show a part of the tools to some users.
+//! They leave what belongs to a part to `config/src/view.rs`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use conductor_e2e::client::lines::LineClient;
+use conductor_e2e::daemon::{Daemon, Options};
+use conductor_e2e::sandbox::Sandbox;
+use conductor_e2e::wait;
+use serde_json::{Value, json};
+
+use crate::lines::{bare, exchange, names};
+use crate::world::{CONDUCTOR, SOON, mock, wait_tools};
+
+async fn daemon(sockets: impl Fn(&Sandbox) -> Value) -> Daemon {
+    let sandbox = Arc::new(Sandbox::new().unwrap());
+    let settings = json!({
+        "listen": { "sockets": sockets(&sandbox) },
+        "mcpServers": { "a": mock(&[]), "b": mock(&[]), "c": mock(&[]) },
+    });
+    let options = Options { sandbox: Some(sandbox), ..Options::default() };
+    let daemon = Daemon::start(CONDUCTOR, settings, options).await.unwrap();
+    wait_tools(&daemon, &["a.echo", "b.echo", "c.echo"]).await.unwrap();
+    daemon
+}
+
+async fn listed(socket: &Path) -> Vec<String> {
+    let answers = exchange(socket, &[bare(1, "tools/list", json!({}))]).await;
+    names(&answers[0]).into_iter().map(str::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_view_shows_its_part_and_what_is_outside_is_an_unknown_tool() {
+    let at = |sandbox: &Sandbox, name: &str| sandbox.path(&format!("{name}.sock"));
+    let daemon = daemon(|sandbox| {
+        json!({
+            "two": { "path": at(sandbox, "two"), "servers": ["a", "b"] },
+            "few": { "path": at(sandbox, "few"), "tools": ["c.e*", "b.sleep"], "mode": "0600" },
+            "none": { "path": at(sandbox, "none"), "servers": [] },
+        })
+    })
+    .await;
+    let socket = |name| at(&daemon.sandbox(), name);
+    let two = listed(&socket("two")).await;
+    assert!(two.contains(&"a.echo".to_owned()) && two.contains(&"b.echo".to_owned()));
+    assert!(!two.iter().any(|name| name.starts_with("c.")), "{two:?}");
+    let few = listed(&socket("few")).await;
+    assert!(few.contains(&"c.echo".to_owned()) && few.contains(&"b.sleep".to_owned()));
+    assert!(few.iter().all(|name| name.starts_with("c.e") || name == "b.sleep"), "{few:?}");
+    assert_eq!(listed(&socket("none")).await, Vec::<String>::new());
+
+    for (name, shown, hidden) in
+        [("two", "b.echo", "c.echo"), ("few", "c.echo", "b.echo"), ("none", "", "a.echo")]
+    {
+        let mut agent = LineClient::connect(&socket(name)).await.unwrap();
+        agent.initialize("2025-11-25").await.unwrap();
+        let answer = agent.call(hidden, json!({ "text": "x" })).await.unwrap();
+        assert_eq!(answer["error"]["data"]["reason"], "unknown_tool", "{name}: {answer}");
+        if !shown.is_empty() {
+            let answer = agent.call(shown, json!({ "text": "x" })).await.unwrap();
+            assert_eq!(answer["result"]["content"][0]["text"], "x", "{name}: {answer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn s40_a_user_who_is_not_on_the_list_gets_one_line_and_no_more() {
+    let me = rustix::process::getuid().as_raw();
+    let at = |sandbox: &Sandbox, name: &str| sandbox.path(&format!("{name}.sock"));
+    let daemon = daemon(|sandbox| {
+        json!({
+            "mine": { "path": at(sandbox, "mine"), "uids": [me] },
+            "theirs": { "path": at(sandbox, "theirs"), "uids": [me + 1] },
+        })
+    })
+    .await;
+    assert!(!listed(&at(&daemon.sandbox(), "mine")).await.is_empty());
+    let call = bare(1, "tools/call", json!({ "name": "a.echo", "arguments": { "text": "x" } }));
+    let told = exchange(&at(&daemon.sandbox(), "theirs"), &[call]).await;
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0]["error"]["data"]["reason"], "not_allowed", "{told:?}");
+    assert!(told[0]["error"]["message"].as_str().unwrap().contains(&me.to_string()), "{told:?}");
+}
+
+#[tokio::test]
+async fn sockets_follow_new_settings_and_those_that_stay_keep_their_connections() {
+    let at = |sandbox: &Sandbox, name: &str| sandbox.path(&format!("{name}.sock"));
+    let daemon = daemon(|sandbox| {
+        json!({
+            "stays": { "path": at(sandbox, "stays"), "servers": ["a"] },
+            "goes": { "path": at(sandbox, "goes") },
+        })
+    })
+    .await;
+    let sandbox = daemon.sandbox();
+    let mut agent = LineClient::connect(&at(&sandbox, "stays")).await.unwrap();
+    let settings = json!({
+        "listen": { "sockets": {
+            "stays": { "path": at(&sandbox, "stays"), "servers": ["b"] },
+            "comes": { "path": at(&sandbox, "comes"), "servers": ["a"] },
+        } },
+        "mcpServers": { "a": mock(&[]), "b": mock(&[]), "d": mock(&[]) },
+    });
+    sandbox.write_settings(settings).unwrap();
+    let ended = daemon.cli(&["reload"]).await.unwrap();
+    assert_eq!(ended.code, Some(0), "{} {}", ended.stdout, ended.stderr);
+    let servers = sandbox.state_dir().join("servers");
+    wait::until("the sockets are those of the new settings", SOON, async || {
+        let there =
+            [at(&sandbox, "comes"), servers.join("d.sock")].iter().all(|path| path.exists());
+        let gone = ![at(&sandbox, "goes"), servers.join("c.sock")].iter().any(|path| path.exists());
+        (there && gone).then_some(())
+    })
+    .await
+    .unwrap_or_else(|error| panic!("{error}\n{}", daemon.log_tail(20)));
+    assert!(listed(&at(&sandbox, "comes")).await.contains(&"a.echo".to_owned()));
+    let answer = agent.call("b.echo", json!({ "text": "x" })).await.unwrap();
+    assert_eq!(answer["result"]["content"][0]["text"], "x", "{answer}");
+    let answer = agent.call("a.echo", json!({ "text": "x" })).await.unwrap();
+    assert_eq!(answer["error"]["data"]["reason"], "unknown_tool", "{answer}");
+}
