@@ -21,6 +21,16 @@ pub(super) enum Line {
     },
 }
 
+impl Line {
+    /// Bytes in it; of one over the limit, none are left.
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Whole(line) => line.len(),
+            Self::TooLong { .. } => 0,
+        }
+    }
+}
+
 /// Cuts lines. Its memory is bounded by the limit plus one read.
 pub(super) struct Decoder {
     buffer: BytesMut,

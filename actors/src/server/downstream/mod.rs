@@ -16,6 +16,7 @@ mod decoder;
 mod desk;
 mod lane;
 mod output;
+mod pace;
 mod pending;
 mod pump;
 mod remote;

@@ -69,6 +69,10 @@ impl Pending {
         self.0.is_empty()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     /// Empties the table.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = (u64, Entry)> {
         self.0.drain()

