@@ -197,14 +197,17 @@ impl Doors {
     }
 
     async fn until_stopped(mut self, system: System, stop: Stop) -> Exit {
-        let door_closed = tokio::select! {
-            () = stop.clean.cancelled() => None,
-            closed = self.agents.join_next(), if !self.agents.is_empty() => closed,
-        };
-        let broken = match door_closed {
-            None | Some(Ok(Ok(()))) => false,
-            Some(Ok(Err(error))) => failed(&error),
-            Some(Err(error)) => failed(&error),
+        let broken = tokio::select! {
+            () = stop.clean.cancelled() => false,
+            part = system.broken() => {
+                error!(part, "a vital part failed, shutting down");
+                true
+            }
+            closed = self.agents.join_next(), if !self.agents.is_empty() => match closed {
+                None | Some(Ok(Ok(()))) => false,
+                Some(Ok(Err(error))) => failed(&error),
+                Some(Err(error)) => failed(&error),
+            },
         };
         stop.clean.cancel(); // whatever the reason: the next signal is one to hurry
         let grace = system.config().calls.shutdown_grace;

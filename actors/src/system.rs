@@ -211,11 +211,33 @@ impl System {
         }
     }
 
+    /// Waits until a part without which nothing goes on has ended by itself, and names it. None of
+    /// them is started again: what it knew is rebuilt by a new start of the whole program.
+    pub async fn broken(&self) -> &'static str {
+        tokio::select! {
+            () = self.0.supervisor.ended() => "supervisor",
+            () = self.0.router.ended() => "router",
+            () = self.0.merger.ended() => "merger",
+            () = self.0.delegation.ended() => "delegation",
+        }
+    }
+
     /// Ends everything at once: servers are killed with their whole process groups.
     pub async fn kill(&self) {
         self.0.router.close();
         self.0.supervisor.kill().await;
         self.end();
+    }
+
+    /// Ends one part as a fault in it would.
+    #[cfg(test)]
+    pub(crate) fn end_part(&self, part: &str) {
+        match part {
+            "supervisor" => self.0.supervisor.stop(),
+            "router" => self.0.router.stop(),
+            "merger" => self.0.merger.stop(),
+            _ => self.0.delegation.stop(),
+        }
     }
 
     fn end(&self) {

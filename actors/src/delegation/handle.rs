@@ -61,6 +61,12 @@ pub struct DelegationHandle {
 }
 
 impl DelegationHandle {
+    /// Waits until the actor has ended, however.
+    pub(crate) async fn ended(&self) {
+        // Fails only if a limit is set and passes.
+        let _ = self.actor.get_cell().wait(None).await;
+    }
+
     /// Lets a call in. A local caller is let in at once and without asking the actor;
     /// a delegated one is charged `cost` and takes a place until the admission is dropped.
     pub async fn admit(&self, caller: Caller, cost: Cost) -> Result<Admission, Refusal> {

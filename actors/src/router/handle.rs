@@ -178,6 +178,12 @@ impl RouterHandle {
         self.tell(Message::Forget(server));
     }
 
+    /// Waits until the actor has ended, however.
+    pub(crate) async fn ended(&self) {
+        // Fails only if a limit is set and passes.
+        let _ = self.actor.get_cell().wait(None).await;
+    }
+
     pub(crate) fn stop(&self) {
         self.actor.stop(None);
     }

@@ -57,6 +57,12 @@ impl SupervisorHandle {
         self.ask(|reply| Message::Shutdown { grace, reply }).await;
     }
 
+    /// Waits until the actor has ended, however.
+    pub(crate) async fn ended(&self) {
+        // Fails only if a limit is set and passes.
+        let _ = self.0.get_cell().wait(None).await;
+    }
+
     /// Ends the supervisor and with it everything that it looks after.
     pub(crate) fn stop(&self) {
         self.0.stop(None);

@@ -309,3 +309,14 @@ async fn a_kill_leaves_no_process() {
     };
     timeout(LONG, gone).await.expect("both are gone");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_all_depend_on_is_missed_when_it_ends() {
+    for part in ["supervisor", "router", "merger", "delegation"] {
+        let stage = Stage::start(Vec::new()).await;
+        let system = &stage.system;
+        assert!(timeout(GRACE, system.broken()).await.is_err(), "all is well");
+        system.end_part(part);
+        assert_eq!(timeout(LONG, system.broken()).await.unwrap(), part);
+    }
+}
