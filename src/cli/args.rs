@@ -54,6 +54,9 @@ pub(super) enum Command {
     ClientConfig(ClientConfigArgs),
     Connect(ConnectArgs),
     SampleServer(SampleServerArgs),
+    /// Outlive the daemon that starts this, and end what it has left
+    #[command(hide = true)]
+    Guard,
 }
 
 /// Run the daemon in the foreground.

@@ -30,6 +30,7 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use clap::Parser;
+use conductor_actors::guard_main;
 use tokio::runtime::{Builder, Runtime};
 
 use self::args::{Cli, Command};
@@ -64,6 +65,10 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> Exit {
 type Work<'a> = Pin<Box<dyn Future<Output = Result<Exit, Failure>> + 'a>>;
 
 fn run(command: Command, out: Out) -> Result<Exit, Failure> {
+    if matches!(command, Command::Guard) {
+        let guarding = |source| Failure::System { doing: "guard a daemon", source };
+        return guard_main().map(|()| Exit::Success).map_err(guarding);
+    }
     let is_daemon = matches!(command, Command::Serve(_) | Command::Stdio(_));
     let runtime = runtime(is_daemon)
         .map_err(|source| Failure::System { doing: "start the runtime", source })?;
@@ -84,6 +89,7 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
             sample_server::run(args.tools).await?;
             Ok(Exit::Success)
         }),
+        Command::Guard => Box::pin(async { Ok(Exit::Success) }), // done above, without a runtime
     };
     let result = runtime.block_on(work);
     // A thread that reads a terminal cannot be interrupted; the process ends without it.
