@@ -15,6 +15,8 @@ mod confined;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod lines;
@@ -28,6 +30,8 @@ mod operating;
 mod pool;
 #[cfg(test)]
 mod reload;
+#[cfg(test)]
+mod remote;
 #[cfg(test)]
 mod settings;
 #[cfg(test)]

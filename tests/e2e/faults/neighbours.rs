@@ -1,0 +1,128 @@
+//! Rows R43 and R44, and three broken servers at once: what a healthy server's callers notice of others.
+//! What becomes of the broken ones is in the other files.
+
+use std::time::Duration;
+
+use conductor_e2e::sandbox::signal;
+use rustix::process::Signal;
+use serde_json::json;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::measure::{Spread, alone, ratio, time_calls};
+use super::{Victim, failure};
+use crate::world::{client, mock, mock_with, serve, wait_tool, wait_tools};
+
+#[tokio::test]
+async fn r43_five_hundred_clients_of_a_slow_server_are_answered_and_others_feel_little() {
+    let _alone = alone().await;
+    let slow = mock_with(&[], json!({ "maxInFlight": 32 }));
+    let daemon = serve(json!({ "slow": slow, "good": mock(&[]) })).await.unwrap();
+    wait_tools(&daemon, &["slow.sleep", "good.echo"]).await.unwrap();
+    let before = time_calls(&daemon, "good", 200).await;
+    let mut calls = JoinSet::new();
+    for _ in 0..500 {
+        let client = client(&daemon);
+        calls.spawn(async move {
+            let begun = Instant::now();
+            let reply = client.call("slow.sleep", json!({ "ms": 3000 })).await.unwrap();
+            if !reply.is_error() {
+                return None;
+            }
+            assert_eq!(failure(&reply)["reason"], "overloaded", "{}", reply.message);
+            assert!(failure(&reply)["retryAfterMs"].is_u64(), "{}", reply.message);
+            Some(begun.elapsed())
+        });
+    }
+    let beside = time_calls(&daemon, "good", 200).await;
+    let all = calls.join_all().await;
+    let shed: Vec<Duration> = all.iter().flatten().copied().collect();
+    let served = all.len() - shed.len();
+    let shed = Spread::of(shed);
+    println!("R43: {served} served, the others shed in {shed}");
+    println!(
+        "R43: neighbour {beside}, before {before}: {:.1} times",
+        ratio(beside.p99(), before.p99())
+    );
+    assert_eq!(served, 32);
+    assert!(beside.p99() < Duration::from_secs(1), "{beside}");
+    // All 500 come at once, on a machine that has other things to do: the median says more.
+    assert!(shed.percentile(50) < Duration::from_secs(2), "{shed}");
+}
+
+#[tokio::test]
+async fn r44_a_server_that_takes_all_processors_leaves_enough() {
+    let _alone = alone().await;
+    let daemon =
+        serve(json!({ "hot": mock(&["--fault-tools"]), "good": mock(&[]) })).await.unwrap();
+    wait_tools(&daemon, &["hot.spin", "good.echo"]).await.unwrap();
+    let before = time_calls(&daemon, "good", 300).await;
+    let hot_client = client(&daemon);
+    let hot = hot_client.call("hot.spin", json!({ "arg": "4000", "text": "cold" }));
+    let (beside, hot) = tokio::join!(time_calls(&daemon, "good", 300), hot);
+    assert_eq!(hot.unwrap().text().unwrap(), "cold");
+    let times = ratio(beside.p99(), before.p99());
+    println!("R44: neighbour {beside}, before {before}: {times:.1} times");
+    assert!(beside.p99() < Duration::from_secs(1), "{beside}");
+}
+
+/// A healthy server's calls in a daemon of its own, or beside a crash-looping, a flooding and a
+/// frozen one.
+async fn measure(troubled: bool, calls: usize) -> Spread {
+    let crashing = Victim::hardy(&["--fault", "crash_after=50"], json!({}));
+    let frozen = Victim::hardy(&[], super::heartbeat(1000, 500, 2));
+    let mut servers = json!({ "good": mock(&[]) });
+    if troubled {
+        servers["crashing"] = crashing.entry.clone();
+        servers["frozen"] = frozen.entry.clone();
+        servers["flooding"] = mock(&["--fault", "notify_flood"]);
+    }
+    let daemon = serve(servers).await.unwrap();
+    wait_tool(&daemon, "good.echo").await.unwrap();
+    time_calls(&daemon, "good", 50).await;
+    let freeze = async {
+        while troubled {
+            let newest = frozen.journal.started().last().copied();
+            if let Some(pid) = newest {
+                let _ = signal(pid, Signal::STOP); // it is being replaced just now
+            }
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        spread = time_calls(&daemon, "good", calls) => spread,
+        () = freeze => unreachable!("it never ends"),
+    }
+}
+
+/// The middle of a few rounds of each, in turn: p99 alone, p99 beside trouble, and their ratio.
+async fn compare(rounds: usize, calls: usize) -> f64 {
+    let mut ratios = Vec::new();
+    for round in 1..=rounds {
+        let alone = measure(false, calls).await;
+        let beside = measure(true, calls).await;
+        let times = ratio(beside.p99(), alone.p99());
+        println!("neighbour, round {round}: alone {alone}; in trouble {beside}: {times:.2} times");
+        ratios.push(times);
+    }
+    ratios.sort_by(f64::total_cmp);
+    let middle = ratios[ratios.len() / 2];
+    println!("neighbour: p99 {middle:.2} times, of {rounds} rounds {ratios:.2?}");
+    middle
+}
+
+#[tokio::test]
+async fn three_broken_servers_side_by_side_are_hardly_felt_by_the_fourth() {
+    let _alone = alone().await;
+    let times = compare(3, 300).await;
+    assert!(times < 15.0, "{times:.1}");
+}
+
+#[tokio::test]
+#[ignore = "takes minutes, and a machine that does nothing else: see tests/README.md"]
+async fn three_broken_servers_side_by_side_at_length() {
+    let _alone = alone().await;
+    let times = compare(7, 3000).await;
+    assert!(times <= 1.5, "{times:.2}");
+}
