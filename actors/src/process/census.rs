@@ -42,11 +42,16 @@ pub(super) fn start_of(pid: u32) -> Option<u64> {
     look(pid).map(|seen| seen.start)
 }
 
-/// Whether a process carries `mark`. Environments of other users cannot be read and carry none.
-pub(super) fn carries(pid: u32, mark: &Mark) -> bool {
-    let Ok(file) = fs::File::open(format!("/proc/{pid}/environ")) else { return false };
+/// Whether a process carries `mark`; `None` if it shows no environment at all, as one does that is
+/// just taking over another program. Those of other users cannot be read and carry none.
+pub(super) fn carries(pid: u32, mark: &Mark) -> Option<bool> {
+    let Ok(file) = fs::File::open(format!("/proc/{pid}/environ")) else { return Some(false) };
     let mut environment = Vec::new();
-    file.take(ENVIRONMENT_MAX).read_to_end(&mut environment).is_ok() && mark.is_in(&environment)
+    match file.take(ENVIRONMENT_MAX).read_to_end(&mut environment) {
+        Ok(0) => None,
+        Ok(_) => Some(mark.is_in(&environment)),
+        Err(_) => Some(false),
+    }
 }
 
 /// What this start of the machine is called; start times mean nothing in another.

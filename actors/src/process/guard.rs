@@ -12,12 +12,14 @@ use tokio::io::AsyncWriteExt;
 use tokio::process::{Child, ChildStdin, Command};
 use tokio::time::timeout;
 
-use super::guard_book::{Line, news};
+use super::guard_book::{Charge, Line, news};
 use super::roll::Roll;
-use super::run::Mark;
 
 /// How long a guard may leave unread what it is told, and how long it may take to end.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The variable that holds a guard's charge.
+pub(super) const CHARGE: &str = "CONDUCTOR_GUARDS";
 
 /// How a guard is started.
 #[derive(Debug, Clone)]
@@ -38,20 +40,13 @@ pub(super) struct Guard {
 
 impl Guard {
     /// Starts a guard in a group of its own, so that a Ctrl-C meant for the daemon does not reach
-    /// it, and tells it what the processes of this run carry.
-    pub(super) async fn start(
-        how: &GuardProgram,
-        mark: &Mark,
-        since: u64,
-        roll: &Roll,
-    ) -> io::Result<Self> {
-        let mut command = command(how);
+    /// it.
+    pub(super) fn start(how: &GuardProgram, charge: &Charge, roll: &Roll) -> io::Result<Self> {
+        let mut command = command(how, charge);
         let mut child =
             roll.fork(|| command.spawn(), |entries, child| entries.guard = child.id())?;
         let input = child.stdin.take().ok_or(io::ErrorKind::BrokenPipe)?;
-        let mut guard = Self { child, input, told: BTreeMap::new() };
-        guard.write(&[Line::Run { mark: mark.clone(), since }]).await?;
-        Ok(guard)
+        Ok(Self { child, input, told: BTreeMap::new() })
     }
 
     /// Tells it which groups there are now.
@@ -88,12 +83,13 @@ impl Guard {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this folder is the one place that starts children")]
-fn command(how: &GuardProgram) -> Command {
+fn command(how: &GuardProgram, charge: &Charge) -> Command {
     let mut command = Command::new(&how.program);
     command
         .arg0("conductor")
         .args(&how.args)
         .env_clear()
+        .env(CHARGE, charge.to_string())
         .current_dir("/")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())

@@ -1,4 +1,4 @@
-//! This file is what the daemon and its guard write to each other: one line a fact.
+//! This file is what a daemon tells its guard: one line a fact.
 //!
 //! Pure. Acting on it is the business of `guard` and `guard_main`.
 
@@ -10,8 +10,6 @@ use super::run::Mark;
 /// One line to the guard.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Line {
-    /// What everything of this run carries, and the time before which nothing of it started.
-    Run { mark: Mark, since: u64 },
     /// A group was started, with the start time of its leader.
     Add { group: u32, start: u64 },
     /// A group is gone.
@@ -23,7 +21,6 @@ pub(super) enum Line {
 impl Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Run { mark, since } => write!(f, "run {mark} {since}"),
             Self::Add { group, start } => write!(f, "+{group} {start}"),
             Self::Remove { group } => write!(f, "-{group}"),
             Self::Bye => f.write_str("bye"),
@@ -31,10 +28,34 @@ impl Display for Line {
     }
 }
 
-/// What the guard knows.
+/// What the guard is started with, so that it knows the most important even if the daemon is killed
+/// in the same moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Charge {
+    /// What everything of this run carries.
+    pub(super) mark: Mark,
+    /// The time before which nothing of it started, in ticks since the machine did.
+    pub(super) since: u64,
+}
+
+impl Display for Charge {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.mark, self.since)
+    }
+}
+
+impl Charge {
+    /// Reads what `Display` wrote.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (mark, since) = text.split_once(' ')?;
+        let is_mark = mark.len() == 32 && mark.bytes().all(|byte| byte.is_ascii_hexdigit());
+        is_mark.then_some(Self { mark: Mark::from(mark), since: since.parse().ok()? })
+    }
+}
+
+/// What the guard is told while it waits.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Book {
-    pub(super) run: Option<(Mark, u64)>,
     pub(super) groups: BTreeMap<u32, u64>,
     pub(super) is_closed: bool,
 }
@@ -43,7 +64,6 @@ impl Book {
     /// Takes over a line. One that is not understood changes nothing.
     pub(super) fn read(&mut self, line: &str) {
         match parse(line) {
-            Some(Line::Run { mark, since }) => self.run = Some((mark, since)),
             Some(Line::Add { group, start }) => drop(self.groups.insert(group, start)),
             Some(Line::Remove { group }) => drop(self.groups.remove(&group)),
             Some(Line::Bye) => self.is_closed = true,
@@ -68,13 +88,8 @@ fn parse(line: &str) -> Option<Line> {
     if let Some(group) = line.strip_prefix('-') {
         return Some(Line::Remove { group: group.parse().ok()? });
     }
-    if let Some(rest) = line.strip_prefix('+') {
-        let (group, start) = rest.split_once(' ')?;
-        return Some(Line::Add { group: group.parse().ok()?, start: start.parse().ok()? });
-    }
-    let (mark, since) = line.strip_prefix("run ")?.split_once(' ')?;
-    let is_mark = mark.len() == 32 && mark.bytes().all(|byte| byte.is_ascii_hexdigit());
-    is_mark.then_some(Line::Run { mark: Mark::from(mark), since: since.parse().ok()? })
+    let (group, start) = line.strip_prefix('+')?.split_once(' ')?;
+    Some(Line::Add { group: group.parse().ok()?, start: start.parse().ok()? })
 }
 
 #[cfg(test)]
@@ -83,14 +98,12 @@ mod tests {
 
     use super::*;
 
-    const MARK: &str = "0123456789abcdef0123456789abcdef";
-
     #[track_caller]
     fn check(lines: &str, groups: &[(u32, u64)], is_closed: bool) {
         let mut book = Book::default();
         lines.split(", ").for_each(|line| book.read(line));
         let groups = groups.iter().copied().collect();
-        assert_eq!(book, Book { run: None, groups, is_closed }, "{lines}");
+        assert_eq!(book, Book { groups, is_closed }, "{lines}");
     }
 
     #[test]
@@ -101,14 +114,17 @@ mod tests {
 
     #[test]
     fn what_is_not_understood_changes_nothing() {
-        check("+5 50, +, -, + 5, +x 1, -x, run, run 12 3, Bye, , hello", &[(5, 50)], false);
+        check("+5 50, +, -, + 5, +x 1, -x, Bye, , hello", &[(5, 50)], false);
     }
 
     #[test]
-    fn a_run_is_named_once() {
-        let mut book = Book::default();
-        book.read(&Line::Run { mark: Mark::from(MARK), since: 7 }.to_string());
-        assert_eq!(book.run, Some((Mark::from(MARK), 7)));
+    fn a_charge_is_read_as_it_was_written_and_nothing_else_is_one() {
+        let charge = Charge { mark: Mark::from("0123456789abcdef0123456789abcdef"), since: 7 };
+        let text = charge.to_string();
+        assert_eq!(Charge::parse(&text), Some(charge));
+        for wrong in ["", " 7", "0123 7", &text[..32], &text.replace('0', "x"), &text[..33]] {
+            assert_eq!(Charge::parse(wrong), None, "{wrong:?}");
+        }
     }
 
     proptest! {

@@ -6,12 +6,12 @@ use std::collections::BTreeSet;
 use std::io::{self, BufRead};
 use std::time::Duration;
 
-use super::guard_book::Book;
+use super::guard::CHARGE;
+use super::guard_book::{Book, Charge};
 use super::hunt::hunt;
 use super::quarry::Quarry;
 
-/// Hunts that may be needed: one that starts processes faster than they are found has to be met
-/// more than once.
+/// Hunts for those who start processes faster than these are found.
 const HUNTS_MAX: u32 = 20;
 
 /// Runs the guard: reads what the daemon writes to its standard input, and when that ends without
@@ -35,12 +35,14 @@ pub fn guard_main() -> io::Result<()> {
             return Ok(());
         }
     }
-    clean_up(book);
+    let charge = std::env::var(CHARGE).ok().and_then(|charge| Charge::parse(&charge));
+    if let Some(charge) = charge {
+        clean_up(charge, book);
+    }
     result
 }
 
-fn clean_up(book: Book) {
-    let Some((mark, since)) = book.run else { return };
+fn clean_up(Charge { mark, since }: Charge, book: Book) {
     let quarry = Quarry {
         mark,
         groups: book.groups,
@@ -48,11 +50,8 @@ fn clean_up(book: Book) {
         spared: BTreeSet::from([std::process::id()]),
         since,
     };
-    // Two empty hands in a row, for one who forks and ends may slip through a single look.
-    let mut clean = 0;
     for _ in 0..HUNTS_MAX {
-        clean = if hunt(&quarry, Duration::ZERO).struck.is_empty() { clean + 1 } else { 0 };
-        if clean == 2 {
+        if hunt(&quarry, Duration::ZERO).left == 0 {
             return;
         }
     }

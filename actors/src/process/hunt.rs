@@ -2,6 +2,7 @@
 //!
 //! It blocks, and needs neither runtime nor actors. Who is to end is decided in `quarry`.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -19,13 +20,20 @@ use super::quarry::{Quarry, condemned};
 const ROUND: Duration = Duration::from_millis(50);
 /// How often it is looked again: one that the kernel cannot end is left to it.
 const ROUNDS_MAX: u32 = 100;
+/// Between two looks that found nobody.
+const PAUSE: Duration = Duration::from_millis(5);
+/// Looks in a row that have to find nobody: one alone may miss who starts and ends meanwhile.
+const CLEAN: u32 = 2;
+/// Looks in a row that found nobody, but some who show no environment. Most are just taking over
+/// another program; those that have emptied theirs are not waited for.
+const UNCLEAR: u32 = 20;
 
 /// How a hunt ended.
 #[derive(Debug, Default)]
 pub(super) struct Bag {
     /// Who was signalled, by number and start time.
     pub(super) struck: BTreeMap<u32, u64>,
-    /// How many of them are still there.
+    /// How many of them were there when it was last looked.
     pub(super) left: usize,
 }
 
@@ -33,34 +41,38 @@ pub(super) struct Bag {
 /// nobody is left. Without grace nobody is asked.
 pub(super) fn hunt(quarry: &Quarry, grace: Duration) -> Bag {
     let mut bag = Bag::default();
-    if !grace.is_zero() {
-        let struck = strike_all(quarry, &mut bag, Signal::TERM);
-        if bag.left == 0 {
-            return bag;
-        }
-        await_ends(struck, grace);
-    }
+    let (mut empty, mut clear) = (0, 0);
     for _ in 0..ROUNDS_MAX {
-        let struck = strike_all(quarry, &mut bag, Signal::KILL);
-        if bag.left == 0 {
-            break;
+        let is_polite = bag.struck.is_empty() && !grace.is_zero();
+        let Ok(seen) = all() else {
+            bag.left = bag.left.max(1);
+            await_ends(Vec::new(), ROUND);
+            continue;
+        };
+        let unclear = Cell::new(false);
+        let doomed = condemned(quarry, &seen, &bag.struck, |pid| {
+            carries(pid, &quarry.mark).unwrap_or_else(|| {
+                unclear.set(true);
+                false
+            })
+        });
+        bag.left = doomed.len();
+        if doomed.is_empty() {
+            empty += 1;
+            clear = if unclear.get() { 0 } else { clear + 1 };
+            if clear == CLEAN || empty == UNCLEAR {
+                break;
+            }
+            await_ends(Vec::new(), PAUSE);
+            continue;
         }
-        await_ends(struck, ROUND);
+        (empty, clear) = (0, 0);
+        bag.struck.extend(doomed.iter().map(|seen| (seen.pid, seen.start)));
+        let (signal, limit) = if is_polite { (Signal::TERM, grace) } else { (Signal::KILL, ROUND) };
+        let struck = doomed.iter().filter_map(|seen| strike(seen.pid, seen.start, signal));
+        await_ends(struck.collect(), limit);
     }
     bag
-}
-
-/// Signals everyone in `quarry` who is there now.
-fn strike_all(quarry: &Quarry, bag: &mut Bag, signal: Signal) -> Vec<OwnedFd> {
-    // Without a census nobody is hit; the next round may have one.
-    let Ok(seen) = all() else {
-        bag.left = 1;
-        return Vec::new();
-    };
-    let doomed = condemned(quarry, &seen, &bag.struck, |pid| carries(pid, &quarry.mark));
-    bag.left = doomed.len();
-    bag.struck.extend(doomed.iter().map(|seen| (seen.pid, seen.start)));
-    doomed.iter().filter_map(|seen| strike(seen.pid, seen.start, signal)).collect()
 }
 
 /// Signals one process, and nobody who got its number since. Returns what tells its end.
@@ -81,7 +93,7 @@ fn strike(number: u32, start: u64, signal: Signal) -> Option<OwnedFd> {
     }
 }
 
-/// Waits until all have ended, for `limit` at most.
+/// Waits until all have ended, for `limit` at most; with nobody to wait for, that long.
 fn await_ends(mut processes: Vec<OwnedFd>, limit: Duration) {
     let deadline = Instant::now() + limit;
     loop {

@@ -11,6 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{info, warn};
 
 use super::guard::{Guard, GuardProgram};
+use super::guard_book::Charge;
 use super::hunt::hunt;
 use super::quarry::Quarry;
 use super::record::{Record, RecordFile};
@@ -81,8 +82,8 @@ impl Keeper {
     async fn start_guard(&mut self, tell: bool) -> bool {
         let Some(program) = &self.guard_program else { return tell };
         self.next_try = Instant::now() + RETRY;
-        let mark = self.record.run.mark();
-        match Guard::start(program, &mark, self.record.since, &self.roll).await {
+        let charge = Charge { mark: self.record.run.mark(), since: self.record.since };
+        match Guard::start(program, &charge, &self.roll) {
             Ok(guard) => {
                 self.guard = Some(guard);
                 self.tell().await;

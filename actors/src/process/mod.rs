@@ -37,6 +37,8 @@ mod spawn;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_cycles;
+#[cfg(test)]
 mod tests_guard;
 
 pub(crate) use child::{Exit, Process};

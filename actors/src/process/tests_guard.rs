@@ -36,13 +36,13 @@ const STUBBORN: &str = "trap '' TERM HUP INT; \
 /// How many processes tell their number.
 const TOLD: usize = 4;
 
-fn role(name: &str) -> Vec<String> {
-    let test = format!("process::tests_guard::{name}");
+pub(super) fn role(name: &str) -> Vec<String> {
+    let test = format!("process::{name}");
     [test.as_str(), "--exact", "--ignored", "--nocapture"].map(str::to_owned).to_vec()
 }
 
-fn guard_program() -> GuardProgram {
-    GuardProgram { program: "/proc/self/exe".into(), args: role("plays_the_guard") }
+pub(super) fn guard_program() -> GuardProgram {
+    GuardProgram { program: "/proc/self/exe".into(), args: role("tests_guard::plays_the_guard") }
 }
 
 #[test]
@@ -87,7 +87,7 @@ impl Daemon {
         let state = tempfile::tempdir().unwrap();
         #[expect(clippy::disallowed_methods, reason = "the daemon itself is no child of a server")]
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(role("plays_the_daemon")).env(STATE, state.path());
+        command.args(role("tests_guard::plays_the_daemon")).env(STATE, state.path());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
@@ -177,7 +177,6 @@ async fn a_guard_that_is_killed_is_replaced_and_the_new_one_knows_everything() {
     kill(first);
     let is_replaced = || daemon.guards().iter().any(|guard| *guard != first);
     until(LIMIT, || async { is_replaced() }).await.unwrap();
-    // A replacement that has read nothing yet knows nothing: it has by the time it waits again.
     kill(daemon.pid());
     check_gone(Duration::from_secs(2), || daemon.left()).await;
 }
