@@ -47,13 +47,14 @@ fn socket(name: &str, node: &Node<'_>) -> Option<SocketSpec> {
         node.note(error.to_string());
     }
     let table = node.table(SOCKET, |_, _| false)?;
-    let Some(path) = table.get("path") else {
-        return node.fail("has no `path`: say where the socket is to be");
+    let path = match table.get("path") {
+        Some(node) => server::socket_path(&node),
+        None => node.fail("has no `path`: say where the socket is to be"),
     };
-    let path = server::socket_path(&path);
     let mode = table.get("mode").map(|node| tuning::mode(&node));
     let uid = |node: &Node<'_>| node.count(0..=u64::from(u32::MAX));
     let uids = table.get("uids").and_then(|node| node.list());
+    let uids = uids.map(|nodes| nodes.iter().filter_map(uid).collect());
     let servers =
         table.texts("servers").map(|nodes| nodes.iter().filter_map(server_name).collect());
     let view = ViewSpec {
@@ -61,12 +62,7 @@ fn socket(name: &str, node: &Node<'_>) -> Option<SocketSpec> {
         servers,
         tools: server::patterns(&table, "tools"),
     };
-    Some(SocketSpec {
-        path: path?,
-        mode: mode.unwrap_or(Some(SOCKET_MODE))?,
-        uids: uids.map(|nodes| nodes.iter().filter_map(uid).collect()),
-        view,
-    })
+    Some(SocketSpec { path: path?, mode: mode.unwrap_or(Some(SOCKET_MODE))?, uids, view })
 }
 
 fn server_name(node: &Node<'_>) -> Option<ServerName> {

@@ -39,6 +39,50 @@ fn a_unix_socket_is_a_path_or_off() {
 }
 
 #[test]
+fn a_socket_with_a_part_of_the_tools_is_read() {
+    let text = "[listen.sockets.all]\npath = '/run/all.sock'\n\
+                [listen.sockets.few]\npath = 'few.sock'\nmode = '0600'\nuids = [0, 1000]\n\
+                servers = ['git']\ntools = ['git.*']\n\
+                [mcpServers.git]\ncommand = 'x'\n";
+    let config = loaded("a.toml", text);
+    let (all, few) = (&config.listen.sockets["all"], &config.listen.sockets["few"]);
+    assert_eq!((all.path.to_str(), all.mode, &all.uids), (Some("/run/all.sock"), 0o660, &None));
+    assert_eq!(all.view, crate::ViewSpec::default());
+    assert!(few.path.is_absolute() && few.path.ends_with("few.sock"));
+    assert_eq!((few.mode, few.uids.clone()), (0o600, Some([0, 1000].into())));
+    assert_eq!(few.view.servers, Some(["git".parse().unwrap()].into()));
+    assert_eq!(config.catalog.views["few"], few.view, "the merged list knows them");
+}
+
+#[test]
+fn a_wrong_socket_is_told() {
+    let socket = |lines: &str| format!("[listen.sockets.x]\npath = '/x.sock'\n{lines}\n");
+    for (text, expected) in [
+        ("[listen.sockets.x]\n".to_owned(), "listen.sockets.x: has no `path`"),
+        ("[listen.sockets.'X y']\npath = '/x'\n".to_owned(), "listen.sockets.\"X y\": "),
+        (socket("mode = '7'"), "listen.sockets.x.mode: must be an octal mode"),
+        (socket("uids = ['me']"), "listen.sockets.x.uids[0]: must be a whole number"),
+        (socket("uids = [-1]"), "listen.sockets.x.uids[0]: must be a whole number"),
+        (socket("tools = ['[']"), "listen.sockets.x.tools[0]: the pattern"),
+        (socket("tool = []"), "listen.sockets.x.tool: unknown key; did you mean `tools`?"),
+        (
+            socket("servers = ['gti']\n[mcpServers.git]\ncommand = 'x'"),
+            "listen.sockets.x.servers: workspace default has no server `gti`; did you mean `git`?",
+        ),
+        (
+            socket("[mcpServers.git]\ncommand = 'x'\nsocket = '/x.sock'"),
+            "mcpServers.git.socket: /x.sock is already the socket of listen.sockets.x",
+        ),
+        (
+            format!("[listen]\nunix = '/{}'\n", "x".repeat(107)),
+            "listen.unix: a socket's path has at most 107 bytes",
+        ),
+    ] {
+        refused("a.toml", &text, &[expected]);
+    }
+}
+
+#[test]
 fn sections_are_read_as_they_are_written() {
     let config = loaded(
         "a.yaml",
