@@ -38,6 +38,7 @@ fn the_commands_are_those_of_the_manual() {
         "tools",
         "call",
         "client-config",
+        "connect",
         "sample-server",
     ];
     assert_eq!(names, expected);
@@ -75,7 +76,9 @@ fn what_is_wrong_is_told_with_the_rule() {
     check("call x {} --timeout 5", "--timeout");
     check("client-config --for emacs", "[possible values: claude, cursor, vscode, codex, gemini]");
     check("reload now", "unexpected argument 'now'");
-    check("connect git", "unrecognized subcommand 'connect'");
+    check("connect", "<SERVER>");
+    check("stdio --connect x --config y", "cannot be used with");
+    check("join git", "unrecognized subcommand 'join'");
 }
 
 #[test]
