@@ -25,7 +25,8 @@ fn the_command_line_is_consistent() {
 #[test]
 fn the_commands_are_those_of_the_manual() {
     let command = Cli::command();
-    let names: Vec<&str> = command.get_subcommands().map(clap::Command::get_name).collect();
+    let shown = command.get_subcommands().filter(|command| !command.is_hide_set());
+    let names: Vec<&str> = shown.map(clap::Command::get_name).collect();
     let expected = [
         "serve",
         "stdio",
@@ -46,7 +47,8 @@ fn the_commands_are_those_of_the_manual() {
 
 #[test]
 fn every_command_teaches_with_an_example() {
-    for command in Cli::command().get_subcommands_mut() {
+    let mut cli = Cli::command();
+    for command in cli.get_subcommands_mut().filter(|command| !command.is_hide_set()) {
         let name = command.get_name().to_owned();
         let help = command.render_long_help().to_string();
         assert!(help.contains("Example"), "{name} has no example");
