@@ -27,6 +27,8 @@ mod mock_contract;
 #[cfg(test)]
 mod operating;
 #[cfg(test)]
+mod orphans;
+#[cfg(test)]
 mod pool;
 #[cfg(test)]
 mod reload;

@@ -14,12 +14,14 @@ pub(super) struct Ban {
 }
 
 /// Files that decide and do nothing else.
-pub(super) const PURE: [&str; 37] = [
+pub(super) const PURE: [&str; 39] = [
     "actors/src/delegation/quota.rs",
     "actors/src/merger/catalog.rs",
     "actors/src/merger/merge.rs",
     "actors/src/merger/names.rs",
     "actors/src/merger/slice.rs",
+    "actors/src/process/guard_book.rs",
+    "actors/src/process/quarry.rs",
     "actors/src/router/retry.rs",
     "actors/src/router/routes.rs",
     "actors/src/server/downstream/decoder.rs",
@@ -54,7 +56,7 @@ pub(super) const PURE: [&str; 37] = [
     "src/reload/plan.rs",
 ];
 
-pub(super) const BANS: [Ban; 16] = [
+pub(super) const BANS: [Ban; 17] = [
     Ban {
         places: &PURE,
         except: &[],
@@ -122,6 +124,19 @@ pub(super) const BANS: [Ban; 16] = [
             "crate::supervisor",
         ],
         cure: "a server knows nobody above it: it reports through the address it was given",
+    },
+    Ban {
+        places: &["actors/src/process/"],
+        except: &[],
+        words: &[
+            "crate::delegation",
+            "crate::merger",
+            "crate::router",
+            "crate::server",
+            "crate::supervisor",
+            "ractor",
+        ],
+        cure: "processes are kept without knowing whose they are",
     },
     Ban {
         places: &["actors/src/merger/"],
