@@ -55,6 +55,22 @@ pub(crate) struct Process {
     group: Arc<Group>,
 }
 
+/// A way to end a process for those who do not hold it.
+#[derive(Debug, Clone)]
+pub(crate) struct Killer {
+    exit: watch::Receiver<Option<Exit>>,
+    group: Arc<Group>,
+}
+
+impl Killer {
+    /// Ends the whole group, and waits until the process has ended.
+    pub(crate) async fn kill(mut self) {
+        self.group.signal(Signal::KILL);
+        // Fails only when nobody watches the process any more, because the runtime shuts down.
+        let _ = self.exit.wait_for(Option::is_some).await;
+    }
+}
+
 /// The three pipes of a child.
 #[derive(Debug)]
 pub(crate) struct Pipes {
@@ -97,6 +113,11 @@ impl Process {
     /// Ends the whole group.
     pub(crate) fn kill(&self) {
         self.group.signal(Signal::KILL);
+    }
+
+    /// For those who have to end the process wherever it is held.
+    pub(crate) fn killer(&self) -> Killer {
+        Killer { exit: self.exit.clone(), group: Arc::clone(&self.group) }
     }
 
     /// Whether the process is suspended (SIGSTOP or a debugger), so that it does nothing at all.

@@ -41,7 +41,7 @@ mod tests_cycles;
 #[cfg(test)]
 mod tests_guard;
 
-pub(crate) use child::{Exit, Process};
+pub(crate) use child::{Exit, Killer, Process};
 pub use guard_main::guard_main;
 pub(crate) use nursery::Nursery;
 pub use nursery::NurseryError;

@@ -18,6 +18,7 @@ use super::connect::{Connected, PumpEnd, Start, connect};
 use super::downstream::{AskError, CallFailure, StderrTail};
 use super::handle::{LastWords, ServerEvent, ServerLink, ServerReport};
 use super::probe::{Probe, Pulse, Sight};
+use super::remains::{REAP, Remains};
 use crate::model::{Cause, Downfall, Generation};
 use crate::process::{Nursery, Process};
 use crate::wire::Hop;
@@ -64,6 +65,7 @@ pub(crate) struct Life {
     probe: Probe,
     tasks: JoinSet<()>,
     connected: Option<Connected>,
+    remains: Remains,
     draining: bool,
     /// Lines that were no messages, as far as they have been told of.
     noise_told: u64,
@@ -89,11 +91,13 @@ impl Actor for ServerActor {
             last_words,
             tasks: JoinSet::new(),
             connected: None,
+            remains: Remains::default(),
             draining: false,
             noise_told: 0,
         };
+        let remains = life.remains.clone();
         life.tell(&myself, async move {
-            Message::Connected(Box::new(connect(&spec, &nursery, &stderr).await))
+            Message::Connected(Box::new(connect(&spec, &nursery, &stderr, &remains).await))
         });
         Ok(life)
     }
@@ -129,6 +133,18 @@ impl Actor for ServerActor {
             Message::Stopped => life.end(&myself, Downfall::silent(Cause::Asked)),
             Message::Retune(spec) => life.retune(spec),
         }
+        Ok(())
+    }
+
+    /// The supervisor hears of the end when this is through: no life begins beside the one before.
+    async fn post_stop(
+        &self,
+        _: ActorRef<Message>,
+        life: &mut Life,
+    ) -> Result<(), ActorProcessingErr> {
+        life.connected = None;
+        life.tasks.shutdown().await;
+        life.remains.end(&life.spec.id).await;
         Ok(())
     }
 }
@@ -320,6 +336,3 @@ async fn end(process: &Process, spec: &ServerSpec) {
         warn!(server = %spec.id, pid = process.pid, "server does not end even when killed");
     }
 }
-
-/// How long a killed process may take to go.
-const REAP: Duration = Duration::from_secs(2);

@@ -13,6 +13,7 @@ use super::downstream::{
     Lane, Opening, Pump, PumpParts, Remote, RemoteParts, Session, SessionError, StderrTail,
     open_remote, open_session,
 };
+use super::remains::Remains;
 use crate::model::{Cause, Downfall};
 use crate::process::{Nursery, Process};
 
@@ -52,9 +53,14 @@ pub(crate) type PumpEnd = AbortOnDropHandle<Arc<Downfall>>;
 pub(crate) type Start = Result<(Connected, PumpEnd), Arc<Downfall>>;
 
 /// Starts the server and opens a session with it, within its `startupTimeout`.
-pub(super) async fn connect(spec: &ServerSpec, nursery: &Nursery, stderr: &StderrTail) -> Start {
+pub(super) async fn connect(
+    spec: &ServerSpec,
+    nursery: &Nursery,
+    stderr: &StderrTail,
+    remains: &Remains,
+) -> Start {
     match &spec.transport {
-        Transport::Stdio(command) => connect_stdio(spec, command, nursery, stderr).await,
+        Transport::Stdio(command) => connect_stdio(spec, command, nursery, stderr, remains).await,
         Transport::Remote(remote) => connect_remote(spec, remote).await,
     }
 }
@@ -80,6 +86,7 @@ async fn connect_stdio(
     command: &StdioSpec,
     nursery: &Nursery,
     stderr: &StderrTail,
+    remains: &Remains,
 ) -> Start {
     let deadline = Instant::now() + spec.startup_timeout;
     let mark = stderr.mark();
@@ -88,6 +95,7 @@ async fn connect_stdio(
         let passing = error.is_passing();
         Downfall::silent(if passing { Cause::Shortage(reason) } else { Cause::Spawn(reason) })
     })?;
+    remains.are(&process);
     let (held_open, stderr_open) = watch::channel(());
     let reading = stderr.clone().drain(pipes.stderr);
     let drain = AbortOnDropHandle::new(tokio::spawn(async move {

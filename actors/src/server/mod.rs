@@ -18,6 +18,7 @@ mod downstream;
 mod handle;
 mod listing;
 mod probe;
+mod remains;
 
 pub(crate) use actor::{ServerActor, ServerArguments};
 #[cfg(test)]

@@ -206,6 +206,7 @@ fn the_manual_lists_exactly_the_causes_there_are() {
         Cause::Exited(1),
         Cause::Signalled(1),
         Cause::Spawn("".into()),
+        Cause::Shortage("".into()),
         Cause::Handshake("".into()),
         Cause::StartTimeout(Duration::ZERO),
         Cause::OutputClosed,

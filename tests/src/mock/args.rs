@@ -75,6 +75,11 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) launcher: bool,
 
+    /// Runs beside nobody with the same file, as those with a port or a database of their own do:
+    /// the second ends with code 73 and leaves a line in the file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sole: Option<PathBuf>,
+
     /// Seconds after which even a stubborn process ends, so that no test leaks one for good.
     #[arg(long, default_value_t = 600)]
     pub(crate) lifetime: u64,

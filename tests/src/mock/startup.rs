@@ -2,6 +2,7 @@
 //! It leaves faults of single calls to `call_faults.rs`.
 
 use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::path::Path;
 
 use serde_json::json;
@@ -28,8 +29,22 @@ pub(crate) fn faults_of(args: &Args) -> Vec<Fault> {
     args.faults.clone()
 }
 
+/// Whether nobody else runs with this file. If so nobody else does until this process has ended.
+fn is_alone(file: &Path) -> std::io::Result<bool> {
+    let mut file = OpenOptions::new().create(true).append(true).open(file)?;
+    let is_alone = file.try_lock().is_ok();
+    if !is_alone {
+        writeln!(file, "{} found another running", std::process::id())?;
+    }
+    std::mem::forget(file); // the lock is to last as long as the process
+    Ok(is_alone)
+}
+
 /// Does what comes before the first byte is read. An exit code ends the process.
 pub(crate) async fn before_reading(shared: &Shared) -> Option<u8> {
+    if shared.args.sole.as_deref().is_some_and(|file| !is_alone(file).unwrap_or(false)) {
+        return Some(73);
+    }
     for fault in shared.faults.iter() {
         match fault.kind {
             Kind::StderrFirst => write_stderr(fault.number(1 << 20)).await,
