@@ -114,7 +114,7 @@ async fn p56_one_server_is_replaced_one_goes_one_comes_and_the_rest_runs_on() {
 }
 
 #[tokio::test]
-async fn p49_a_bad_file_changes_nothing_and_says_where() {
+async fn p49_r50_a_bad_file_changes_nothing_and_says_where() {
     let daemon = daemon(json!({ "a": mock(&[]), "b": mock(&[]) }), false).await.unwrap();
     wait_tools(&daemon, &["a.echo", "b.echo"]).await.unwrap();
     let before = (pid(&daemon, "a").await, pid(&daemon, "b").await);
@@ -172,6 +172,29 @@ async fn p49_a_bad_file_changes_nothing_and_says_where() {
         emptied.stderr
     );
     daemon.sandbox().expect_no_process(SOON).await.unwrap();
+}
+
+#[tokio::test]
+async fn r54_a_call_on_a_server_that_is_changed_ends_first() {
+    let daemon = daemon(json!({ "a": mock(&[]), "b": mock(&[]) }), false).await.unwrap();
+    wait_tools(&daemon, &["a.sleep", "b.echo"]).await.unwrap();
+    let (a, b) = (pid(&daemon, "a").await, pid(&daemon, "b").await);
+    let client = client(&daemon);
+    let begun = client.call("a.sleep", json!({ "ms": 1000, "text": "slept" }));
+    let change = async {
+        wait_status(&daemon, "a", |row| row["in_flight"] == 1).await.unwrap();
+        let changed = mock_with(&[], json!({ "env": { "NEW": "value" } }));
+        write(&daemon, json!({ "a": changed, "b": mock(&[]) }));
+        let done = daemon.cli(&["reload"]).await.unwrap();
+        assert_eq!(done.stdout, "restart  a\nkeep     1 server\n", "{}", done.stderr);
+        // One that comes meanwhile is the new life's.
+        client.call("a.echo", json!({ "text": "new" })).await.unwrap()
+    };
+    let (old, new) = tokio::join!(begun, change);
+    assert!(!old.unwrap().is_error(), "a call under way ends on the old process");
+    assert_eq!(new.text().unwrap(), "new");
+    assert_ne!(pid(&daemon, "a").await, a);
+    assert_eq!(pid(&daemon, "b").await, b);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use conductor_e2e::client::http_client::Connection;
+use conductor_e2e::client::lines::LineClient;
 use conductor_e2e::sandbox::signal;
 use conductor_e2e::wait;
 use http::Method;
@@ -17,7 +18,8 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::measure::{Growth, alone, fds, ratio, rss, time_calls};
 use super::{Victim, page, serve_all, wait_said};
-use crate::world::{SOON, client, mock, serve, wait_tool, wait_tools};
+use crate::lines::own_socket;
+use crate::world::{SOON, client, mock, serve, wait_status, wait_tool, wait_tools};
 
 /// Lets this process, and the daemons it starts from now on, hold as many sockets as it may.
 fn allow_many_sockets() {
@@ -190,4 +192,32 @@ async fn r69_peers_of_the_admin_socket_that_vanish_in_the_middle_leave_nothing()
     println!("R69: {before} descriptors, and {} after 200 that vanished", fds(daemon.pid()));
     settled.unwrap();
     assert_eq!(daemon.cli(&["status"]).await.unwrap().code, Some(0));
+}
+
+#[tokio::test]
+async fn r69_peers_of_a_servers_socket_that_vanish_in_the_middle_leave_nothing() {
+    let daemon = serve(json!({ "a": mock(&[]) })).await.unwrap();
+    wait_tool(&daemon, "a.echo").await.unwrap();
+    let before = fds(daemon.pid());
+    let halves = [
+        "",
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"meth",
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\"}\n{\"jsonrpc\"",
+        "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"sleep\",\
+         \"arguments\":{\"ms\":60000}}}\n",
+    ];
+    for number in 0..200 {
+        let mut stream = UnixStream::connect(own_socket(&daemon, "a")).await.unwrap();
+        stream.write_all(halves[number % halves.len()].as_bytes()).await.unwrap();
+    }
+    let closed = wait::until("as many descriptors as before", SOON * 2, async || {
+        (fds(daemon.pid()) <= before).then_some(())
+    });
+    let settled = closed.await;
+    println!("R69: {before} descriptors, and {} after 200 of a server", fds(daemon.pid()));
+    settled.unwrap();
+    wait_status(&daemon, "a", |row| row["in_flight"] == 0).await.unwrap();
+    let mut door = LineClient::connect(&own_socket(&daemon, "a")).await.unwrap();
+    let answer = door.request("tools/list", json!({})).await.unwrap();
+    assert!(answer["result"]["tools"].is_array(), "{answer}");
 }

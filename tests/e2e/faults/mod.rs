@@ -16,6 +16,7 @@ use crate::world::{CONDUCTOR, mock_with};
 mod cycles;
 mod daemon;
 mod death;
+mod disk;
 mod door;
 mod fate;
 mod floods;

@@ -1,0 +1,81 @@
+//! Row R48: the disk with the state directory fills up while the daemon runs.
+//! It leaves a state directory that cannot be used from the start to `settings.rs`.
+
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use conductor_e2e::daemon::{Daemon, Options, command};
+use conductor_e2e::sandbox::{Sandbox, signal};
+use rustix::process::Signal;
+use serde_json::json;
+
+use super::Victim;
+use crate::world::{CONDUCTOR, SOON, client, mock, wait_tool, wait_tools};
+
+/// Goes on as the daemon, with a small disk of its own for the state directory.
+const SMALL_DISK: &str = r#"#!/bin/sh
+exec unshare -rm sh -c 'mount -t tmpfs -o size=1m,mode=0700 none "$0"; exec "$@"' "STATE" "CONDUCTOR" "$@"
+"#;
+
+/// A program that is the daemon with a disk of one mebibyte. None where nobody may mount one.
+async fn on_a_small_disk(sandbox: &Sandbox) -> Option<PathBuf> {
+    let tried = command("unshare").args(["-rm", "mount", "-t", "tmpfs", "none", "/mnt"]).output();
+    if !tried.await.is_ok_and(|output| output.status.success()) {
+        println!("skipped: `unshare -rm` and a mount are not allowed here");
+        return None;
+    }
+    std::fs::create_dir_all(sandbox.state_dir()).unwrap();
+    let script = SMALL_DISK.replace("STATE", sandbox.state_dir().to_str().unwrap());
+    let program = sandbox.write("conductor", &script.replace("CONDUCTOR", CONDUCTOR)).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    Some(program)
+}
+
+/// Writes until nothing fits any more; returns how much did.
+fn fill(file: &Path) -> usize {
+    let mut file = std::fs::File::create(file).unwrap();
+    let (mut written, mut size) = (0, 4096);
+    while size > 0 {
+        match file.write(&vec![b'x'; size]) {
+            Ok(count) if count > 0 => written += count,
+            Ok(_) | Err(_) => size /= 2,
+        }
+    }
+    written
+}
+
+async fn echo(daemon: &Daemon, tool: &str, text: &str) {
+    let reply = client(daemon).call(tool, json!({ "text": text })).await.unwrap();
+    assert_eq!(reply.text().unwrap(), text);
+}
+
+#[tokio::test]
+async fn r48_a_full_disk_takes_nothing_from_callers() {
+    let sandbox = Arc::new(Sandbox::new().unwrap());
+    let Some(program) = on_a_small_disk(&sandbox).await else { return };
+    let victim = Victim::hardy(&["--tools", "50"], json!({}));
+    let settings = json!({ "mcpServers": { "a": mock(&[]), "victim": victim.entry } });
+    let options = Options { sandbox: Some(Arc::clone(&sandbox)), ..Options::default() };
+    let mut daemon = Daemon::start(program.to_str().unwrap(), settings, options).await.unwrap();
+    wait_tools(&daemon, &["a.echo", "victim.echo"]).await.unwrap();
+
+    let inside = format!("/proc/{}/root{}", daemon.pid(), sandbox.state_dir().display());
+    let ballast = Path::new(&inside).join("ballast");
+    let size = fill(&ballast);
+    assert!(size > 0 && size < 1 << 20, "{size}");
+    for round in 0..3 {
+        echo(&daemon, "a.echo", &format!("full {round}")).await;
+        signal(victim.pid(), Signal::KILL).unwrap();
+        echo(&daemon, "victim.echo", &format!("back {round}")).await;
+    }
+    wait_tool(&daemon, "victim.tool_050").await.unwrap();
+    let lives = victim.journal.started().len();
+    println!("R48: {size} bytes left no room; {lives} lives of a server, every call answered");
+    assert!(lives >= 4, "{lives}");
+
+    std::fs::remove_file(&ballast).unwrap();
+    echo(&daemon, "victim.echo", "room again").await;
+    assert_eq!(daemon.terminate(SOON).await.unwrap().code(), Some(0));
+}
