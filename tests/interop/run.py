@@ -282,16 +282,19 @@ class Table:
     def __init__(self, servers):
         self.servers = servers
         self.failures = []
+        self.passed = 0
         say(f"{'client':<24}{'over':<8}" + "".join(f"{name:<12}" for name in servers) + "seconds")
 
     def row(self, client, over, wrong, seconds):
         cells = "".join(f"{'FAIL' if name in wrong else 'ok':<12}" for name in self.servers)
         say(f"{client:<24}{over:<8}{cells}{seconds:.1f}")
+        self.passed += len(self.servers) - len(wrong)
         self.failures += [f"{client} over {over}, {name}: {why}" for name, why in wrong.items()]
 
     def end(self):
         for failure in self.failures:
             say(f"FAIL {failure}")
+        say(f"{self.passed} passed, {len(self.failures)} failed")
         return 1 if self.failures else 0
 
 

@@ -81,8 +81,10 @@ impl History {
             self.given_up = true;
             return Verdict::GiveUp(retry);
         }
+        // The first end in a long while says little: whoever took calls is missed at once.
+        let is_first = ready_for.is_some() && self.recent.is_empty() && self.in_a_row == 0;
         self.recent.push_back(now);
-        if was_stable {
+        if was_stable || is_first {
             return Verdict::RestartAfter(Duration::ZERO);
         }
         let wait = doubled(spec.backoff.min, self.in_a_row).min(spec.backoff.max);

@@ -131,7 +131,14 @@ fn a_stable_run_is_followed_by_the_next_at_once_and_the_wait_begins_anew() {
 
 #[test]
 fn a_short_run_that_took_calls_does_not_count_as_stable() {
-    check("0:exit1:5 10:exit1:5 20:exit1:5 30:exit1:5", "+1 +2 +4 give-up+600");
+    check("0:exit1 10:exit1:5 20:exit1:5 30:exit1:5", "+1 +2 +4 give-up+600");
+}
+
+#[test]
+fn the_first_end_of_one_that_took_calls_is_followed_by_the_next_life_at_once() {
+    check("0:sig9:5 10:exit1:5 20:exit1:5 30:exit1:5", "+0 +1 +2 give-up+600");
+    check("0:sig9:5 10:exit1:59 150:exit1:59", "+0 +1 +2");
+    check("0:spawn 20:exit1:5", "+20 +2");
 }
 
 #[test]

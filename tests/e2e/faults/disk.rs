@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use conductor_e2e::daemon::{Daemon, Options, command};
 use conductor_e2e::sandbox::{Sandbox, signal};
+use conductor_e2e::wait;
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -67,7 +68,12 @@ async fn r48_a_full_disk_takes_nothing_from_callers() {
     assert!(size > 0 && size < 1 << 20, "{size}");
     for round in 0..3 {
         echo(&daemon, "a.echo", &format!("full {round}")).await;
-        signal(victim.pid(), Signal::KILL).unwrap();
+        let killed = victim.pid();
+        signal(killed, Signal::KILL).unwrap();
+        // A call that comes before the end is noticed may be lost with the server.
+        let next =
+            wait::until("the next life", SOON, async || (victim.pid() != killed).then_some(()));
+        next.await.unwrap();
         echo(&daemon, "victim.echo", &format!("back {round}")).await;
     }
     wait_tool(&daemon, "victim.tool_050").await.unwrap();
