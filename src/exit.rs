@@ -48,7 +48,7 @@ pub const TABLE: [(Exit, u8, &str); 10] = [
     (
         Exit::Failed,
         1,
-        "the tool answered with an error, the server did not come up again, or is not to be reached",
+        "the tool answered with an error, the server did not come up again or is not to be reached, `doctor` found a problem",
     ),
     (Exit::Usage, 2, "the command line or the settings are wrong; nothing was started or changed"),
     (Exit::NoDaemon, 3, "no daemon answers at the admin socket"),

@@ -5,6 +5,7 @@
 pub mod admin;
 pub mod cli;
 mod daemon;
+mod doctor;
 pub mod door;
 pub mod exit;
 pub mod reload;

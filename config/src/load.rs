@@ -37,11 +37,12 @@ pub fn load(request: &LoadRequest) -> Result<Config, ConfigError> {
     let cx = Context::new(&layers, &request.env, &request.cwd);
     let config = read(&cx.root(&merged));
     warnings.append(&mut cx.warnings.borrow_mut());
+    let secret_files = cx.secret_files.take();
     let problems = cx.problems.into_inner();
     match config {
         Some(config) if problems.is_empty() => {
             let sources = files.iter().map(|file| request.cwd.join(file)).collect();
-            checked(Config { servers_declared, sources, warnings, ..config }, &layers)
+            checked(Config { servers_declared, sources, secret_files, warnings, ..config }, &layers)
         }
         _ => Err(ConfigError::new(problems)),
     }
@@ -194,6 +195,7 @@ fn read(root: &Node<'_>) -> Option<Config> {
         servers,
         servers_declared: false,
         sources: Vec::new(),
+        secret_files: Default::default(),
         warnings: Vec::new(),
     })
 }

@@ -4,7 +4,7 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::RangeInclusive,
     path::{Path, PathBuf},
     time::Duration,
@@ -31,6 +31,8 @@ pub(crate) struct Context<'a> {
     pub(crate) cwd: &'a Path,
     pub(crate) problems: RefCell<Vec<Problem>>,
     pub(crate) warnings: RefCell<Vec<String>>,
+    /// Files of secrets that were read.
+    pub(crate) secret_files: RefCell<BTreeSet<PathBuf>>,
 }
 
 impl<'a> Context<'a> {
@@ -39,7 +41,14 @@ impl<'a> Context<'a> {
         env: &'a BTreeMap<String, String>,
         cwd: &'a Path,
     ) -> Self {
-        Self { layers, env, cwd, problems: RefCell::default(), warnings: RefCell::default() }
+        Self {
+            layers,
+            env,
+            cwd,
+            problems: RefCell::default(),
+            warnings: RefCell::default(),
+            secret_files: RefCell::default(),
+        }
     }
 
     /// The merged whole as a node without a key.

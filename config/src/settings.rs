@@ -41,6 +41,8 @@ pub struct Config {
     pub servers_declared: bool,
     /// The files that were read, the later ones winning.
     pub sources: Vec<PathBuf>,
+    /// Files of secrets that entries took something from.
+    pub secret_files: BTreeSet<PathBuf>,
     /// What was accepted but has no effect, or may surprise; a sentence each.
     pub warnings: Vec<String>,
 }

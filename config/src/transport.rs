@@ -181,7 +181,10 @@ fn env_from_file(node: &Node<'_>) -> Option<BTreeMap<String, Secret>> {
 
 fn contents(node: &Node<'_>, path: &PathBuf) -> Option<String> {
     match std::fs::read_to_string(path) {
-        Ok(text) => Some(text),
+        Ok(text) => {
+            node.cx.secret_files.borrow_mut().insert(path.clone());
+            Some(text)
+        }
         Err(_) if node.lenient => None,
         Err(error) => node.fail(format!("cannot read {}: {error}", path.display())),
     }

@@ -44,6 +44,7 @@ pub(super) enum Command {
     Serve(ServeArgs),
     Stdio(StdioArgs),
     Check(CheckArgs),
+    Doctor(DoctorArgs),
     Status(StatusArgs),
     Plan(PlanArgs),
     Reload(ReloadArgs),
@@ -137,6 +138,26 @@ pub(super) struct CheckArgs {
     #[command(flatten)]
     pub(super) files: FileArgs,
     /// Print one JSON object, problems included.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// Find out what is wrong, and say what to do about it.
+///
+/// Looks at the settings and who may change them; at every entry's program, directory and
+/// environment, or the way to its server; at state directory, address, limits and kernel; and, if
+/// a daemon runs, at what it runs and how its servers do, with the last words of those that are
+/// down. Changes nothing. Ends with 0 if there is no problem and with 1 if there is one.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  conductor doctor
+  conductor doctor --config .mcp.json
+  conductor doctor --json | jq '.checks[] | select(.level == \"problem\")'")]
+pub(super) struct DoctorArgs {
+    #[command(flatten)]
+    pub(super) daemon: DaemonArgs,
+    /// Print one JSON object: `problems`, `warnings`, and `checks`.
     #[arg(long)]
     pub(super) json: bool,
 }

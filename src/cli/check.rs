@@ -2,12 +2,9 @@
 //!
 //! It leaves reading and judging settings to `conductor-config`, and shows no secret.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use conductor_config::{
-    Config, ExportStyle, Overrides, ServerId, ServerSpec, Transport, format_duration,
-};
+use conductor_config::{Config, ExportStyle, Overrides, ServerSpec, Transport, format_duration};
 use serde::Serialize;
 use serde_json::json;
 
@@ -16,6 +13,7 @@ use super::load::Surroundings;
 use super::out::Out;
 use super::table::table;
 use crate::admin::shown;
+use crate::doctor::{Located, judge, locate};
 use crate::exit::{Exit, Failure};
 
 pub(super) fn run(args: &CheckArgs, out: Out) -> Result<Exit, Failure> {
@@ -92,7 +90,7 @@ impl Report {
             export_style: config.catalog.export_style.as_str(),
             separator: config.catalog.separator.clone(),
             servers: config.servers.values().map(|spec| Shown::new(spec, config)).collect(),
-            collisions: look_alikes(config.servers.keys()),
+            collisions: judge::look_alikes(config.servers.keys()),
             warnings: config.warnings.iter().cloned().chain(missing).collect(),
         }
     }
@@ -178,55 +176,12 @@ impl Shown {
     }
 }
 
-/// Servers of one workspace whose names become one where a client, or an environment variable,
-/// turns `-` into `_`.
-fn look_alikes<'a>(servers: impl Iterator<Item = &'a ServerId>) -> Vec<String> {
-    let mut alike: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for id in servers {
-        let key = format!("{}/{}", id.workspace, id.name).replace('-', "_");
-        alike.entry(key).or_default().push(format!("`{id}`"));
-    }
-    let alike = alike.into_values().filter(|names| names.len() > 1);
-    alike
-        .map(|names| {
-            let names = names.join(" and ");
-            format!("{names} have the same name for clients that turn `-` into `_`; rename one")
-        })
-        .collect()
-}
-
 /// That the program of an enabled server is nowhere to be found. The daemon may be started with
 /// another `PATH`, so this is no error.
 fn missing_program(spec: &ServerSpec, path: Option<&str>) -> Option<String> {
     let Transport::Stdio(stdio) = &spec.transport else { return None };
-    let path = stdio.env.get("PATH").map(conductor_config::Secret::expose).or(path)?;
-    let base = stdio.cwd.clone().unwrap_or_default();
-    let found = if stdio.program.contains('/') {
-        base.join(&stdio.program).exists()
-    } else {
-        path.split(':').any(|dir| base.join(dir).join(&stdio.program).exists())
-    };
-    (spec.enabled && !found).then(|| {
+    let missing = spec.enabled && matches!(locate(stdio, path), Located::Missing(_));
+    missing.then(|| {
         format!("mcpServers.{}: no program `{}` is to be found", spec.id.name, stdio.program)
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn check(names: &[&str], expected: &[&str]) {
-        let ids: Vec<ServerId> = names.iter().map(|name| name.parse().unwrap()).collect();
-        assert_eq!(look_alikes(ids.iter()), expected);
-    }
-
-    #[test]
-    fn names_that_differ_in_hyphens_only_look_alike() {
-        check(&["git", "git2", "a-b", "x/a_b"], &[]);
-        check(
-            &["a-b", "a_b", "c"],
-            &["`a-b` and `a_b` have the same name for clients that turn `-` into `_`; rename one"],
-        );
-    }
 }

@@ -9,6 +9,7 @@ mod check;
 mod client_config;
 mod client_file;
 mod connect;
+mod doctor;
 mod load;
 mod logs;
 mod out;
@@ -76,6 +77,7 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
         Command::Serve(args) => Box::pin(serve::serve(args)),
         Command::Stdio(args) => Box::pin(serve::stdio(args)),
         Command::Check(args) => Box::pin(async { check::run(args, out) }),
+        Command::Doctor(args) => Box::pin(doctor::run(args, out)),
         Command::Status(args) => Box::pin(status::run(args, out)),
         Command::Plan(args) => Box::pin(reload::plan(args, out)),
         Command::Reload(args) => Box::pin(reload::reload(args, out)),

@@ -31,6 +31,7 @@ fn the_commands_are_those_of_the_manual() {
         "serve",
         "stdio",
         "check",
+        "doctor",
         "status",
         "plan",
         "reload",

@@ -112,6 +112,7 @@ pub(crate) fn config(dir: &Path, servers: Vec<ServerSpec>) -> Arc<Config> {
         servers: servers.into_iter().map(|spec| (spec.id.clone(), Arc::new(spec))).collect(),
         servers_declared: true,
         sources: Vec::new(),
+        secret_files: Default::default(),
         warnings: Vec::new(),
     })
 }
