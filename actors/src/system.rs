@@ -12,6 +12,7 @@ use ractor::Actor;
 use thiserror::Error;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
+use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
 use crate::delegation::{
@@ -20,6 +21,7 @@ use crate::delegation::{
 use crate::merger::{CatalogReader, Memory, MergerActor, MergerHandle, Resolution};
 use crate::model::{Answer, CallError, Outage, Scope, ServerState, ToolCall, ToolRef, Wake};
 use crate::process::{Nursery, NurseryError};
+use crate::renewal::Renewal;
 use crate::router::{RouterActor, RouterHandle};
 use crate::store::{OpenError, SqliteStore, StateDir, StateDirError, Store, WallClock};
 use crate::supervisor::{
@@ -69,7 +71,7 @@ pub enum StartError {
 pub struct System(Arc<Inner>);
 
 struct Inner {
-    config: ArcSwap<Config>,
+    config: Arc<ArcSwap<Config>>,
     catalog: CatalogReader,
     board: BoardReader,
     supervisor: SupervisorHandle,
@@ -78,6 +80,9 @@ struct Inner {
     delegation: DelegationHandle,
     nursery: Nursery,
     store: SqliteStore,
+    /// Starts router and merger anew; ends with the one that fails too often.
+    renewal: AbortOnDropHandle<()>,
+    failed: watch::Receiver<Option<&'static str>>,
     _state_dir: StateDir,
 }
 
@@ -111,7 +116,7 @@ impl System {
             MergerActor::start(config.catalog.clone(), Arc::clone(&wake), memory).await?;
         let calls = &config.calls;
         let router = RouterActor::start(calls.max_queued_per_server, calls.max_in_flight).await?;
-        router.set_wake(wake);
+        router.set_wake(Arc::clone(&wake));
         let (board_writer, board) = watch::channel(Arc::new(Board::default()));
         let arguments = SupervisorArguments {
             nursery: nursery.clone(),
@@ -122,8 +127,21 @@ impl System {
         let (supervisor, _) = SupervisorActor::spawn(None, SupervisorActor, arguments).await?;
         let supervisor = SupervisorHandle::from(supervisor);
         let _ = waker.set(supervisor.clone());
+        let settings = Arc::new(ArcSwap::new(Arc::clone(&config)));
+        let (fail, failed) = watch::channel(None);
+        let renewal = Renewal {
+            config: Arc::clone(&settings),
+            store: Arc::new(store.clone()),
+            router: router.clone(),
+            merger: merger.clone(),
+            supervisor: supervisor.clone(),
+            wake,
+        };
+        let renewal = tokio::spawn(async move {
+            fail.send_replace(Some(renewal.run().await));
+        });
         let system = Self(Arc::new(Inner {
-            config: ArcSwap::new(Arc::clone(&config)),
+            config: settings,
             catalog,
             board: BoardReader::new(board),
             supervisor,
@@ -132,6 +150,8 @@ impl System {
             delegation,
             nursery,
             store,
+            renewal: AbortOnDropHandle::new(renewal),
+            failed,
             _state_dir: state_dir,
         }));
         system.0.supervisor.reconcile(config).await;
@@ -211,14 +231,25 @@ impl System {
         }
     }
 
-    /// Waits until a part without which nothing goes on has ended by itself, and names it. None of
-    /// them is started again: what it knew is rebuilt by a new start of the whole program.
+    /// Waits until a part without which nothing goes on has ended by itself for good, and names it.
+    /// What it knew is rebuilt by a new start of the whole program. Router and merger are started
+    /// anew three times a minute.
     pub async fn broken(&self) -> &'static str {
         tokio::select! {
             () = self.0.supervisor.ended() => "supervisor",
-            () = self.0.router.ended() => "router",
-            () = self.0.merger.ended() => "merger",
+            part = self.given_up() => part,
             () = self.0.delegation.ended() => "delegation",
+        }
+    }
+
+    /// Waits until a part has failed so often that it is not started anew.
+    async fn given_up(&self) -> &'static str {
+        let mut failed = self.0.failed.clone();
+        let part = failed.wait_for(Option::is_some).await.ok().and_then(|part| *part);
+        match part {
+            Some(part) => part,
+            // Nobody looks any more, because the system is being ended.
+            None => std::future::pending().await,
         }
     }
 
@@ -241,6 +272,7 @@ impl System {
     }
 
     fn end(&self) {
+        self.0.renewal.abort();
         self.0.supervisor.stop();
         self.0.router.stop();
         self.0.merger.stop();

@@ -20,6 +20,7 @@ use super::merge::merge;
 use super::sanitize::{Judged, Policy};
 use super::slice::Slice;
 use crate::model::{Generation, ServerState, Wake};
+use crate::post::Post;
 use crate::server::{ListError, Listing, ServerLink};
 
 /// Longest time for reading one server's whole list.
@@ -48,6 +49,8 @@ pub(crate) enum Message {
     Listed { server: ServerId, generation: Generation, result: Result<Read, ListError> },
     /// Ask whoever is due.
     Refresh,
+    /// All servers are known: publish from now on.
+    Open,
     /// Answer when everything said before is in the catalogue.
     Sync(RpcReplyPort<()>),
 }
@@ -59,6 +62,16 @@ pub(crate) struct State {
     shelf: Arc<Shelf>,
     memory: Memory,
     tasks: JoinSet<()>,
+    /// Whether what it knows is all there is, and may be published.
+    open: bool,
+}
+
+/// What a merger begins with.
+pub(crate) struct Arguments {
+    pub(super) settings: CatalogSettings,
+    pub(super) shelf: Arc<Shelf>,
+    pub(super) memory: Memory,
+    pub(super) open: bool,
 }
 
 impl MergerActor {
@@ -70,8 +83,9 @@ impl MergerActor {
     ) -> Result<(MergerHandle, CatalogReader), ractor::SpawnErr> {
         let shelf = Arc::new(Shelf::new());
         let ttl = settings.ttl;
-        let (actor, _) = Self::spawn(None, Self, (settings, Arc::clone(&shelf), memory)).await?;
-        let merger = MergerHandle(actor);
+        let arguments = Arguments { settings, shelf: Arc::clone(&shelf), memory, open: true };
+        let (actor, _) = Self::spawn(None, Self, arguments).await?;
+        let merger = MergerHandle { post: Post::new(actor), shelf: Arc::clone(&shelf) };
         let reader = CatalogReader { shelf, merger: merger.clone(), wake, ttl };
         Ok((merger, reader))
     }
@@ -80,15 +94,15 @@ impl MergerActor {
 impl Actor for MergerActor {
     type Msg = Message;
     type State = State;
-    type Arguments = (CatalogSettings, Arc<Shelf>, Memory);
+    type Arguments = Arguments;
 
     async fn pre_start(
         &self,
         _: ActorRef<Message>,
-        (settings, shelf, memory): Self::Arguments,
+        Arguments { settings, shelf, memory, open }: Arguments,
     ) -> Result<State, ActorProcessingErr> {
         let (slices, tasks) = (BTreeMap::new(), JoinSet::new());
-        let mut state = State { settings, slices, shelf, memory, tasks };
+        let mut state = State { settings, slices, shelf, memory, tasks, open };
         state.publish();
         Ok(state)
     }
@@ -135,6 +149,10 @@ impl Actor for MergerActor {
             Message::Sync(reply) => {
                 let _ = reply.send(());
                 false
+            }
+            Message::Open => {
+                state.open = true;
+                true
             }
             Message::Refresh => {
                 state.shelf.nudged.store(false, Ordering::Release);
@@ -242,6 +260,9 @@ impl State {
 
     /// Puts a new catalogue on the shelf, and tells clients if they would see a difference.
     fn publish(&mut self) {
+        if !self.open {
+            return;
+        }
         let before = self.shelf.catalog.load_full();
         let mut catalog = merge(&self.slices, &self.settings);
         let differs = !catalog.looks_like(&before);

@@ -6,24 +6,51 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use conductor_config::{CatalogSettings, ServerId, ServerSpec};
-use ractor::ActorRef;
+use ractor::Actor;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::actor::Message;
+use super::actor::{Arguments, MergerActor, Message};
 use super::catalog::{Catalog, ListState};
+use super::memory::Memory;
 use crate::model::{Scope, ServerState, Wake};
+use crate::post::Post;
 use crate::server::ServerLink;
 
 /// The merger's address. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct MergerHandle(pub(super) ActorRef<Message>);
+pub(crate) struct MergerHandle {
+    pub(super) post: Post<Message>,
+    pub(super) shelf: Arc<Shelf>,
+}
 
 impl MergerHandle {
     /// Waits until the actor has ended, however.
     pub(crate) async fn ended(&self) {
-        // Fails only if a limit is set and passes.
-        let _ = self.0.get_cell().wait(None).await;
+        self.post.ended().await;
+    }
+
+    /// Another merger for the same shelf, with `memory` for the servers that it will be told about.
+    /// It publishes nothing until [`Self::open`].
+    pub(crate) async fn another(
+        &self,
+        settings: CatalogSettings,
+        memory: Memory,
+    ) -> Result<Self, ractor::SpawnErr> {
+        let shelf = Arc::clone(&self.shelf);
+        let arguments = Arguments { settings, shelf: Arc::clone(&shelf), memory, open: false };
+        let (actor, _) = MergerActor::spawn(None, MergerActor, arguments).await?;
+        Ok(Self { post: Post::new(actor), shelf })
+    }
+
+    /// From now on everybody who holds this handle is heard by `other`.
+    pub(crate) fn follow(&self, other: &Self) {
+        self.post.follow(&other.post);
+    }
+
+    /// All servers are known: what is known of them may be published.
+    pub(crate) fn open(&self) {
+        self.tell(Message::Open);
     }
 
     pub(crate) fn configure(&self, settings: CatalogSettings) {
@@ -55,12 +82,13 @@ impl MergerHandle {
     }
 
     pub(crate) fn stop(&self) {
-        self.0.stop(None);
+        self.post.stop();
     }
 
     fn tell(&self, message: Message) {
-        // A merger that is gone is being shut down; its last catalogue stays readable.
-        let _ = self.0.cast(message);
+        // One that is gone is being shut down, or will be told by the supervisor once it is back;
+        // its last catalogue stays readable.
+        let _ = self.post.cast(message);
     }
 }
 

@@ -23,7 +23,7 @@ pub(crate) struct RouterActor;
 pub(crate) struct RouterArguments {
     /// Calls that may wait for one server.
     pub(crate) queue_limit: usize,
-    rules: Arc<Rules>,
+    pub(super) rules: Arc<Rules>,
 }
 
 pub(crate) enum Message {

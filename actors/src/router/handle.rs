@@ -8,14 +8,15 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use conductor_config::{ServerId, ServerSpec};
-use ractor::ActorRef;
-use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
+use ractor::{Actor, ActorRef};
+use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
-use super::actor::{Dispatch, Message};
+use super::actor::{Dispatch, Message, RouterActor, RouterArguments};
 use super::retry::is_repeatable;
 use crate::delegation::Admission;
 use crate::model::{Answer, CallError, Downfall, Outage, ToolCall, ToolRef, Wake};
+use crate::post::Post;
 use crate::server::{Body, CallFailure, ProgressPort, RefusedCall, ServerLink, Ticket};
 use crate::wire::CallParams;
 
@@ -38,13 +39,15 @@ impl Rule {
     }
 }
 
+/// How long a router that has ended is waited for.
+const RENEWAL: Duration = Duration::from_secs(1);
 /// Used for a server of which the router has not heard yet; such a call fails anyway.
 const FALLBACK: Duration = Duration::from_secs(60);
 
 /// The router's address. Cheap to clone.
 #[derive(Clone)]
 pub(crate) struct RouterHandle {
-    actor: ActorRef<Message>,
+    post: Post<Message>,
     rules: Arc<Rules>,
     places: Arc<Semaphore>,
     most: usize,
@@ -54,7 +57,19 @@ pub(crate) struct RouterHandle {
 impl RouterHandle {
     pub(super) fn new(actor: ActorRef<Message>, rules: Arc<Rules>, most: usize) -> Self {
         let (places, closed) = (Arc::new(Semaphore::new(most)), Arc::new(AtomicBool::new(false)));
-        Self { actor, rules, places, most, closed }
+        Self { post: Post::new(actor), rules, places, most, closed }
+    }
+
+    /// Another router with the same limits. It knows no server yet.
+    pub(crate) async fn another(&self, queue_limit: usize) -> Result<Self, ractor::SpawnErr> {
+        let arguments = RouterArguments { queue_limit, rules: Arc::clone(&self.rules) };
+        let (actor, _) = RouterActor::spawn(None, RouterActor, arguments).await?;
+        Ok(Self { post: Post::new(actor), ..self.clone() })
+    }
+
+    /// From now on everybody who holds this handle is heard by `other`.
+    pub(crate) fn follow(&self, other: &Self) {
+        self.post.follow(&other.post);
     }
 
     /// Takes one of the places for calls under way; it is free again when dropped.
@@ -122,8 +137,9 @@ impl RouterHandle {
             let cause = crate::model::Cause::Actor("it ended during the call".into());
             Err(CallFailure::Lost { downfall: Downfall::silent(cause), sent: guard.sent() })
         };
-        if self.actor.cast(Message::Dispatch(Box::new(dispatch))).is_err() {
-            self.close();
+        let mut renewals = self.post.renewals();
+        if self.post.cast(Message::Dispatch(Box::new(dispatch))).is_err() {
+            self.renewed(&mut renewals, wanted.deadline).await;
             return gone();
         }
         match timeout_at(wanted.deadline, answer).await {
@@ -132,8 +148,20 @@ impl RouterHandle {
                 answer
             }
             // Whoever held the reply port is gone without a word.
-            Ok(Err(_)) => gone(),
+            Ok(Err(_)) => {
+                if !guard.sent() {
+                    self.renewed(&mut renewals, wanted.deadline).await;
+                }
+                gone()
+            }
             Err(_) => Err(CallFailure::Late { sent: guard.run_out() }),
+        }
+    }
+
+    /// Waits for a router that has ended to be back, so that a repeat finds it.
+    async fn renewed(&self, renewals: &mut watch::Receiver<u64>, deadline: Instant) {
+        if !self.is_closed() {
+            let _ = timeout_at(deadline.min(Instant::now() + RENEWAL), renewals.changed()).await;
         }
     }
 
@@ -180,17 +208,16 @@ impl RouterHandle {
 
     /// Waits until the actor has ended, however.
     pub(crate) async fn ended(&self) {
-        // Fails only if a limit is set and passes.
-        let _ = self.actor.get_cell().wait(None).await;
+        self.post.ended().await;
     }
 
     pub(crate) fn stop(&self) {
-        self.actor.stop(None);
+        self.post.stop();
     }
 
     fn tell(&self, message: Message) {
-        // A router that is gone is being shut down, and so is everything it routes to.
-        let _ = self.actor.cast(message);
+        // One that is gone is being shut down, or will be told by the supervisor once it is back.
+        let _ = self.post.cast(message);
     }
 }
 

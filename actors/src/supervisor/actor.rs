@@ -55,6 +55,10 @@ pub(crate) enum Message {
     Tick,
     /// A person wants a server restarted.
     Restart { server: ServerId, reply: RpcReplyPort<Result<(), RestartError>> },
+    /// Put a new router into its place.
+    InstallRouter { router: RouterHandle, reply: RpcReplyPort<()> },
+    /// Put a new merger into its place.
+    InstallMerger { merger: MergerHandle, reply: RpcReplyPort<()> },
     /// Somebody needs a server that rests.
     Wake(ServerId),
     /// Stop everything in order.
@@ -139,6 +143,14 @@ impl Actor for SupervisorActor {
             Message::Tick => table.on_tick(),
             Message::Restart { server, reply } => {
                 let _ = reply.send(table.restart(&server));
+            }
+            Message::InstallRouter { router, reply } => {
+                table.install_router(&router);
+                let _ = reply.send(());
+            }
+            Message::InstallMerger { merger, reply } => {
+                table.install_merger(&merger);
+                let _ = reply.send(());
             }
             Message::Wake(server) => table.wake(&server),
             Message::Shutdown { grace, reply } => table.shutdown(grace, reply),

@@ -8,6 +8,8 @@ use ractor::{ActorRef, RpcReplyPort};
 use thiserror::Error;
 
 use super::actor::Message;
+use crate::merger::MergerHandle;
+use crate::router::RouterHandle;
 
 /// The supervisor's address. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -49,6 +51,16 @@ impl SupervisorHandle {
     /// Starts a server that rests until somebody needs it. Anything else is left as it is.
     pub(crate) fn wake(&self, server: ServerId) {
         let _ = self.0.cast(Message::Wake(server));
+    }
+
+    /// Tells a router that knows none about all servers, and puts it into its place.
+    pub(crate) async fn install_router(&self, router: RouterHandle) {
+        self.ask(|reply| Message::InstallRouter { router, reply }).await;
+    }
+
+    /// Tells a merger that knows none about all servers, and puts it into its place.
+    pub(crate) async fn install_merger(&self, merger: MergerHandle) {
+        self.ask(|reply| Message::InstallMerger { merger, reply }).await;
     }
 
     /// Stops all servers at once, each in MCP order after its calls have ended or `grace` is over.

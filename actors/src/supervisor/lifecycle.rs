@@ -16,7 +16,9 @@ use super::board::Board;
 use super::children::{Child, Intent, Phase};
 use super::handle::RestartError;
 use super::restart::{History, Verdict};
+use crate::merger::MergerHandle;
 use crate::model::{Cause, Downfall};
+use crate::router::RouterHandle;
 
 impl Table {
     /// Puts a server into the table, or gives the one that is there its new settings.
@@ -147,6 +149,34 @@ impl Table {
         let outage = child.outage();
         self.merger.server_down(id.clone(), outage.state, child.is_wakeable());
         self.router.server_down(Arc::clone(&child.spec), outage, child.is_wakeable());
+    }
+
+    /// Tells a new router about all servers, and only then those who hold the old one's address.
+    pub(super) fn install_router(&self, router: &RouterHandle) {
+        for child in self.children.values() {
+            router.retune(Arc::clone(&child.spec));
+            match &child.phase {
+                Phase::Up(up) => router.server_up(up.link.clone()),
+                _ => {
+                    let (spec, outage) = (Arc::clone(&child.spec), child.outage());
+                    router.server_down(spec, outage, child.is_wakeable());
+                }
+            }
+        }
+        self.router.follow(router);
+    }
+
+    /// The same with a new merger, which publishes when it knows all servers.
+    pub(super) fn install_merger(&self, merger: &MergerHandle) {
+        for (id, child) in &self.children {
+            merger.retune(Arc::clone(&child.spec));
+            match &child.phase {
+                Phase::Up(up) => merger.server_up(Arc::clone(&child.spec), up.link.clone()),
+                _ => merger.server_down(id.clone(), child.outage().state, child.is_wakeable()),
+            }
+        }
+        merger.open();
+        self.merger.follow(merger);
     }
 
     /// Shows the table to others.

@@ -312,11 +312,67 @@ async fn a_kill_leaves_no_process() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_part_that_all_depend_on_is_missed_when_it_ends() {
-    for part in ["supervisor", "router", "merger", "delegation"] {
+    for part in ["supervisor", "delegation"] {
         let stage = Stage::start(Vec::new()).await;
         let system = &stage.system;
         assert!(timeout(GRACE, system.broken()).await.is_err(), "all is well");
         system.end_part(part);
         assert_eq!(timeout(LONG, system.broken()).await.unwrap(), part);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r64_a_router_that_fails_is_started_anew_and_costs_no_call() {
+    let stage = Stage::start(vec![hasty("a", &[])]).await;
+    let pid = stage.until_up("a").await.pid;
+    stage.call("a.do", "").await.unwrap();
+    let hanging = stage.call("a.do", "hang");
+    stage.until_busy("a").await;
+    for _ in 0..2 {
+        stage.system.end_part("router");
+        let answer = stage.call("a.do", "").await.unwrap();
+        assert!(answer.contains("pid"), "{answer}");
+    }
+    assert_eq!(stage.until_up("a").await.pid, pid, "the server has noticed nothing");
+    assert!(!hanging.is_finished(), "nor has the call that was under way");
+    hanging.abort();
+    assert!(timeout(GRACE, stage.system.broken()).await.is_err(), "nothing is missed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn r65_while_a_merger_that_failed_is_started_anew_its_last_list_is_served() {
+    let stage = Stage::start(vec![hasty("a", &[])]).await;
+    stage.call("a.do", "").await.unwrap();
+    let catalog = stage.system.catalog();
+    let (before, mut news) = (catalog.current().revision(), catalog.changes());
+    news.borrow_and_update();
+    let mut published = catalog.published();
+    published.borrow_and_update();
+    stage.system.end_part("merger");
+    let answer = stage.call("a.do", "").await.unwrap();
+    assert!(answer.contains("pid"), "{answer}");
+    timeout(LONG, published.changed()).await.expect("the new one publishes").unwrap();
+    assert_eq!(catalog.current().revision(), before);
+    assert!(!news.has_changed().unwrap(), "clients are not told of what they cannot see");
+    stage.reload(vec![hasty("a", &[]), hasty("b", &[])]).await;
+    let answer = stage.call("b.do", "").await.unwrap();
+    assert!(answer.contains("pid"), "the new one hears of servers: {answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_part_that_fails_over_and_over_is_missed() {
+    for part in ["router", "merger"] {
+        let stage = Stage::start(Vec::new()).await;
+        let failing = async {
+            loop {
+                stage.system.end_part(part);
+                sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::select! {
+            missed = stage.system.broken() => assert_eq!(missed, part),
+            () = failing => {}
+            () = sleep(LONG) => panic!("{part} is not missed"),
+        }
     }
 }
