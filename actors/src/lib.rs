@@ -32,8 +32,8 @@ pub mod wire;
 
 pub use delegation::{Caller, LocalCaller};
 pub use merger::{
-    Action, BadCursor, Catalog, CatalogReader, Finding, ListState, ListedTool, Page, Resolution,
-    View,
+    Account, Action, BadCursor, Catalog, CatalogReader, Filter, Finding, ListState, ListedTool,
+    Page, Resolution, View, Visibility,
 };
 pub use model::{
     Answer, CallError, Cause, Downfall, Fate, Generation, Outage, Scope, ServerState, ToolCall,

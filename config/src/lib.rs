@@ -41,6 +41,7 @@ pub use defaults::ServerDefaults;
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use load::{load, load_server, load_state};
 pub use name::{NameError, ServerId, ServerName, WorkspaceName, slug};
+pub use nearest::nearest;
 pub use problem::{ConfigError, Problem};
 pub use rate::{Rate, RateError};
 pub use request::{LoadRequest, Overrides};

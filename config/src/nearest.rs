@@ -3,7 +3,7 @@
 
 /// The candidate nearest to `word` if it is near enough to be worth offering: equal but
 /// for case, `_` and `-`, or a third of its letters off at most.
-pub(crate) fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: &[&'a str]) -> Option<&'a str> {
     let word = folded(word);
     let scored =
         candidates.iter().map(|candidate| (distance(&word, &folded(candidate)), *candidate));

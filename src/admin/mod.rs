@@ -7,6 +7,7 @@
 mod client;
 mod config;
 mod connection;
+mod explain;
 mod mask;
 mod problem;
 mod rfc3339;
@@ -20,6 +21,7 @@ mod tests_socket;
 
 pub use client::{Client, ClientError, Lines};
 pub use connection::{Connection, Connections, LastError, shown};
+pub use explain::{Explained, Explanations, Found, Why};
 pub use mask::masked;
 pub use problem::Problem;
 pub use rfc3339::rfc3339;

@@ -24,12 +24,12 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::secrets::Secrets;
-use super::{Connection, Connections, Problem, config, rfc3339, streams};
+use super::{Connection, Connections, Problem, config, explain, rfc3339, streams};
 use crate::door::unix::OpenSockets;
 use crate::reload::Reloader;
 
 /// Why a request is not done. Boxed: it is large and rare.
-type Refusal = Box<Problem>;
+pub(super) type Refusal = Box<Problem>;
 
 /// The longest that a request may have the list of tools waited for.
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -37,7 +37,7 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 /// What the admin interface works on. Cheap to clone.
 #[derive(Clone)]
 pub struct Admin {
-    system: System,
+    pub(super) system: System,
     pub(super) reloader: Reloader,
     facts: Arc<DaemonFacts>,
     ended: CancellationToken,
@@ -148,6 +148,8 @@ pub fn router(admin: Admin) -> Router {
         .route(&format!("{ONE}/restart"), post(restart))
         .route(&format!("{ONE}/logs"), get(logs))
         .route("/api/v1/aegis/tools", get(tools))
+        .route("/api/v1/aegis/tools/explain", get(explain::all))
+        .route("/api/v1/aegis/tools/why", get(explain::why))
         .route("/api/v1/aegis/call", post(call))
         .route("/api/v1/aegis/config", get(config::history))
         .route("/api/v1/aegis/config/plan", get(config::plan).post(config::plan))
@@ -319,7 +321,7 @@ async fn call(
     }))
 }
 
-fn scope(workspace_id: Option<&str>, name: Option<&str>) -> Result<Scope, Refusal> {
+pub(super) fn scope(workspace_id: Option<&str>, name: Option<&str>) -> Result<Scope, Refusal> {
     let workspace_id = workspace_id.unwrap_or("default");
     match name {
         Some(name) => Ok(Scope::Server(server(&(workspace_id.to_owned(), name.to_owned()))?)),
@@ -352,7 +354,7 @@ fn bad_name(error: &conductor_config::NameError) -> Refusal {
     Problem::refusal(StatusCode::UNPROCESSABLE_ENTITY, "bad_name", error.to_string())
 }
 
-fn bad_query(rejection: QueryRejection) -> Refusal {
+pub(super) fn bad_query(rejection: QueryRejection) -> Refusal {
     Problem::refusal(rejection.status(), "bad_request", rejection.body_text())
 }
 

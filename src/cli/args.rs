@@ -51,6 +51,7 @@ pub(super) enum Command {
     Restart(RestartArgs),
     Logs(LogsArgs),
     Tools(ToolsArgs),
+    Why(WhyArgs),
     Call(CallArgs),
     ClientConfig(ClientConfigArgs),
     Connect(ConnectArgs),
@@ -268,6 +269,7 @@ pub(super) struct LogsArgs {
 Examples:
   conductor tools
   conductor tools --server git                (under git's own names)
+  conductor tools --explain                   (those that are hidden as well, and why)
   conductor tools --json | jq '.[].name'")]
 pub(super) struct ToolsArgs {
     #[command(flatten)]
@@ -277,9 +279,33 @@ pub(super) struct ToolsArgs {
     /// Print the whole definitions as a JSON array.
     #[arg(long)]
     pub(super) json: bool,
+    /// What became of every tool that a server lists: shown, hidden or refused, what was found in
+    /// its definition, and what was changed.
+    #[arg(long)]
+    pub(super) explain: bool,
     /// How long to wait for servers that are coming up, a minute at most.
     #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
     pub(super) wait: Duration,
+}
+
+/// Say why agents see a tool, or why they do not.
+///
+/// Ends with 0 if they see it and with 1 if not.
+#[derive(Debug, Args)]
+#[command(after_long_help = "\
+Examples:
+  conductor why git.push
+  conductor why push --server git             (by git's own name)")]
+pub(super) struct WhyArgs {
+    /// The tool, named as agents would name it.
+    pub(super) tool: String,
+    #[command(flatten)]
+    pub(super) daemon: DaemonArgs,
+    #[command(flatten)]
+    pub(super) scope: ScopeArgs,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
 }
 
 /// Call a tool and print what it answers.

@@ -23,6 +23,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod why;
 
 use std::ffi::OsString;
 use std::future::Future;
@@ -84,6 +85,7 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
         Command::Restart(args) => Box::pin(restart::run(args, out)),
         Command::Logs(args) => Box::pin(logs::run(args, out)),
         Command::Tools(args) => Box::pin(tools::run(args, out)),
+        Command::Why(args) => Box::pin(why::run(args, out)),
         Command::Call(args) => Box::pin(call::run(args, out)),
         Command::ClientConfig(args) => Box::pin(client_config::run(args, out)),
         Command::Connect(args) => Box::pin(connect::run(args)),

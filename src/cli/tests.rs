@@ -38,6 +38,7 @@ fn the_commands_are_those_of_the_manual() {
         "restart",
         "logs",
         "tools",
+        "why",
         "call",
         "client-config",
         "connect",

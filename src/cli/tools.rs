@@ -9,7 +9,8 @@ use super::args::{ScopeArgs, ToolsArgs};
 use super::load::client;
 use super::out::Out;
 use super::table::{first_line, table};
-use crate::admin::ToolList;
+use super::why::findings;
+use crate::admin::{Client, Explanations, ToolList};
 use crate::exit::{Exit, Failure};
 
 /// Characters of a description that are shown.
@@ -26,6 +27,9 @@ pub(super) async fn run(args: &ToolsArgs, out: Out) -> Result<Exit, Failure> {
     let client = client(&args.daemon)?;
     let wait = format_duration(args.wait);
     let path = format!("/api/v1/aegis/tools?{}&wait={wait}", query(&args.scope));
+    if args.explain {
+        return explain(args, &client, out).await;
+    }
     let list: ToolList = out.patiently("waiting for servers to come up", client.get(&path)).await?;
     if args.json {
         out.json(&list.tools)?;
@@ -39,6 +43,28 @@ pub(super) async fn run(args: &ToolsArgs, out: Out) -> Result<Exit, Failure> {
             _ => {}
         }
     }
+    Ok(Exit::Success)
+}
+
+/// What became of every tool that a server lists.
+async fn explain(args: &ToolsArgs, client: &Client, out: Out) -> Result<Exit, Failure> {
+    let path = format!("/api/v1/aegis/tools/explain?{}", query(&args.scope));
+    let all: Explanations = client.get(&path).await?;
+    if args.json {
+        out.json(&all.tools)?;
+        return Ok(Exit::Success);
+    }
+    let rows: Vec<[String; 3]> = all
+        .tools
+        .iter()
+        .map(|tool| {
+            let told = tool.reason.clone().into_iter().chain(findings(tool));
+            let told = told.collect::<Vec<_>>().join("; ");
+            let shown = tool.name.clone().unwrap_or_else(|| "-".to_owned());
+            [format!("{}: {}", tool.server, tool.tool), shown, told]
+        })
+        .collect();
+    out.data(&table(["TOOL", "SHOWN AS", "WHY, AND WHAT WAS FOUND"], &rows))?;
     Ok(Exit::Success)
 }
 

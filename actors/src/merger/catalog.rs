@@ -12,6 +12,7 @@ use conductor_config::{ServerId, ViewSpec, WorkspaceName};
 use thiserror::Error;
 use tokio::time::Instant;
 
+use super::account::{Account, Accounts};
 use super::names::SAFE_SEPARATOR;
 use super::sanitize::Finding;
 use crate::model::{Scope, ToolRef};
@@ -27,8 +28,7 @@ pub struct Catalog {
     pub(super) servers: BTreeMap<ServerId, Arc<View>>,
     pub(super) views: BTreeMap<String, Arc<View>>,
     pub(super) rejected: BTreeMap<ServerId, Vec<Rejected>>,
-    /// By server: what was found in definitions, tool by tool.
-    pub(super) findings: BTreeMap<ServerId, Vec<(Text, Vec<Finding>)>>,
+    pub(super) accounts: Accounts,
     /// When the oldest list in it is to be read again.
     pub(super) fresh_until: Option<Instant>,
 }
@@ -47,9 +47,13 @@ impl Catalog {
     /// What was found in the definition of a server's tool, and what was done about it; nothing if
     /// there is no such tool.
     pub fn findings(&self, tool: &ToolRef) -> &[Finding] {
-        let tools = self.findings.get(&tool.server).map_or(&[][..], Vec::as_slice);
-        let found = tools.iter().find(|(name, _)| *name == tool.tool);
-        found.map_or(&[], |(_, findings)| findings)
+        let found = self.accounts(&tool.server).iter().find(|account| account.tool == tool.tool);
+        found.map_or(&[], |account| &account.findings)
+    }
+
+    /// What became of each tool that a server lists, in the order of its list.
+    pub fn accounts(&self, server: &ServerId) -> &[Account] {
+        self.accounts.get(server).map_or(&[], Vec::as_slice)
     }
 
     /// Whether clients would see the same lists.

@@ -7,9 +7,10 @@ use std::sync::Arc;
 
 use conductor_config::{CatalogSettings, ServerId, ServerSpec, WorkspaceName};
 
+use super::account::{Account, Visibility, filter};
 use super::catalog::{Catalog, ListState, ListedTool, View};
 use super::names::{canonical, exported};
-use super::sanitize::{JudgedTool, Namespace, Verdict};
+use super::sanitize::{Judged, JudgedTool, Namespace, Verdict};
 use super::slice::Slice;
 use crate::model::ToolRef;
 use crate::server::Rejected;
@@ -26,27 +27,17 @@ pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettin
         let parts = merged.entry(id.workspace.clone()).or_default();
         parts.servers.insert(id.clone(), state);
         let mut own = Vec::new();
-        let mut rejected = Vec::new();
-        if let Some(judged) = &slice.judged {
-            rejected.extend(judged.rejected.iter().cloned());
-            let blocked = judged.is_blocked();
-            for tool in judged.tools.iter().filter(|tool| is_shown(&slice.spec, &tool.name)) {
-                let reject = |reason| Rejected { tool: tool.name.to_string(), reason };
-                let verdict = tool.verdict(is_foreign(&namespaces, id, at, tool));
-                if !verdict.findings.is_empty() {
-                    let told = catalog.findings.entry(id.clone()).or_default();
-                    told.push((tool.name.clone(), verdict.findings.clone()));
-                }
-                if blocked || verdict.held.is_some() {
-                    rejected.push(reject(held_reason(verdict)));
-                    continue;
-                }
-                let shown = Shown { id, name: &tool.name, definition: &verdict.definition };
-                own.push(shown.list(tool.name.clone(), None));
-                if let Err(name) = parts.add(&shown, settings) {
-                    rejected.push(reject(format!("another tool is already shown as `{name}`")));
-                }
+        let accounts = match &slice.judged {
+            Some(judged) => {
+                let foreign = |tool: &JudgedTool| is_foreign(&namespaces, id, at, tool);
+                let server = Listed { id, spec: &slice.spec, judged, foreign: &foreign };
+                server.show(parts, settings, &mut own)
             }
+            None => Vec::new(),
+        };
+        let rejected: Vec<Rejected> = accounts.iter().filter_map(rejection).collect();
+        if !accounts.is_empty() {
+            catalog.accounts.insert(id.clone(), accounts);
         }
         if !rejected.is_empty() {
             catalog.rejected.insert(id.clone(), rejected);
@@ -68,6 +59,63 @@ pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettin
     catalog
 }
 
+/// What one server lists.
+struct Listed<'a> {
+    id: &'a ServerId,
+    spec: &'a ServerSpec,
+    judged: &'a Judged,
+    /// Whether a tool speaks of another server's tools.
+    foreign: &'a dyn Fn(&JudgedTool) -> bool,
+}
+
+impl Listed<'_> {
+    /// Puts what may be shown into `parts` and `own`, and accounts for every tool.
+    fn show(
+        &self,
+        parts: &mut Parts,
+        settings: &CatalogSettings,
+        own: &mut Vec<ListedTool>,
+    ) -> Vec<Account> {
+        let blocked = self.judged.is_blocked();
+        let refused = self.judged.rejected.iter().map(|rejected| Account {
+            tool: Text::from(rejected.tool.as_str()),
+            visibility: Visibility::Rejected(rejected.reason.clone()),
+            findings: Vec::new(),
+        });
+        let mut accounts: Vec<Account> = refused.collect();
+        for tool in &self.judged.tools {
+            let verdict = tool.verdict((self.foreign)(tool));
+            let visibility = if let Some(filter) = filter(self.spec, &tool.name) {
+                Visibility::Filtered(filter)
+            } else if blocked || verdict.held.is_some() {
+                Visibility::Rejected(held_reason(verdict))
+            } else {
+                let definition = &verdict.definition;
+                let shown = Shown { id: self.id, name: &tool.name, definition };
+                own.push(shown.list(tool.name.clone(), None));
+                match parts.add(&shown, settings) {
+                    Ok(name) => Visibility::Shown { name },
+                    Err(name) => {
+                        Visibility::Rejected(format!("another tool is already shown as `{name}`"))
+                    }
+                }
+            };
+            let (tool, findings) = (tool.name.clone(), verdict.findings.clone());
+            accounts.push(Account { tool, visibility, findings });
+        }
+        accounts
+    }
+}
+
+fn rejection(account: &Account) -> Option<Rejected> {
+    match &account.visibility {
+        Visibility::Rejected(reason) => {
+            Some(Rejected { tool: account.tool.to_string(), reason: reason.clone() })
+        }
+        Visibility::Shown { .. } | Visibility::Filtered(_) => None,
+    }
+}
+
 /// A merged view in the making.
 #[derive(Default)]
 struct Parts {
@@ -77,7 +125,8 @@ struct Parts {
 }
 
 impl Parts {
-    fn add(&mut self, tool: &Shown<'_>, settings: &CatalogSettings) -> Result<(), String> {
+    /// Adds a tool and returns its name there, or the name that is taken.
+    fn add(&mut self, tool: &Shown<'_>, settings: &CatalogSettings) -> Result<Text, String> {
         let separator = &settings.separator;
         let name = exported(settings.export_style, separator, tool.id, tool.name);
         let canonical = canonical(separator, tool.id, tool.name);
@@ -89,8 +138,9 @@ impl Parts {
         let alias = (name != canonical).then(|| Text::from(canonical.clone()));
         self.taken.insert(name.clone());
         self.taken.insert(canonical);
-        self.tools.push(tool.list(Text::from(name), alias));
-        Ok(())
+        let name = Text::from(name);
+        self.tools.push(tool.list(name.clone(), alias));
+        Ok(name)
     }
 }
 
@@ -141,15 +191,4 @@ fn held_reason(verdict: &Verdict) -> String {
         Some(_) => format!("held back: {}", verdict.reason()),
         None => "held back: another tool of its server is hostile".to_owned(),
     }
-}
-
-/// Whether the settings let a tool be seen: some include pattern matches, if there are any, and no
-/// exclude pattern does.
-fn is_shown(spec: &ServerSpec, tool: &str) -> bool {
-    let matches = |patterns: &[String]| {
-        patterns
-            .iter()
-            .any(|pattern| glob::Pattern::new(pattern).is_ok_and(|glob| glob.matches(tool)))
-    };
-    (spec.include_tools.is_empty() || matches(&spec.include_tools)) && !matches(&spec.exclude_tools)
 }

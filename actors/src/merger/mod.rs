@@ -9,6 +9,7 @@
 //! finds it older than its time to live. While it is down but may come back its last list stays,
 //! so that a restart is invisible. The merger does not know how servers are reached or who asks.
 
+mod account;
 mod actor;
 mod catalog;
 mod handle;
@@ -22,6 +23,7 @@ mod tests_live;
 #[cfg(test)]
 mod tests_views;
 
+pub use account::{Account, Filter, Visibility};
 pub(crate) use actor::MergerActor;
 pub use catalog::{BadCursor, Catalog, ListState, ListedTool, Page, Resolution, View};
 pub use handle::CatalogReader;

@@ -1,0 +1,67 @@
+//! These tests ask why tools are shown or not: `conductor why` and `conductor tools --explain`.
+//! They leave the rules themselves to the tests beside them.
+
+use conductor_e2e::daemon::Daemon;
+use serde_json::{Value, json};
+
+use crate::world::{mock, mock_with, serve, wait_tools};
+
+/// `conductor why` with these words ends with `code` and says this.
+async fn check(daemon: &Daemon, words: &[&str], code: i32, told: &str) {
+    let ended = daemon.cli(&[&["why"], words].concat()).await.unwrap();
+    assert_eq!(ended.code, Some(code), "{words:?}: {}", ended.stderr);
+    assert!(ended.stdout.contains(told), "{words:?}: {}", ended.stdout);
+}
+
+async fn daemon() -> Daemon {
+    let filtered = json!({ "excludeTools": ["p*"] });
+    let servers = json!({
+        "a": mock_with(&[], filtered),
+        "only": mock_with(&[], json!({ "includeTools": ["echo"] })),
+        "bad": mock(&["--fault", "bad_tool=poisoned"]),
+        "odd": mock(&["--fault", "bad_tool=tagged"]),
+        "crash": mock(&["--fault", "crash_start"]),
+    });
+    let daemon = serve(servers).await.unwrap();
+    wait_tools(&daemon, &["a.echo", "only.echo", "bad.echo", "odd.bad"]).await.unwrap();
+    daemon
+}
+
+#[tokio::test]
+async fn each_reason_has_its_sentence() {
+    let daemon = daemon().await;
+    check(&daemon, &["a.echo"], 0, "tool `echo` of server `a` is shown").await;
+    check(&daemon, &["a__echo"], 1, "it is not in this list").await;
+    check(&daemon, &["echo", "--server", "a"], 0, "is shown").await;
+    check(&daemon, &["a.pid"], 1, "`excludeTools` has \"p*\"").await;
+    check(&daemon, &["only.pid"], 1, "no pattern of `includeTools` matches").await;
+    check(&daemon, &["bad.bad"], 1, "held back").await;
+    check(&daemon, &["odd.bad"], 0, "taken out").await;
+    check(&daemon, &["a.ehco"], 1, "lists no tool `ehco`; did you mean `echo`?").await;
+    check(&daemon, &["crash.echo"], 1, "its tools").await;
+    check(&daemon, &["onyl.echo"], 1, "did you mean `only`?").await;
+    check(&daemon, &["a b&c=d.x/y"], 1, "a b&c=d.x/y: no server").await;
+}
+
+#[tokio::test]
+async fn every_tool_is_accounted_for_with_what_was_found() {
+    let daemon = daemon().await;
+    let ended = daemon.cli(&["tools", "--explain", "--json"]).await.unwrap();
+    let all: Vec<Value> = serde_json::from_str(&ended.stdout).unwrap();
+    let of = |server: &str, tool: &str| {
+        let mut found = all.iter().filter(|row| row["server"] == server && row["tool"] == tool);
+        found.next().unwrap_or_else(|| panic!("{server} {tool}: {}", ended.stdout)).clone()
+    };
+    assert_eq!(of("a", "echo")["name"], "a.echo");
+    assert!(of("a", "pid")["name"].is_null());
+    let held = of("bad", "bad");
+    assert!(held["reason"].as_str().unwrap().starts_with("held back"), "{held}");
+    assert_eq!(held["findings"][0]["before_hash"].as_str().unwrap().len(), 64, "{held}");
+    let cleaned = of("odd", "bad");
+    assert_eq!(
+        (&cleaned["name"], &cleaned["findings"][0]["action"]),
+        (&json!("odd.bad"), &json!("strip"))
+    );
+    let table = daemon.cli(&["tools", "--explain"]).await.unwrap();
+    assert!(table.stdout.contains("bad: bad"), "{}", table.stdout);
+}
