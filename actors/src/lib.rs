@@ -39,7 +39,7 @@ pub use model::{
     Answer, CallError, Cause, Downfall, Fate, Generation, Outage, Scope, ServerState, ToolCall,
     ToolRef,
 };
-pub use process::{NurseryError, guard_main};
+pub use process::{NurseryError, Usage, guard_main};
 pub use server::{Rejected, StderrLog, StderrTail};
 pub use supervisor::{Board, BoardReader, RestartError, ServerStatus};
 pub use system::{StartError, System};

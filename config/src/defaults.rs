@@ -3,7 +3,10 @@
 
 use std::time::Duration;
 
-use crate::{Backoff, Heartbeat, ProtocolMode, RestartPolicy, Restarts, StartMode, StopGrace};
+use crate::{
+    Backoff, Heartbeat, Limits, ProtocolMode, RestartAbove, RestartPolicy, Restarts, StartMode,
+    StopGrace,
+};
 
 /// What holds for a server that does not say otherwise; the fields are those of
 /// [`crate::ServerSpec`].
@@ -29,6 +32,10 @@ pub struct ServerDefaults {
     pub restarts: Restarts,
     /// How much time it gets to end.
     pub stop: StopGrace,
+    /// What each of its processes may take of the machine.
+    pub limits: Limits,
+    /// How much it may use before it is replaced.
+    pub restart_above: RestartAbove,
     /// After running this long the back-off begins anew.
     pub stable_after: Duration,
     /// How often a server that was given up is tried once more.

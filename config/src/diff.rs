@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use crate::{ServerId, ServerSpec};
+use crate::{ServerId, ServerSpec, Transport};
 
 /// What a change of settings means for one server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,8 +60,10 @@ pub fn compare(
 /// What it takes to get from one spec of a server to another.
 #[must_use]
 pub fn change(old: &ServerSpec, new: &ServerSpec) -> Change {
-    let launch =
-        |spec: &ServerSpec| (spec.id.clone(), spec.transport.clone(), spec.protocol, spec.max_line);
+    let launch = |spec: &ServerSpec| {
+        let limits = matches!(spec.transport, Transport::Stdio(_)).then_some(spec.limits);
+        (spec.id.clone(), spec.transport.clone(), spec.protocol, spec.max_line, limits)
+    };
     if launch(old) != launch(new) {
         Change::Restart
     } else if old != new {

@@ -128,6 +128,8 @@ const SHARED: &[Key] = &[
     key("backoff", Table(BACKOFF)),
     key("restarts", Table(RESTARTS)),
     key("stop", Table(STOP)),
+    key("limits", Table(LIMITS)),
+    key("restartAbove", Table(RESTART_ABOVE)),
     key("stableAfter", Text),
     key("retryFailed", Text),
     key("maxLine", Text),
@@ -177,6 +179,18 @@ pub(crate) const RESTARTS: Keys = &[&[key("max", Count), key("window", Text)]];
 
 /// `stop`
 pub(crate) const STOP: Keys = &[&[key("stdinGrace", Text), key("termGrace", Text)]];
+
+/// `limits`
+pub(crate) const LIMITS: Keys = &[&[
+    key("openFiles", Count),
+    key("processes", Count),
+    key("addressSpace", Text),
+    key("cpuTime", Text),
+    key("coreFile", Text),
+]];
+
+/// `restartAbove`
+pub(crate) const RESTART_ABOVE: Keys = &[&[key("memory", Text), key("for", Text)]];
 
 /// The key of this name.
 pub(crate) fn find(keys: Keys, name: &str) -> Option<&'static Key> {

@@ -12,6 +12,7 @@ mod environment;
 mod expand;
 mod keys;
 mod layer;
+mod limits;
 mod load;
 mod name;
 mod nearest;
@@ -39,6 +40,7 @@ pub const DEFAULTS: &str = include_str!("../default.toml");
 
 pub use defaults::ServerDefaults;
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use limits::{Limits, RestartAbove};
 pub use load::{load, load_server, load_state};
 pub use name::{NameError, ServerId, ServerName, WorkspaceName, slug};
 pub use nearest::nearest;

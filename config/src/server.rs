@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    ServerDefaults, ServerId, ServerName, ServerSpec, WorkspaceName, clients,
+    ServerDefaults, ServerId, ServerName, ServerSpec, Transport, WorkspaceName, clients,
     keys::ENTRY,
     name::slug,
     reader::{Node, Table},
@@ -30,6 +30,11 @@ pub(crate) fn read(
     entry.node.lenient = !enabled;
     let tuned = tuning::read(&entry, defaults);
     let transport = transport::read(&entry);
+    if let Some(Transport::Remote(_)) = transport {
+        for node in ["limits", "restartAbove"].iter().filter_map(|key| entry.get(key)) {
+            node.warn("is about processes, and without effect on a server elsewhere");
+        }
+    }
     let workspace = workspace(&entry);
     let (include_tools, exclude_tools) = filters(&entry);
     let safe_to_repeat = patterns(&entry, "safeToRepeat").unwrap_or_default();
@@ -55,6 +60,8 @@ pub(crate) fn read(
         backoff: tuned.backoff,
         restarts: tuned.restarts,
         stop: tuned.stop,
+        limits: tuned.limits,
+        restart_above: tuned.restart_above,
         stable_after: tuned.stable_after,
         retry_failed: tuned.retry_failed,
         max_line: tuned.max_line,

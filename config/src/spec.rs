@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
-use crate::{Secret, ServerId};
+use crate::{Limits, RestartAbove, Secret, ServerId};
 
 /// Everything about one server that the settings decide. Two specs are equal exactly if
 /// nothing about the server changed.
@@ -46,6 +46,10 @@ pub struct ServerSpec {
     pub restarts: Restarts,
     /// How much time it gets to end.
     pub stop: StopGrace,
+    /// What each of its processes may take of the machine.
+    pub limits: Limits,
+    /// How much it may use before it is replaced.
+    pub restart_above: RestartAbove,
     /// After running this long the back-off begins anew.
     pub stable_after: Duration,
     /// How often a server that was given up is tried once more.

@@ -4,9 +4,10 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use crate::{
-    Backoff, Heartbeat, ProtocolMode, RestartPolicy, Restarts, ServerDefaults, StartMode,
-    StopGrace, clients, document,
+    Backoff, Heartbeat, Limits, ProtocolMode, RestartAbove, RestartPolicy, Restarts,
+    ServerDefaults, StartMode, StopGrace, clients, document,
     keys::{BACKOFF, HEARTBEAT, RESTARTS, STOP},
+    limits,
     reader::{Node, Table},
 };
 
@@ -33,6 +34,14 @@ pub(crate) const UNREAD: ServerDefaults = ServerDefaults {
     backoff: Backoff { min: Duration::ZERO, max: Duration::ZERO },
     restarts: Restarts { max: 0, window: Duration::ZERO },
     stop: StopGrace { stdin_grace: Duration::ZERO, term_grace: Duration::ZERO },
+    limits: Limits {
+        open_files: None,
+        processes: None,
+        address_space: None,
+        cpu_time: None,
+        core_file: 0,
+    },
+    restart_above: RestartAbove::UNREAD,
     stable_after: Duration::ZERO,
     retry_failed: Duration::ZERO,
     max_line: 0,
@@ -55,6 +64,8 @@ pub(crate) fn read(table: &Table<'_>, base: &ServerDefaults) -> ServerDefaults {
         backoff: backoff(table, base.backoff),
         restarts: restarts(table, base.restarts),
         stop: stop(table, base.stop),
+        limits: limits::limits(table, base.limits),
+        restart_above: limits::restart_above(table, base.restart_above),
         stable_after: table.duration("stableAfter", TIME).unwrap_or(base.stable_after),
         retry_failed: table.duration("retryFailed", TIME).unwrap_or(base.retry_failed),
         max_line: table.size("maxLine", LINE).unwrap_or(base.max_line),

@@ -13,7 +13,7 @@ use super::{masked, rfc3339};
 use crate::door::unix::ServerSocket;
 
 /// One server as it is shown to people and programs.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Connection {
     /// The workspace it belongs to.
     pub workspace_id: String,
@@ -35,6 +35,16 @@ pub struct Connection {
     pub health: String,
     /// Its process, while it has one.
     pub pid: Option<u32>,
+    /// Its processes, itself and all that it started; as all three of these some seconds old, and
+    /// unknown in the first seconds of a life and for servers elsewhere.
+    #[serde(default)]
+    pub processes: Option<usize>,
+    /// Bytes of memory they have resident; what they share counts for each.
+    #[serde(default)]
+    pub memory: Option<u64>,
+    /// Processor time they use, in percent of one processor.
+    #[serde(default)]
+    pub cpu: Option<f64>,
     /// Which life it is in; 0 before the first.
     pub generation: u64,
     /// Lives after the first since the daemon started.
@@ -72,7 +82,7 @@ pub struct LastError {
 }
 
 /// A list of connections.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Connections {
     /// By workspace and name.
     pub connections: Vec<Connection>,
@@ -106,6 +116,9 @@ impl Connection {
             state: status.state.as_str().to_owned(),
             health: status.health().to_owned(),
             pid: status.pid,
+            processes: status.usage.map(|usage| usage.processes),
+            memory: status.usage.map(|usage| usage.memory),
+            cpu: status.usage.map(|usage| (usage.cpu * 1000.0).round() / 10.0),
             generation: status.generation.number(),
             restarts: status.restarts,
             last_heartbeat: status.last_heartbeat.map(rfc3339),

@@ -84,23 +84,37 @@ fn servers(found: &Connections) -> String {
     if found.connections.is_empty() {
         return "the daemon runs, and its settings name no servers".to_owned();
     }
-    let head = ["NAME", "STATE", "HEALTH", "PID", "RESTARTS", "TOOLS", "IN FLIGHT", "LAST ERROR"];
-    let rows: Vec<[String; 8]> = found.connections.iter().map(row).collect();
+    let head = [
+        "NAME",
+        "STATE",
+        "HEALTH",
+        "PID",
+        "MEMORY",
+        "CPU",
+        "RESTARTS",
+        "TOOLS",
+        "IN FLIGHT",
+        "LAST ERROR",
+    ];
+    let rows: Vec<[String; 10]> = found.connections.iter().map(row).collect();
     let explained = found.connections.iter().filter_map(explanation);
     std::iter::once(table(head, &rows)).chain(explained).collect::<Vec<_>>().join("\n\n")
 }
 
-fn row(connection: &Connection) -> [String; 8] {
+fn row(connection: &Connection) -> [String; 10] {
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     let error = connection.last_error.as_ref().map(|error| first_line(&error.message, ERROR));
     [
         connection.id(),
         connection.state.clone(),
         connection.health.clone(),
-        connection.pid.map_or_else(|| "-".to_owned(), |pid| pid.to_string()),
+        or_dash(connection.pid.map(|pid| pid.to_string())),
+        or_dash(connection.memory.map(|bytes| format!("{} MiB", bytes.div_ceil(1 << 20)))),
+        or_dash(connection.cpu.map(|percent| format!("{percent:.1} %"))),
         connection.restarts.to_string(),
         connection.tools.to_string(),
         connection.in_flight.to_string(),
-        error.unwrap_or_else(|| "-".to_owned()),
+        or_dash(error),
     ]
 }
 
@@ -154,6 +168,9 @@ mod tests {
             state: state.into(),
             health: "healthy".into(),
             pid: Some(4711),
+            processes: Some(2),
+            memory: Some(70 << 20),
+            cpu: Some(12.3),
             generation: 1,
             restarts: 0,
             last_heartbeat: None,
@@ -177,6 +194,8 @@ mod tests {
         Connection {
             health: "unhealthy".into(),
             pid: None,
+            memory: None,
+            cpu: None,
             restarts: 3,
             last_error: Some(last_error),
             next_retry: Some("2026-07-28T09:30:08.000Z".into()),
@@ -189,9 +208,9 @@ mod tests {
     fn a_server_is_a_line_and_one_that_is_down_is_explained() {
         let connections = vec![connection("git", "running"), down()];
         let expected = "\
-NAME   STATE    HEALTH     PID   RESTARTS  TOOLS  IN FLIGHT  LAST ERROR
-git    running  healthy    4711  0         12     0          -
-files  backoff  unhealthy  -     3         0      0          exited with code 1
+NAME   STATE    HEALTH     PID   MEMORY  CPU     RESTARTS  TOOLS  IN FLIGHT  LAST ERROR
+git    running  healthy    4711  70 MiB  12.3 %  0         12     0          -
+files  backoff  unhealthy  -     -       -       3         0      0          exited with code 1
 
 files is down: it exited with code 1 at 2026-07-28T09:30:00.000Z; next try at 2026-07-28T09:30:08.000Z
   stderr | line 3

@@ -53,6 +53,14 @@ pub enum Cause {
     /// It wants no requests for a while.
     #[error("wants no requests for {0:?}")]
     Throttled(Duration),
+    /// Its processes used more memory than its settings allow, for longer than they allow.
+    #[error("used {} MiB of memory, more than the {} MiB it may", mebibytes(.used), mebibytes(.limit))]
+    MemoryExceeded {
+        /// Resident bytes of all its processes.
+        used: u64,
+        /// `restartAbove.memory`, in bytes.
+        limit: u64,
+    },
     /// It was asked to go: stop, restart or new settings.
     #[error("was stopped on request")]
     Asked,
@@ -76,9 +84,15 @@ impl Cause {
             Self::Unreachable(_) => "unreachable",
             Self::Denied(_) => "access_denied",
             Self::Throttled(_) => "throttled",
+            Self::MemoryExceeded { .. } => "memory_exceeded",
             Self::Asked => "stopped",
         }
     }
+}
+
+/// In whole mebibytes, none being made smaller than it is.
+fn mebibytes(bytes: &u64) -> u64 {
+    bytes.div_ceil(1 << 20)
 }
 
 /// The end of one life: the cause, and the last words the server left on stderr.

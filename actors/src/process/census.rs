@@ -19,6 +19,10 @@ pub(super) struct Seen {
     pub(super) group: u32,
     /// When it started, in ticks since the machine did.
     pub(super) start: u64,
+    /// Its resident memory, in pages.
+    pub(super) pages: u64,
+    /// The processor time it has used, in ticks.
+    pub(super) ticks: u64,
     /// Whether it has ended and is merely not reaped by its parent.
     pub(super) is_dead: bool,
     /// Whether it is suspended (SIGSTOP or a debugger), so that it does nothing at all.
@@ -35,6 +39,17 @@ pub(super) fn all() -> io::Result<Vec<Seen>> {
 /// One process; `None` if there is none of this number.
 pub(super) fn look(pid: u32) -> Option<Seen> {
     read(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The children of a process, of all its threads; none where the kernel does not tell them.
+pub(super) fn children(pid: u32) -> Vec<u32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
+    let told = threads
+        .flatten()
+        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
+    let told: Vec<String> = told.collect();
+    let numbers = told.iter().flat_map(|told| told.split_ascii_whitespace());
+    numbers.filter_map(|number| number.parse().ok()).collect()
 }
 
 /// When a process started, in ticks since the machine did.
@@ -72,6 +87,8 @@ fn read(pid: u32, stat: &str) -> Option<Seen> {
         parent: fields.get(1)?.parse().ok()?,
         group: fields.get(2)?.parse().ok()?,
         start: fields.get(19)?.parse().ok()?,
+        pages: fields.get(21)?.parse().ok()?,
+        ticks: fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?,
         // A first thread that has ended looks the same while others go on.
         is_dead: matches!(state, "Z" | "X") && threads <= 1,
         is_suspended: matches!(state, "T" | "t"),
@@ -84,12 +101,13 @@ mod tests {
 
     #[track_caller]
     fn check(head: &str, threads: u32, expected: Option<(bool, bool)>) {
-        let middle = "3 4 -1 0 0 0 0 0 0 0 0 0 20 0";
-        let stat = format!("7 {head} {middle} {threads} 0 4711 0 0");
+        let middle = "3 4 -1 0 0 0 0 0 30 5 0 0 20 0";
+        let stat = format!("7 {head} {middle} {threads} 0 4711 0 88 0");
         let seen = read(7, &stat);
         assert_eq!(seen.map(|seen| (seen.is_dead, seen.is_suspended)), expected, "{stat}");
         if let Some(seen) = seen {
             assert_eq!((seen.parent, seen.group, seen.start), (1, 2, 4711), "{stat}");
+            assert_eq!((seen.ticks, seen.pages), (35, 88), "{stat}");
         }
     }
 

@@ -1,29 +1,124 @@
-//! This file limits what a child may take of the machine.
+//! This file limits what a child, and all that it starts, may take of the machine.
 //!
-//! The limits are set just after the start, since nothing of ours runs between fork and exec; what
-//! a program does in its first moments is not under them.
+//! The limits are set just after the start, since nothing of ours runs between fork and exec. What
+//! the program has started by then is found and limited as well; the rest inherits them.
 
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use conductor_config::Limits;
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 use tracing::debug;
 
+use super::census::children;
 use super::group::pid;
 
-/// Files that a child may have open, unless it raises that itself.
+/// Files that a child may have open where nothing is said, unless it raises that itself: what
+/// programs expect, rather than our own limit, which may be large.
 const FILES: u64 = 1024;
+/// Between the signal that processor time is used up and the one that ends the process.
+const CPU_GRACE: u64 = 5;
+/// Looks at what a child has started already; one alone may miss who is just being started.
+const LOOKS: u32 = 2;
 
-/// No core files (they hold secrets), and the number of open files that programs expect rather
-/// than ours, which may be large.
-pub(super) fn limit(child: u32) {
-    let files = getrlimit(Resource::Nofile);
-    let soft = files.maximum.map_or(FILES, |maximum| maximum.min(FILES));
-    let limits = [
-        (Resource::Core, Rlimit { current: Some(0), maximum: Some(0) }),
-        (Resource::Nofile, Rlimit { current: Some(soft), maximum: files.maximum }),
-    ];
-    for (resource, limit) in limits {
-        if let Err(error) = prlimit(pid(child), resource, limit) {
+/// Sets `limits` for `child` and everyone below it.
+pub(super) fn limit(child: u32, limits: &Limits) {
+    let settings = settings(limits, |resource| getrlimit(resource).maximum);
+    let mut limited = BTreeSet::new();
+    for _ in 0..LOOKS {
+        let mut found = vec![child];
+        while let Some(one) = found.pop() {
+            if limited.insert(one) {
+                set(one, &settings);
+            }
+            found.extend(children(one));
+        }
+    }
+}
+
+fn set(process: u32, settings: &[(Resource, Rlimit)]) {
+    for (resource, limit) in settings {
+        if let Err(error) = prlimit(pid(process), *resource, *limit) {
             // A program that changed its user is not ours to limit; one that has ended needs none.
-            debug!(pid = child, ?resource, %error, "limit not set");
+            debug!(pid = process, ?resource, %error, "limit not set");
+        }
+    }
+}
+
+/// What is to be set. `most` is what the daemon itself may have at most, none being no limit:
+/// nobody can be given more.
+fn settings(limits: &Limits, most: impl Fn(Resource) -> Option<u64>) -> Vec<(Resource, Rlimit)> {
+    let within = |resource, wanted: u64| most(resource).map_or(wanted, |most| wanted.min(most));
+    let fixed = |resource, wanted| {
+        let limit = Some(within(resource, wanted));
+        (resource, Rlimit { current: limit, maximum: limit })
+    };
+    let files = limits.open_files.map(|files| fixed(Resource::Nofile, files));
+    let files = files.unwrap_or_else(|| {
+        let current = Some(within(Resource::Nofile, FILES));
+        (Resource::Nofile, Rlimit { current, maximum: most(Resource::Nofile) })
+    });
+    let mut settings = vec![fixed(Resource::Core, limits.core_file), files];
+    settings.extend(limits.processes.map(|processes| fixed(Resource::Nproc, processes)));
+    settings.extend(limits.address_space.map(|bytes| fixed(Resource::As, bytes)));
+    settings.extend(limits.cpu_time.map(|time| {
+        let seconds = time.saturating_add(Duration::from_millis(999)).as_secs();
+        let current = Some(within(Resource::Cpu, seconds));
+        let maximum = Some(within(Resource::Cpu, seconds + CPU_GRACE));
+        (Resource::Cpu, Rlimit { current, maximum })
+    }));
+    settings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is set where the daemon may have `most` of everything, as `resource current/maximum`.
+    #[track_caller]
+    fn check(limits: Limits, most: Option<u64>, expected: &str) {
+        let shown = |limit: Option<u64>| limit.map_or("-".to_owned(), |limit| limit.to_string());
+        let told: Vec<String> = settings(&limits, |_| most)
+            .into_iter()
+            .map(|(resource, Rlimit { current, maximum })| {
+                format!("{resource:?} {}/{}", shown(current), shown(maximum))
+            })
+            .collect();
+        assert_eq!(told.join(", "), expected, "{limits:?}");
+    }
+
+    #[test]
+    fn core_files_are_off_and_open_files_as_programs_expect_where_nothing_is_said() {
+        check(Limits::default(), None, "Core 0/0, Nofile 1024/-");
+        check(Limits::default(), Some(4096), "Core 0/0, Nofile 1024/4096");
+        check(Limits::default(), Some(256), "Core 0/0, Nofile 256/256");
+    }
+
+    #[test]
+    fn what_is_said_cannot_be_raised_again() {
+        let limits = Limits {
+            open_files: Some(99),
+            processes: Some(50),
+            address_space: Some(1 << 30),
+            cpu_time: None,
+            core_file: 1 << 20,
+        };
+        let expected = "Core 1048576/1048576, Nofile 99/99, Nproc 50/50, As 1073741824/1073741824";
+        check(limits, None, expected);
+    }
+
+    #[test]
+    fn nobody_is_given_more_than_the_daemon_has() {
+        let limits = Limits { open_files: Some(99), processes: Some(7), ..Limits::default() };
+        check(limits, Some(20), "Core 0/0, Nofile 20/20, Nproc 7/7");
+    }
+
+    #[test]
+    fn processor_time_is_counted_in_seconds_and_a_program_may_react() {
+        for (millis, expected) in [(1000, "1/6"), (1001, "2/7"), (90_000, "90/95")] {
+            let cpu_time = Some(Duration::from_millis(millis));
+            let limits = Limits { cpu_time, ..Limits::default() };
+            check(limits, None, &format!("Core 0/0, Nofile 1024/-, Cpu {expected}"));
         }
     }
 }

@@ -15,6 +15,8 @@
 //! its process ends, the guard when the daemon is killed, the next start when both were. All of
 //! them hunt in the same way, and signal a process only if number and start time are those seen.
 //!
+//! `meter` looks every few seconds at what all of them use, for others to rule on.
+//!
 //! It leaves what is said to a child, and when it has to go, to others.
 
 mod census;
@@ -26,6 +28,7 @@ mod guard_main;
 mod hunt;
 mod keeper;
 mod limits;
+mod meter;
 mod nursery;
 mod orphans;
 mod quarry;
@@ -34,6 +37,7 @@ mod record;
 mod roll;
 mod run;
 mod spawn;
+mod tally;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -45,3 +49,4 @@ pub(crate) use child::{Exit, Killer, Process};
 pub use guard_main::guard_main;
 pub(crate) use nursery::Nursery;
 pub use nursery::NurseryError;
+pub use tally::Usage;

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
-use conductor_config::StdioSpec;
+use conductor_config::{Limits, StdioSpec};
 use thiserror::Error;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
@@ -19,6 +19,7 @@ use super::census::{boot, start_of};
 use super::child::{Pipes, Process};
 use super::guard::GuardProgram;
 use super::keeper::Keeper;
+use super::meter::{Usages, measure};
 use super::record::{Record, RecordFile};
 use super::roll::Roll;
 use super::run::Run;
@@ -53,6 +54,7 @@ struct Inner {
     run: Run,
     born: AtomicU64,
     roll: Roll,
+    usages: watch::Receiver<Usages>,
     closing: ArcSwapOption<oneshot::Sender<oneshot::Sender<()>>>,
     _tasks: Vec<AbortOnDropHandle<()>>,
 }
@@ -112,6 +114,8 @@ impl Nursery {
             next_try: Instant::now(),
         };
         keeper.open().await;
+        let (counted, usages) = watch::channel(Usages::default());
+        tasks.push(AbortOnDropHandle::new(tokio::spawn(measure(roll.clone(), counted))));
         let (closing, closed) = oneshot::channel();
         tasks.push(AbortOnDropHandle::new(tokio::spawn(keeper.keep(closed))));
         Ok(Self(Arc::new(Inner {
@@ -119,16 +123,27 @@ impl Nursery {
             run,
             born: AtomicU64::new(0),
             roll,
+            usages,
             closing: ArcSwapOption::from_pointee(closing),
             _tasks: tasks,
         })))
     }
 
-    /// Starts the program of `spec` in a group of its own.
-    pub(crate) fn spawn(&self, spec: &StdioSpec) -> Result<(Process, Pipes), SpawnError> {
+    /// Starts the program of `spec` in a group of its own, under `limits`.
+    pub(crate) fn spawn(
+        &self,
+        spec: &StdioSpec,
+        limits: &Limits,
+    ) -> Result<(Process, Pipes), SpawnError> {
         let number = self.0.born.fetch_add(1, Ordering::Relaxed);
         let mark = self.0.run.mark_of_child(number);
-        spawn(spec, &self.0.environment, mark, &self.0.roll)
+        spawn(spec, limits, &self.0.environment, mark, &self.0.roll)
+    }
+
+    /// What the children and all that they started used when it was last looked, by their process
+    /// ids. New ones are missing for a few seconds.
+    pub(crate) fn usages(&self) -> Usages {
+        Arc::clone(&self.0.usages.borrow())
     }
 
     /// Waits for the last children to be reaped, ends what they have left, and lets the guard go.

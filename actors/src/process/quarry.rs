@@ -99,6 +99,8 @@ mod tests {
                 parent: number(1),
                 group: number(2),
                 start: numbers[3],
+                pages: 0,
+                ticks: 0,
                 is_dead: word.contains('z'),
                 is_suspended: false,
             }

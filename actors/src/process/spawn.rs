@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 use std::process::Stdio;
 
-use conductor_config::StdioSpec;
+use conductor_config::{Limits, StdioSpec};
 use rustix::io::Errno;
 use thiserror::Error;
 use tokio::process::Command;
@@ -64,9 +64,10 @@ impl SpawnError {
 }
 
 /// Starts the program of `spec` in a group of its own, with an environment that holds a short list
-/// of `ours` and what the entry says, and the mark.
+/// of `ours` and what the entry says, and the mark, under `limits`.
 pub(super) fn spawn(
     spec: &StdioSpec,
+    limits: &Limits,
     ours: &BTreeMap<String, String>,
     mark: Mark,
     roll: &Roll,
@@ -85,7 +86,7 @@ pub(super) fn spawn(
             entries.groups.insert(started.pid, started.start);
         })
         .map_err(|error| explain(spec, error))?;
-    limit(started.pid);
+    limit(started.pid, limits);
     let child = &mut started.child;
     let (Some(stdin), Some(stdout), Some(stderr)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())

@@ -8,7 +8,7 @@ use std::future::Future;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use conductor_config::StdioSpec;
+use conductor_config::{Limits, StdioSpec};
 use tempfile::TempDir;
 use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
@@ -58,7 +58,7 @@ pub(super) async fn until<F: Future<Output = bool>>(
 /// Runs `script` and returns what it wrote when nobody could write any more.
 async fn output(script: &str) -> String {
     let (nursery, _dir) = nursery().await;
-    let (mut process, mut pipes) = nursery.spawn(&shell(script)).unwrap();
+    let (mut process, mut pipes) = nursery.spawn(&shell(script), &Limits::default()).unwrap();
     let mut text = String::new();
     pipes.stdout.read_to_string(&mut text).await.unwrap();
     process.gone.wait_for(|gone| *gone).await.unwrap();
@@ -76,7 +76,7 @@ fn check_gone(text: &str) {
 async fn exit_code_and_signal_are_told_apart() {
     let (nursery, _dir) = nursery().await;
     for (script, expected) in [("exit 7", Exit::Code(7)), ("kill -9 $$", Exit::Signal(9))] {
-        let (mut process, _pipes) = nursery.spawn(&shell(script)).unwrap();
+        let (mut process, _pipes) = nursery.spawn(&shell(script), &Limits::default()).unwrap();
         let exit = *process.exit.wait_for(Option::is_some).await.unwrap();
         assert_eq!(exit, Some(expected));
         process.gone.wait_for(|gone| *gone).await.unwrap();
@@ -104,7 +104,8 @@ async fn nor_does_what_such_a_one_started_with_an_empty_environment() {
 #[tokio::test]
 async fn dropping_the_process_kills_the_group() {
     let (nursery, _dir) = nursery().await;
-    let (process, _pipes) = nursery.spawn(&shell("trap '' TERM; sleep 1000")).unwrap();
+    let (process, _pipes) =
+        nursery.spawn(&shell("trap '' TERM; sleep 1000"), &Limits::default()).unwrap();
     let (mut exit, mut gone) = (process.exit.clone(), process.gone.clone());
     drop(process);
     assert_eq!(*exit.wait_for(Option::is_some).await.unwrap(), Some(Exit::Signal(9)));
@@ -115,7 +116,7 @@ async fn dropping_the_process_kills_the_group() {
 async fn a_death_is_seen_at_once_even_if_others_hold_the_pipes() {
     let (nursery, _dir) = nursery().await;
     let script = "(trap '' TERM; exec sleep 1000) & echo ready; wait";
-    let (mut process, mut pipes) = nursery.spawn(&shell(script)).unwrap();
+    let (mut process, mut pipes) = nursery.spawn(&shell(script), &Limits::default()).unwrap();
     let mut ready = [0; 6];
     pipes.stdout.read_exact(&mut ready).await.unwrap();
     let begun = Instant::now();
@@ -134,13 +135,13 @@ async fn spawn_errors_say_what_is_wrong() {
     let (nursery, _dir) = nursery().await;
     let mut missing = shell("true");
     missing.program = "no-such-program-anywhere".to_owned();
-    assert!(matches!(nursery.spawn(&missing), Err(SpawnError::NotFound(_))));
+    assert!(matches!(nursery.spawn(&missing, &Limits::default()), Err(SpawnError::NotFound(_))));
     let file = tempfile::NamedTempFile::new().unwrap();
     missing.program = file.path().display().to_string();
-    assert!(matches!(nursery.spawn(&missing), Err(SpawnError::Denied(_))));
+    assert!(matches!(nursery.spawn(&missing, &Limits::default()), Err(SpawnError::Denied(_))));
     let mut nowhere = shell("true");
     nowhere.cwd = Some(PathBuf::from("/no/such/place"));
-    assert!(matches!(nursery.spawn(&nowhere), Err(SpawnError::Directory(_))));
+    assert!(matches!(nursery.spawn(&nowhere, &Limits::default()), Err(SpawnError::Directory(_))));
 }
 
 #[tokio::test]
@@ -162,7 +163,7 @@ async fn an_entry_cannot_take_off_the_mark() {
     let (nursery, _dir) = nursery().await;
     let mut spec = shell("echo $CONDUCTOR_RUN");
     spec.env.insert("CONDUCTOR_RUN".to_owned(), conductor_config::Secret::new("mine".to_owned()));
-    let (_process, mut pipes) = nursery.spawn(&spec).unwrap();
+    let (_process, mut pipes) = nursery.spawn(&spec, &Limits::default()).unwrap();
     let mut text = String::new();
     pipes.stdout.read_to_string(&mut text).await.unwrap();
     assert_eq!(text.trim().len(), 34, "{text}");
@@ -174,7 +175,7 @@ async fn a_child_has_three_files_open_and_nobody_elses_pipe() {
     let _open = tempfile::tempfile().unwrap();
     let mut children = Vec::new();
     for _ in 0..3 {
-        children.push(nursery.spawn(&shell("echo; exec sleep 1000")).unwrap());
+        children.push(nursery.spawn(&shell("echo; exec sleep 1000"), &Limits::default()).unwrap());
     }
     let mut pipes_seen = Vec::new();
     for (process, pipes) in &mut children {
@@ -202,4 +203,30 @@ async fn a_child_writes_no_core_and_has_a_thousand_files() {
     let limits: Vec<u64> = text.lines().map(|line| line.parse().unwrap()).collect();
     assert_eq!(limits[0], 0);
     assert!(limits[1] <= 1024, "{limits:?}");
+}
+
+#[tokio::test]
+async fn what_a_child_starts_in_its_first_moment_is_under_its_limits() {
+    let limits = Limits { open_files: Some(77), ..Limits::default() };
+    let (nursery, _dir) = nursery().await;
+    for _ in 0..20 {
+        let script = "sh -c 'sleep 0.3; ulimit -n' & sh -c 'sleep 0.3; ulimit -Hn' & wait";
+        let (_process, mut pipes) = nursery.spawn(&shell(script), &limits).unwrap();
+        let mut text = String::new();
+        pipes.stdout.read_to_string(&mut text).await.unwrap();
+        assert_eq!(text, "77\n77\n");
+    }
+}
+
+#[tokio::test]
+async fn what_children_use_is_counted_with_all_that_they_started() {
+    let (nursery, _dir) = nursery().await;
+    let script = "setsid sh -c 'while :; do :; done' & sleep 1000";
+    let (process, _pipes) = nursery.spawn(&shell(script), &Limits::default()).unwrap();
+    let counted = until(Duration::from_secs(30), || async {
+        let usages = nursery.usages();
+        let Some(usage) = usages.get(&process.pid) else { return false };
+        usage.processes == 3 && usage.memory > 1 << 20 && usage.cpu > 0.05 && usage.cpu < 1.2
+    });
+    assert!(counted.await.is_some(), "{:?}", nursery.usages());
 }

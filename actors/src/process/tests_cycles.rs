@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::process::Stdio;
 use std::time::Duration;
 
+use conductor_config::Limits;
 use tokio::io::AsyncReadExt;
 use tokio::process::Command;
 use tokio::time::Instant;
@@ -109,7 +110,7 @@ async fn lives_a_thousand_times() {
 async fn live_and_die(nursery: &Nursery, times: usize) -> String {
     let mut mark = String::new();
     for _ in 0..times {
-        let (mut process, mut pipes) = nursery.spawn(&shell(FAMILY)).unwrap();
+        let (mut process, mut pipes) = nursery.spawn(&shell(FAMILY), &Limits::default()).unwrap();
         let mut line = [0; 33];
         pipes.stdout.read_exact(&mut line).await.unwrap();
         process.kill();

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
 
+use conductor_config::Limits;
 use rustix::process::{Signal, kill_process};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
@@ -63,7 +64,7 @@ async fn plays_the_daemon() {
     BufReader::new(tokio::io::stdin()).read_line(&mut count).await.unwrap();
     let mut children = Vec::new();
     for _ in 0..count.trim().parse().unwrap() {
-        let (process, pipes) = nursery.spawn(&shell(STUBBORN)).unwrap();
+        let (process, pipes) = nursery.spawn(&shell(STUBBORN), &Limits::default()).unwrap();
         let mut lines = BufReader::new(pipes.stdout).lines();
         for _ in 0..TOLD {
             println!("started {}", lines.next_line().await.unwrap().unwrap());
@@ -248,7 +249,8 @@ async fn a_closed_nursery_leaves_neither_processes_nor_guard_nor_record() {
     let environment = std::env::vars().collect();
     let nursery = Nursery::open_with(state.path(), environment, Some(guard_program()), false);
     let nursery = soon(nursery).await.unwrap();
-    let (process, mut pipes) = nursery.spawn(&shell("echo; exec sleep 1000")).unwrap();
+    let (process, mut pipes) =
+        nursery.spawn(&shell("echo; exec sleep 1000"), &Limits::default()).unwrap();
     pipes.stdout.read_exact(&mut [0]).await.unwrap();
     process.kill();
     soon(nursery.close()).await;

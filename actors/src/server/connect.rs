@@ -90,7 +90,7 @@ async fn connect_stdio(
 ) -> Start {
     let deadline = Instant::now() + spec.startup_timeout;
     let mark = stderr.mark();
-    let (process, pipes) = nursery.spawn(command).map_err(|error| {
+    let (process, pipes) = nursery.spawn(command, &spec.limits).map_err(|error| {
         let reason = error.to_string().into();
         let passing = error.is_passing();
         Downfall::silent(if passing { Cause::Shortage(reason) } else { Cause::Spawn(reason) })

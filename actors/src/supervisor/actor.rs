@@ -17,6 +17,7 @@ use tracing::{error, info};
 
 use super::board::Board;
 use super::children::{Child, Intent, Phase, Up};
+use super::excess::Excess;
 use super::handle::RestartError;
 use super::reconcile::{Specs, Step, plan};
 use crate::merger::MergerHandle;
@@ -249,8 +250,17 @@ impl Table {
                 let used = (link.calls_begun(), now.0);
                 self.router.server_up(link.clone());
                 self.merger.server_up(Arc::clone(&child.spec), link.clone());
-                let up = Up { link, pid, version, since: now.0, missing: false, beat: now, used };
-                child.phase = Phase::Up(up);
+                child.phase = Phase::Up(Box::new(Up {
+                    link,
+                    pid,
+                    version,
+                    since: now.0,
+                    missing: false,
+                    beat: now,
+                    used,
+                    usage: None,
+                    excess: Excess::default(),
+                }));
             }
             ServerEvent::Beat => child.on_sign(false, now),
             ServerEvent::Missing => child.on_sign(true, now),
@@ -335,6 +345,7 @@ impl Table {
         child.generation = child.generation.next();
         child.phase = Phase::Starting;
         child.holds_place = true;
+        child.served = None;
         let generation = child.generation;
         info!(server = %id, %generation, "server starting");
         let supervisor: DerivedActorRef<ServerReport> = myself.get_derived();

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::model::{Downfall, Generation, ServerState};
+use crate::process::Usage;
 use crate::server::{ServerLink, StderrTail};
 
 /// The state of every server at one moment.
@@ -43,6 +44,9 @@ pub struct ServerStatus {
     pub next_retry: Option<SystemTime>,
     /// What it says on stderr, over all its lives.
     pub stderr: StderrTail,
+    /// What its processes use, as seen a few seconds ago at most; none for one elsewhere, and
+    /// for the first seconds of a life.
+    pub usage: Option<Usage>,
     pub(crate) link: Option<ServerLink>,
     pub(crate) next_try: Option<Instant>,
 }

@@ -9,8 +9,10 @@ use conductor_config::{ServerSpec, StartMode};
 use tokio::time::Instant;
 
 use super::board::ServerStatus;
+use super::excess::Excess;
 use super::restart::History;
 use crate::model::{Downfall, Generation, Outage, ServerState};
+use crate::process::Usage;
 use crate::server::{LastWords, ServerHandle, ServerLink, StderrTail};
 
 /// What a server is doing.
@@ -23,7 +25,7 @@ pub(super) enum Phase {
     /// On its way up.
     Starting,
     /// Takes calls.
-    Up(Up),
+    Up(Box<Up>),
     /// Waiting to be started.
     Waiting { until: Instant },
     /// Given up; `until` is the next try, if there is to be one.
@@ -45,6 +47,10 @@ pub(super) struct Up {
     pub(super) beat: (Instant, SystemTime),
     /// Calls begun when last looked at, and when that number last changed.
     pub(super) used: (u64, Instant),
+    /// What its processes used when last looked at.
+    pub(super) usage: Option<Usage>,
+    /// Whether that is too much.
+    pub(super) excess: Excess,
 }
 
 /// What is to happen when the present life has ended.
@@ -71,6 +77,8 @@ pub(super) struct Child {
     pub(super) history: History,
     /// Whether it takes one of the places for servers that are starting.
     pub(super) holds_place: bool,
+    /// How long a life that is being stopped took calls before.
+    pub(super) served: Option<Duration>,
     /// How its last life ended, and when.
     pub(super) downfall: Option<(Arc<Downfall>, SystemTime)>,
     /// Where the present life leaves the reason for its end.
@@ -89,6 +97,7 @@ impl Child {
             intent: Intent::Keep,
             history: History::default(),
             holds_place: false,
+            served: None,
             downfall: None,
             last_words: LastWords::default(),
             beat_seen: None,
@@ -147,10 +156,19 @@ impl Child {
         }
     }
 
+    /// Its process, if it takes calls and is one of ours.
+    pub(super) fn pid(&self) -> Option<u32> {
+        match &self.phase {
+            Phase::Up(up) => up.pid,
+            _ => None,
+        }
+    }
+
     /// How long the present life has taken calls.
     pub(super) fn ready_for(&self, now: Instant) -> Option<Duration> {
         match &self.phase {
             Phase::Up(up) => Some(now.saturating_duration_since(up.since)),
+            Phase::Draining => self.served,
             _ => None,
         }
     }
@@ -175,6 +193,16 @@ impl Child {
         let patience = (heartbeat.interval + heartbeat.timeout) * (heartbeat.misses + 1);
         let busy = up.link.in_flight() > 0;
         !busy && now.saturating_duration_since(up.beat.0) > patience * 2
+    }
+
+    /// Its processes use so much; none if nobody has looked yet. Returns the bytes, and how many
+    /// its settings allow, if it is to be replaced for that.
+    pub(super) fn weigh(&mut self, now: Instant, usage: Option<Usage>) -> Option<(u64, u64)> {
+        let Phase::Up(up) = &mut self.phase else { return None };
+        up.usage = usage;
+        let used = usage.map(|usage| usage.memory);
+        let rule = &self.spec.restart_above;
+        if up.excess.is_past(now, used, rule) { used.zip(rule.memory) } else { None }
     }
 
     /// Whether nobody has needed it for as long as its settings allow. Keeps count.
@@ -207,6 +235,7 @@ impl Child {
             last_error: self.downfall.clone(),
             next_retry: self.next_try().map(wall),
             stderr: self.stderr.clone(),
+            usage: up.and_then(|up| up.usage),
             link: up.map(|up| up.link.clone()),
             next_try: self.next_try(),
         }

@@ -101,11 +101,15 @@ impl Table {
         self.tell_down(id);
     }
 
-    /// Looks for servers whose actor is stuck, and for those that nobody has needed for long.
+    /// Looks for servers whose actor is stuck, for those that take too much, and for those that
+    /// nobody has needed for long.
     pub(super) fn on_tick(&mut self) {
         let now = Instant::now();
-        let mut idle = Vec::new();
+        let usages = self.nursery.usages();
+        let (mut greedy, mut idle) = (Vec::new(), Vec::new());
         for (id, child) in &mut self.children {
+            let usage = child.pid().and_then(|pid| usages.get(&pid).copied());
+            let excess = child.weigh(now, usage);
             if child.is_overdue(now)
                 && let Some(actor) = &child.actor
             {
@@ -113,14 +117,32 @@ impl Table {
                 let cause = Cause::Actor("it showed no sign of life".into());
                 let _ = child.last_words.set(Downfall::silent(cause));
                 actor.kill();
+            } else if let Some(excess) = excess {
+                greedy.push((id.clone(), excess));
             } else if child.is_idle(now) {
                 idle.push(id.clone());
             }
+        }
+        for (id, (used, limit)) in greedy {
+            self.retire(&id, Cause::MemoryExceeded { used, limit });
         }
         for id in idle {
             info!(server = %id, "server not needed, stopped until it is");
             self.send_off(&id, Intent::Rest);
         }
+    }
+
+    /// Ends the present life of `id` in order; what follows is ruled on as if it had ended so by
+    /// itself.
+    fn retire(&mut self, id: &ServerId, cause: Cause) {
+        let Some(child) = self.children.get_mut(id) else { return };
+        warn!(server = %id, generation = %child.generation, reason = %cause, "server will be replaced");
+        let downfall = Downfall::silent(cause);
+        // Before the actor says that it was asked: the first reason is the one that counts.
+        let _ = child.last_words.set(Arc::clone(&downfall));
+        child.downfall = Some((downfall, SystemTime::now()));
+        child.served = child.ready_for(Instant::now());
+        self.send_off(id, Intent::Keep);
     }
 
     pub(super) fn restart(&mut self, id: &ServerId) -> Result<(), RestartError> {

@@ -18,6 +18,7 @@
 mod actor;
 mod board;
 mod children;
+mod excess;
 mod handle;
 mod lifecycle;
 mod reconcile;

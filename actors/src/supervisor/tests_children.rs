@@ -8,6 +8,7 @@ use conductor_config::{ServerSpec, StartMode};
 use tokio::time::{Instant, advance};
 
 use super::children::{Child, Phase, Up};
+use super::excess::Excess;
 use crate::model::{Cause, Downfall, ServerState};
 use crate::server::tests_peer::Peer;
 
@@ -20,7 +21,7 @@ fn up(peer: &Peer, spec: ServerSpec) -> Child {
     let link = peer.link("a", 1);
     let mut child = Child::new(Arc::new(spec));
     child.generation = link.generation;
-    child.phase = Phase::Up(Up {
+    child.phase = Phase::Up(Box::new(Up {
         link,
         pid: Some(7),
         version: "2025-11-25".into(),
@@ -28,7 +29,9 @@ fn up(peer: &Peer, spec: ServerSpec) -> Child {
         missing: false,
         beat: (now, SystemTime::now()),
         used: (0, now),
-    });
+        usage: None,
+        excess: Excess::default(),
+    }));
     child
 }
 

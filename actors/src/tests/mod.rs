@@ -12,9 +12,9 @@ use std::time::Duration;
 
 use conductor_config::{
     Backoff, CallSettings, CatalogSettings, Config, DelegationSettings, DelegatorLimit,
-    ExportStyle, Heartbeat, Listen, LogFormat, LogSettings, ProtocolMode, Rate, ReloadSettings,
-    RestartPolicy, Restarts, ServerDefaults, ServerId, ServerSpec, StartMode, State, StdioSpec,
-    StopGrace, Transport,
+    ExportStyle, Heartbeat, Limits, Listen, LogFormat, LogSettings, ProtocolMode, Rate,
+    ReloadSettings, RestartAbove, RestartPolicy, Restarts, ServerDefaults, ServerId, ServerSpec,
+    StartMode, State, StdioSpec, StopGrace, Transport,
 };
 
 /// A server of the default workspace.
@@ -49,6 +49,8 @@ pub(crate) fn spec(name: &str) -> ServerSpec {
         backoff: defaults.backoff,
         restarts: defaults.restarts,
         stop: defaults.stop,
+        limits: defaults.limits,
+        restart_above: defaults.restart_above,
         stable_after: defaults.stable_after,
         retry_failed: defaults.retry_failed,
         max_line: defaults.max_line,
@@ -133,6 +135,8 @@ fn defaults() -> ServerDefaults {
         backoff: Backoff { min: Duration::from_secs(1), max: Duration::from_secs(60) },
         restarts: Restarts { max: 5, window: Duration::from_secs(300) },
         stop: StopGrace { stdin_grace: Duration::from_secs(2), term_grace: Duration::from_secs(3) },
+        limits: Limits::default(),
+        restart_above: RestartAbove { memory: None, lasting: Duration::from_secs(30) },
         stable_after: Duration::from_secs(60),
         retry_failed: Duration::from_secs(600),
         max_line: 1 << 20,

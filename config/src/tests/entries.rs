@@ -4,7 +4,9 @@
 use std::{path::Path, time::Duration};
 
 use super::{folder, loaded, only, refused, server, stdio};
-use crate::{ProtocolMode, RemoteKind, RestartPolicy, StartMode, Transport, load};
+use crate::{
+    Limits, ProtocolMode, RemoteKind, RestartAbove, RestartPolicy, StartMode, Transport, load,
+};
 
 fn words(lines: &str) -> Vec<String> {
     let spec = server(lines);
@@ -253,4 +255,60 @@ fn all_faults_of_a_file_are_told_at_once() {
             "mcpServers.b.timeout: a duration needs a unit",
         ],
     );
+}
+
+#[test]
+fn limits_are_read_key_by_key() {
+    let spec = server(
+        "command = 'x'\nlimits = {openFiles = 256, addressSpace = '4GiB', cpuTime = '90s'}\n\
+         restartAbove = {memory = '1GiB'}",
+    );
+    let limits = Limits {
+        open_files: Some(256),
+        processes: None,
+        address_space: Some(4 << 30),
+        cpu_time: Some(Duration::from_secs(90)),
+        core_file: 0,
+    };
+    assert_eq!(spec.limits, limits);
+    let lasting = Duration::from_secs(30);
+    assert_eq!(spec.restart_above, RestartAbove { memory: Some(1 << 30), lasting });
+    let defaults = "[defaults]\nlimits = {processes = 99}\nrestartAbove = {memory = '2GiB'}\n\
+                    [mcpServers.a]\ncommand = 'x'\nlimits = {coreFile = '1MiB'}\n\
+                    restartAbove = {memory = 'off', for = '1s'}";
+    let spec = only(&loaded("a.toml", defaults));
+    assert_eq!((spec.limits.processes, spec.limits.core_file), (Some(99), 1 << 20));
+    assert_eq!(spec.restart_above, RestartAbove { memory: None, lasting: Duration::from_secs(1) });
+}
+
+#[test]
+fn a_limit_that_cannot_be_meant_is_told() {
+    let at = |key: &str| format!("mcpServers.git.limits.{key}");
+    for (limits, expected) in [
+        ("openFiles = 3", at("openFiles: must be a whole number from 16")),
+        ("openFiles = '1k'", at("openFiles: must be a whole number from 16 … got text")),
+        ("processes = 0", at("processes: must be a whole number from 1")),
+        ("addressSpace = '1KiB'", at("addressSpace: must be a size from 1MiB to 1024GiB")),
+        ("addressSpace = 5", at("addressSpace: a size needs a unit")),
+        ("cpuTime = '500ms'", at("cpuTime: must be a duration from 1s to 24h")),
+        ("coreFile = 'off'", at("coreFile: a size is written as")),
+        ("memory = '1GiB'", at("memory: unknown key")),
+    ] {
+        wrong(&format!("command = 'x'\nlimits = {{{limits}}}"), &[&expected]);
+    }
+    wrong(
+        "command = 'x'\nrestartAbove = {memory = '1kB', for = '0s'}",
+        &[
+            "mcpServers.git.restartAbove.for: must be a duration from 1ms",
+            "mcpServers.git.restartAbove.memory: must be a size from 1MiB",
+        ],
+    );
+}
+
+#[test]
+fn limits_of_a_server_elsewhere_are_warned_of() {
+    let text = "[mcpServers.a]\nurl = 'http://h.example'\nlimits = {openFiles = 99}";
+    let warnings = loaded("a.toml", text).warnings;
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    assert!(warnings[0].contains("mcpServers.a.limits: is about processes"), "{warnings:?}");
 }

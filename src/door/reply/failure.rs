@@ -124,6 +124,7 @@ fn cause(cause: &Cause) -> Value {
         | Cause::Unreachable(_)
         | Cause::Denied(_)
         | Cause::Throttled(_)
+        | Cause::MemoryExceeded { .. }
         | Cause::Asked => json!({ "code": code, "message": message }),
     }
 }

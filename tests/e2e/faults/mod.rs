@@ -20,6 +20,7 @@ mod disk;
 mod door;
 mod fate;
 mod floods;
+mod limits;
 mod lines;
 mod lists;
 mod measure;

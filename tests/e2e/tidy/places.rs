@@ -14,7 +14,7 @@ pub(super) struct Ban {
 }
 
 /// Files that decide and do nothing else.
-pub(super) const PURE: [&str; 44] = [
+pub(super) const PURE: [&str; 46] = [
     "actors/src/delegation/quota.rs",
     "actors/src/merger/catalog.rs",
     "actors/src/merger/merge.rs",
@@ -22,6 +22,7 @@ pub(super) const PURE: [&str; 44] = [
     "actors/src/merger/slice.rs",
     "actors/src/process/guard_book.rs",
     "actors/src/process/quarry.rs",
+    "actors/src/process/tally.rs",
     "actors/src/router/retry.rs",
     "actors/src/router/routes.rs",
     "actors/src/server/downstream/decoder.rs",
@@ -31,6 +32,7 @@ pub(super) const PURE: [&str; 44] = [
     "actors/src/server/downstream/remote/sse.rs",
     "actors/src/server/downstream/remote/target.rs",
     "actors/src/server/probe.rs",
+    "actors/src/supervisor/excess.rs",
     "actors/src/supervisor/reconcile.rs",
     "actors/src/supervisor/restart.rs",
     "actors/src/wire/head.rs",

@@ -104,6 +104,7 @@ pub(crate) async fn begin(shared: &Shared, fault: &Fault) {
         Kind::ChangedStorm => changed_storm(shared, fault.number(1000)).await,
         Kind::StderrFlood => write_stderr(fault.number(100 << 20)).await,
         Kind::Spin => spin(fault.number(600_000)).await,
+        Kind::Hoard => hoard(fault.number(100)),
         _ => {}
     }
 }
@@ -176,6 +177,13 @@ async fn spin(ms: u64) {
     };
     let both = (tokio::task::spawn_blocking(work), tokio::task::spawn_blocking(work));
     let _ = tokio::join!(both.0, both.1); // they only count
+}
+
+/// Takes so many MiB for good.
+fn hoard(mib: u64) {
+    let bytes = usize::try_from(mib << 20).unwrap_or(usize::MAX);
+    // Ones, for memory full of noughts is there without being resident.
+    std::mem::forget(std::hint::black_box(vec![1_u8; bytes]));
 }
 
 /// Sends four requests to the client and tells, method by method, what came back within `ms`.

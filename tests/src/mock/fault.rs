@@ -97,6 +97,8 @@ pub(crate) enum Kind {
     StderrFlood,
     /// Keeps two threads of the processor busy for (600000) ms.
     Spin,
+    /// Takes (100) MiB of memory, writes to all of it and never gives it back.
+    Hoard,
 
     // On every answer to `tools/call`, or on that of the tool of that name.
     /// Kills itself with SIGKILL instead of answering.
@@ -139,7 +141,7 @@ pub(crate) enum Kind {
 
 impl Kind {
     /// Faults that a call of the tool of the same name triggers.
-    pub(crate) const BY_CALL: [Self; 30] = [
+    pub(crate) const BY_CALL: [Self; 31] = [
         Self::Exit,
         Self::Mute,
         Self::CloseStdout,
@@ -150,6 +152,7 @@ impl Kind {
         Self::ChangedStorm,
         Self::StderrFlood,
         Self::Spin,
+        Self::Hoard,
         Self::Busy,
         Self::ForkTree,
         Self::CallKill,
@@ -173,7 +176,7 @@ impl Kind {
     ];
 
     /// Faults that begin by themselves once `tools/list` was answered.
-    pub(crate) const AFTER_LIST: [Self; 9] = [
+    pub(crate) const AFTER_LIST: [Self; 10] = [
         Self::Mute,
         Self::CloseStdout,
         Self::NoStdin,
@@ -183,6 +186,7 @@ impl Kind {
         Self::ChangedStorm,
         Self::StderrFlood,
         Self::Spin,
+        Self::Hoard,
     ];
 
     /// Faults that, given by flag, spoil the answer to every call.
