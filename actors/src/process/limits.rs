@@ -1,16 +1,17 @@
 //! This file limits what a child, and all that it starts, may take of the machine.
 //!
 //! The limits are set just after the start, since nothing of ours runs between fork and exec. What
-//! the program has started by then is found and limited as well; the rest inherits them.
+//! the program has started by then is found and limited as well; all else inherits them.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use conductor_config::Limits;
 use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
+use tokio::time::sleep;
 use tracing::debug;
 
-use super::census::children;
+use super::census::{children, start_of};
 use super::group::pid;
 
 /// Files that a child may have open where nothing is said, unless it raises that itself: what
@@ -18,21 +19,35 @@ use super::group::pid;
 const FILES: u64 = 1024;
 /// Between the signal that processor time is used up and the one that ends the process.
 const CPU_GRACE: u64 = 5;
-/// Looks at what a child has started already; one alone may miss who is just being started.
-const LOOKS: u32 = 2;
+/// When it is looked again at what a child has started: who is being started in the moment of a
+/// look has the old limits and is not there to be seen.
+const LOOKS: [Duration; 3] =
+    [Duration::from_millis(2), Duration::from_millis(20), Duration::from_millis(200)];
 
-/// Sets `limits` for `child` and everyone below it.
-pub(super) fn limit(child: u32, limits: &Limits) {
+/// Sets `limits` for `child`, which started at `start`, and for everyone below it.
+pub(super) fn limit(child: u32, start: u64, limits: &Limits) {
     let settings = settings(limits, |resource| getrlimit(resource).maximum);
     let mut limited = BTreeSet::new();
-    for _ in 0..LOOKS {
-        let mut found = vec![child];
-        while let Some(one) = found.pop() {
-            if limited.insert(one) {
-                set(one, &settings);
+    set_for_all(child, &settings, &mut limited);
+    tokio::spawn(async move {
+        for wait in LOOKS {
+            sleep(wait).await;
+            if start_of(child) != Some(start) {
+                return;
             }
-            found.extend(children(one));
+            set_for_all(child, &settings, &mut limited);
         }
+    });
+}
+
+/// Sets what is not set yet for `child` and everyone below it.
+fn set_for_all(child: u32, settings: &[(Resource, Rlimit)], limited: &mut BTreeSet<u32>) {
+    let mut found = vec![child];
+    while let Some(one) = found.pop() {
+        if limited.insert(one) {
+            set(one, settings);
+        }
+        found.extend(children(one));
     }
 }
 

@@ -86,7 +86,7 @@ pub(super) fn spawn(
             entries.groups.insert(started.pid, started.start);
         })
         .map_err(|error| explain(spec, error))?;
-    limit(started.pid, limits);
+    limit(started.pid, started.start, limits);
     let child = &mut started.child;
     let (Some(stdin), Some(stdout), Some(stderr)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())

@@ -209,9 +209,10 @@ async fn a_child_writes_no_core_and_has_a_thousand_files() {
 async fn what_a_child_starts_in_its_first_moment_is_under_its_limits() {
     let limits = Limits { open_files: Some(77), ..Limits::default() };
     let (nursery, _dir) = nursery().await;
-    for _ in 0..20 {
-        let script = "sh -c 'sleep 0.3; ulimit -n' & sh -c 'sleep 0.3; ulimit -Hn' & wait";
-        let (_process, mut pipes) = nursery.spawn(&shell(script), &limits).unwrap();
+    let script = "sh -c 'sleep 2; ulimit -n' & sh -c 'sleep 2; ulimit -Hn' & wait";
+    let children: Vec<_> =
+        (0..20).map(|_| nursery.spawn(&shell(script), &limits).unwrap()).collect();
+    for (_process, mut pipes) in children {
         let mut text = String::new();
         pipes.stdout.read_to_string(&mut text).await.unwrap();
         assert_eq!(text, "77\n77\n");
