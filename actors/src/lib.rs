@@ -41,6 +41,6 @@ pub use model::{
 };
 pub use process::{NurseryError, Usage, guard_main};
 pub use server::{Rejected, StderrLog, StderrTail};
-pub use supervisor::{Board, BoardReader, RestartError, ServerStatus};
+pub use supervisor::{Board, BoardReader, RestartError, ServerStatus, Weakness};
 pub use system::{StartError, System};
 pub use visible::sanitize_text;

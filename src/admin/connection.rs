@@ -31,6 +31,9 @@ pub struct Connection {
     pub url: Option<String>,
     /// `stopped`, `starting`, `running`, `degraded`, `backoff`, `failed` or `draining`.
     pub state: String,
+    /// Why it is `degraded`, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<Degraded>,
     /// `healthy`, `unhealthy` or `unknown`.
     pub health: String,
     /// Its process, while it has one.
@@ -66,6 +69,15 @@ pub struct Connection {
     pub in_flight: usize,
     /// The revision of MCP spoken with it.
     pub protocol_version: Option<String>,
+}
+
+/// Why a server that takes calls is not well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Degraded {
+    /// `heartbeat_missed` or `garbage`.
+    pub code: String,
+    /// A clause that completes "the server …".
+    pub message: String,
 }
 
 /// How a server's life ended.
@@ -114,6 +126,10 @@ impl Connection {
             command,
             url,
             state: status.state.as_str().to_owned(),
+            degraded: status.weakness.map(|weakness| Degraded {
+                code: weakness.code().to_owned(),
+                message: weakness.to_string(),
+            }),
             health: status.health().to_owned(),
             pid: status.pid,
             processes: status.usage.map(|usage| usage.processes),

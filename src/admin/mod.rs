@@ -20,7 +20,7 @@ mod streams;
 mod tests_socket;
 
 pub use client::{Client, ClientError, Lines};
-pub use connection::{Connection, Connections, LastError, shown};
+pub use connection::{Connection, Connections, Degraded, LastError, shown};
 pub use explain::{Explained, Explanations, Found, Why};
 pub use mask::masked;
 pub use problem::Problem;

@@ -118,12 +118,13 @@ fn row(connection: &Connection) -> [String; 10] {
     ]
 }
 
-/// Why a server is not up, and what will become of it; `None` if it is up.
+/// Why a server is not up, or not well, and what will become of it; `None` if all is well.
 pub(super) fn explanation(connection: &Connection) -> Option<String> {
-    if connection.is_up() {
-        return None;
-    }
     let name = connection.id();
+    if connection.is_up() {
+        let degraded = connection.degraded.as_ref()?;
+        return Some(format!("{name} is degraded: it {}", degraded.message));
+    }
     let why = connection.last_error.as_ref();
     let ended = |error: &LastError| format!("it {} at {}", error.message, error.at);
     let since = why.map(ended);
@@ -156,6 +157,7 @@ pub(super) fn explanation(connection: &Connection) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::Degraded;
 
     fn connection(name: &str, state: &str) -> Connection {
         Connection {
@@ -166,6 +168,7 @@ mod tests {
             command: Some(vec!["npx".into()]),
             url: None,
             state: state.into(),
+            degraded: None,
             health: "healthy".into(),
             pid: Some(4711),
             processes: Some(2),
@@ -230,9 +233,11 @@ files is down: it exited with code 1 at 2026-07-28T09:30:00.000Z; next try at 20
                 "{state}"
             );
         }
-        for state in ["running", "degraded"] {
-            assert_eq!(explanation(&connection("a", state)), None);
-        }
+        assert_eq!(explanation(&connection("a", "running")), None);
+        let message = "misses heartbeats".into();
+        let degraded = Degraded { code: "heartbeat_missed".into(), message };
+        let weak = Connection { degraded: Some(degraded), ..connection("a", "degraded") };
+        assert_eq!(explanation(&weak).unwrap(), "a is degraded: it misses heartbeats");
     }
 
     #[test]

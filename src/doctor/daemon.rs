@@ -161,8 +161,18 @@ fn server(connection: &Connection) -> Check {
         "running" if connection.tools == 0 => about("is up, and offers no tools".to_owned())
             .warns("look at `includeTools` and `excludeTools`, and at what the server needs"),
         "running" => about(format!("is up, {} tools", connection.tools)),
-        "degraded" => about("misses heartbeats".to_owned())
-            .warns("it is busy or frozen; in the second case it is replaced by itself"),
+        "degraded" => {
+            let (why, cure) = match &connection.degraded {
+                Some(degraded) if degraded.code == "garbage" => {
+                    (degraded.message.as_str(), "stdout is for messages: its log belongs to stderr")
+                }
+                _ => (
+                    "misses heartbeats",
+                    "it is busy or frozen; in the second case it is replaced by itself",
+                ),
+            };
+            about(why.to_owned()).warns(cure)
+        }
         "backoff" | "failed" => {
             let again = connection.next_retry.as_ref();
             let again = again.map_or_else(String::new, |at| format!("; next try at {at}"));
@@ -201,7 +211,7 @@ fn long_names(tools: &[String]) -> Option<Check> {
 mod tests {
     use super::super::findings::Level;
     use super::*;
-    use crate::admin::LastError;
+    use crate::admin::{Degraded, LastError};
     use crate::reload::LastFailure;
 
     fn connection(state: &str, error: Option<LastError>) -> Connection {
@@ -313,6 +323,12 @@ mod tests {
         let change =
             |change: fn(&mut Connection)| move |a: &mut Answers| change(&mut a.connections[0]);
         check(change(|c| c.state = "degraded".into()), Level::Warning, &["misses heartbeats"]);
+        let garbage = |c: &mut Connection| {
+            c.state = "degraded".into();
+            let (code, message) = ("garbage".into(), "wrote 2000 lines".into());
+            c.degraded = Some(Degraded { code, message });
+        };
+        check(change(garbage), Level::Warning, &["wrote 2000 lines", "stderr"]);
         check(change(|c| c.tools = 0), Level::Warning, &["no tools"]);
         check(change(|c| c.socket_error = Some("taken".into())), Level::Warning, &["taken"]);
         check(change(|c| c.restarts = 3), Level::Warning, &["after 3 restarts"]);

@@ -5,6 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use conductor_config::{Config, ServerId};
@@ -19,6 +20,7 @@ use super::board::Board;
 use super::children::{Child, Intent, Phase, Up};
 use super::excess::Excess;
 use super::handle::RestartError;
+use super::noise::Noise;
 use super::reconcile::{Specs, Step, plan};
 use crate::merger::MergerHandle;
 use crate::model::{Cause, Downfall, Generation};
@@ -248,6 +250,7 @@ impl Table {
                 info!(%server, %generation, pid, version = &*version, "server ready");
                 child.holds_place = false;
                 let used = (link.calls_begun(), now.0);
+                let noise = Noise::since(now.0, link.gauges().noise.load(Ordering::Relaxed));
                 self.router.server_up(link.clone());
                 self.merger.server_up(Arc::clone(&child.spec), link.clone());
                 child.phase = Phase::Up(Box::new(Up {
@@ -258,6 +261,7 @@ impl Table {
                     missing: false,
                     beat: now,
                     used,
+                    noise,
                     usage: None,
                     excess: Excess::default(),
                 }));

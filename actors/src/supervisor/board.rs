@@ -3,6 +3,7 @@
 //! It leaves writing it to the supervisor, and wording it in JSON to the doors.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -10,6 +11,7 @@ use conductor_config::{ServerId, ServerSpec};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
+use super::noise::WINDOW;
 use crate::model::{Downfall, Generation, ServerState};
 use crate::process::Usage;
 use crate::server::{ServerLink, StderrTail};
@@ -21,6 +23,41 @@ pub struct Board {
     pub servers: BTreeMap<ServerId, ServerStatus>,
 }
 
+/// Why a server that takes calls counts as degraded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weakness {
+    /// It misses heartbeats.
+    Silent,
+    /// It writes what is no message.
+    Garbage {
+        /// So many lines within the last ten seconds.
+        lines: u64,
+    },
+}
+
+impl Weakness {
+    /// A stable word.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Silent => "heartbeat_missed",
+            Self::Garbage { .. } => "garbage",
+        }
+    }
+}
+
+impl fmt::Display for Weakness {
+    /// A clause to stand behind "it".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Silent => f.write_str("misses heartbeats"),
+            Self::Garbage { lines } => {
+                let seconds = WINDOW.as_secs();
+                write!(f, "wrote {lines} lines that are no messages within {seconds} s")
+            }
+        }
+    }
+}
+
 /// The state of one server.
 #[derive(Debug, Clone)]
 pub struct ServerStatus {
@@ -28,6 +65,8 @@ pub struct ServerStatus {
     pub spec: Arc<ServerSpec>,
     /// What it is doing.
     pub state: ServerState,
+    /// Why that is no more than `degraded`, if it is.
+    pub weakness: Option<Weakness>,
     /// Which life it is in.
     pub generation: Generation,
     /// Its process, while it has one.

@@ -3,13 +3,15 @@
 //! It leaves decisions to `restart` and `reconcile`, and acting on them to the actor.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use conductor_config::{ServerSpec, StartMode};
 use tokio::time::Instant;
 
-use super::board::ServerStatus;
+use super::board::{ServerStatus, Weakness};
 use super::excess::Excess;
+use super::noise::Noise;
 use super::restart::History;
 use crate::model::{Downfall, Generation, Outage, ServerState};
 use crate::process::Usage;
@@ -47,10 +49,23 @@ pub(super) struct Up {
     pub(super) beat: (Instant, SystemTime),
     /// Calls begun when last looked at, and when that number last changed.
     pub(super) used: (u64, Instant),
+    /// What it writes to stdout that is no message.
+    pub(super) noise: Noise,
     /// What its processes used when last looked at.
     pub(super) usage: Option<Usage>,
     /// Whether that is too much.
     pub(super) excess: Excess,
+}
+
+impl Up {
+    /// Why it is no more than degraded.
+    fn weakness(&self) -> Option<Weakness> {
+        let garbage = self.noise.is_loud();
+        match self.missing {
+            true => Some(Weakness::Silent),
+            false => garbage.then(|| Weakness::Garbage { lines: self.noise.lines() }),
+        }
+    }
 }
 
 /// What is to happen when the present life has ended.
@@ -124,7 +139,7 @@ impl Child {
         match &self.phase {
             Phase::Resting => ServerState::Stopped,
             Phase::Queued | Phase::Starting => ServerState::Starting,
-            Phase::Up(up) if up.missing => ServerState::Degraded,
+            Phase::Up(up) if up.weakness().is_some() => ServerState::Degraded,
             Phase::Up(_) => ServerState::Running,
             Phase::Waiting { .. } => ServerState::Backoff,
             Phase::Failed { .. } => ServerState::Failed,
@@ -195,6 +210,13 @@ impl Child {
         !busy && now.saturating_duration_since(up.beat.0) > patience * 2
     }
 
+    /// Looks at how much of its output is garbage. Whether it is too much, if that has changed.
+    pub(super) fn listen(&mut self, now: Instant) -> Option<bool> {
+        let Phase::Up(up) = &mut self.phase else { return None };
+        let total = up.link.gauges().noise.load(Ordering::Relaxed);
+        up.noise.on_count(now, total)
+    }
+
     /// Its processes use so much; none if nobody has looked yet. Returns the bytes, and how many
     /// its settings allow, if it is to be replaced for that.
     pub(super) fn weigh(&mut self, now: Instant, usage: Option<Usage>) -> Option<(u64, u64)> {
@@ -227,6 +249,7 @@ impl Child {
         ServerStatus {
             spec: Arc::clone(&self.spec),
             state: self.state(),
+            weakness: up.and_then(|up| up.weakness()),
             generation: self.generation,
             pid: up.and_then(|up| up.pid),
             protocol_version: up.map(|up| Arc::clone(&up.version)),

@@ -101,13 +101,18 @@ impl Table {
         self.tell_down(id);
     }
 
-    /// Looks for servers whose actor is stuck, for those that take too much, and for those that
+    /// Looks for servers whose actor is stuck, for those that take or write too much, and for those that
     /// nobody has needed for long.
     pub(super) fn on_tick(&mut self) {
         let now = Instant::now();
         let usages = self.nursery.usages();
         let (mut greedy, mut idle) = (Vec::new(), Vec::new());
         for (id, child) in &mut self.children {
+            match child.listen(now) {
+                Some(true) => warn!(server = %id, "server writes much garbage, counts as degraded"),
+                Some(false) => info!(server = %id, "server writes little garbage again"),
+                None => {}
+            }
             let usage = child.pid().and_then(|pid| usages.get(&pid).copied());
             let excess = child.weigh(now, usage);
             if child.is_overdue(now)

@@ -21,6 +21,7 @@ mod children;
 mod excess;
 mod handle;
 mod lifecycle;
+mod noise;
 mod reconcile;
 mod restart;
 #[cfg(test)]
@@ -31,6 +32,6 @@ mod tests_reconcile;
 mod tests_restart;
 
 pub(crate) use actor::{SupervisorActor, SupervisorArguments};
-pub use board::{Board, BoardReader, ServerStatus};
+pub use board::{Board, BoardReader, ServerStatus, Weakness};
 pub use handle::RestartError;
 pub(crate) use handle::SupervisorHandle;

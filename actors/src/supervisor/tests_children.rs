@@ -9,6 +9,7 @@ use tokio::time::{Instant, advance};
 
 use super::children::{Child, Phase, Up};
 use super::excess::Excess;
+use super::noise::Noise;
 use crate::model::{Cause, Downfall, ServerState};
 use crate::server::tests_peer::Peer;
 
@@ -29,6 +30,7 @@ fn up(peer: &Peer, spec: ServerSpec) -> Child {
         missing: false,
         beat: (now, SystemTime::now()),
         used: (0, now),
+        noise: Noise::since(now, 0),
         usage: None,
         excess: Excess::default(),
     }));

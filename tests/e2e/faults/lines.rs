@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::{Victim, failure};
-use crate::world::{SOON, client, mock, mock_with, serve, wait_status, wait_tool};
+use crate::world::{SOON, client, mock, mock_with, serve, status, wait_status, wait_tool};
 
 #[tokio::test]
 async fn r21_an_answer_that_is_not_text_fails_its_call_at_once() {
@@ -65,6 +65,28 @@ async fn r25_log_text_between_the_messages_is_skipped_and_told_once() {
     let lines = daemon.log_lines().iter().filter_map(told).count();
     assert!(lines <= 1 + begun.elapsed().as_secs() as usize, "{lines} lines about it");
     assert_eq!(first["lines"], 2000, "{first}");
+}
+
+#[tokio::test]
+async fn r25_a_server_that_writes_much_garbage_is_degraded_until_it_stops() {
+    let daemon = serve(json!({ "a": mock(&["--fault-tools"]) })).await.unwrap();
+    wait_tool(&daemon, "a.noise").await.unwrap();
+    let some = json!({ "text": "some", "arg": "900" });
+    client(&daemon).call("a.noise", some).await.unwrap();
+    assert_eq!(status(&daemon, "a").await.unwrap()["state"], "running");
+    let begun = Instant::now();
+    client(&daemon).call("a.noise", json!({ "text": "much" })).await.unwrap();
+    let bad = wait_status(&daemon, "a", |row| row["state"] == "degraded").await.unwrap();
+    println!("R25: degraded after {:.1?}", begun.elapsed());
+    assert_eq!(bad["degraded"]["code"], "garbage", "{bad}");
+    let told = bad["degraded"]["message"].as_str().unwrap();
+    assert!(told.starts_with("wrote 2900 lines that are no messages"), "{told}");
+    let reply = client(&daemon).call("a.echo", json!({ "text": "still there" })).await.unwrap();
+    assert_eq!(reply.text().unwrap(), "still there");
+    let good = wait_status(&daemon, "a", |row| row["state"] == "running").await.unwrap();
+    println!("R25: healthy again after {:.1?}", begun.elapsed());
+    assert_eq!((&good["health"], &good["generation"]), (&json!("healthy"), &json!(1)), "{good}");
+    assert!(good.get("degraded").is_none(), "{good}");
 }
 
 /// Many callers at once, each with a text of its own, call `tools` in turn. Returns for each tool

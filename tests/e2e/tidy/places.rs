@@ -14,7 +14,7 @@ pub(super) struct Ban {
 }
 
 /// Files that decide and do nothing else.
-pub(super) const PURE: [&str; 46] = [
+pub(super) const PURE: [&str; 47] = [
     "actors/src/delegation/quota.rs",
     "actors/src/merger/catalog.rs",
     "actors/src/merger/merge.rs",
@@ -33,6 +33,7 @@ pub(super) const PURE: [&str; 46] = [
     "actors/src/server/downstream/remote/target.rs",
     "actors/src/server/probe.rs",
     "actors/src/supervisor/excess.rs",
+    "actors/src/supervisor/noise.rs",
     "actors/src/supervisor/reconcile.rs",
     "actors/src/supervisor/restart.rs",
     "actors/src/wire/head.rs",
