@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use conductor_actors::{Scope, System};
+use conductor_actors::{ListKind, Scope, System};
 use conductor_config::{LoadRequest, ServerId, load};
 use mcp_conductor::door::unix::UnixDoors;
 use tokio::io::AsyncWriteExt;
@@ -25,7 +25,10 @@ async fn main() -> anyhow::Result<()> {
     doors.follow(&config).await;
     let doors = tokio::spawn(doors.run());
 
-    system.catalog().settled(&Scope::Server(server.clone()), Duration::from_secs(30)).await;
+    system
+        .catalog()
+        .settled(&Scope::Server(server.clone()), ListKind::Tools, Duration::from_secs(30))
+        .await;
     let socket = system.healthy_socket(&server).context("the server is not healthy")?;
     tokio::io::stdout().write_all(format!("{}\n", socket.display()).as_bytes()).await?;
     tokio::signal::ctrl_c().await?;

@@ -32,12 +32,12 @@ pub mod wire;
 
 pub use delegation::{Caller, LocalCaller};
 pub use merger::{
-    Account, Action, BadCursor, Catalog, CatalogReader, Filter, Finding, ListState, ListedTool,
-    Page, Resolution, View, Visibility,
+    Account, Action, BadCursor, Catalog, CatalogReader, Filter, Finding, List, ListState,
+    ListedEntry, Page, Resolution, View, Visibility,
 };
 pub use model::{
-    Answer, CallError, Cause, Downfall, Fate, Generation, Outage, Scope, ServerState, ToolCall,
-    ToolRef,
+    Answer, Call, CallError, Cause, Downfall, Fate, Generation, ListKind, Outage, Scope,
+    ServerState, Target,
 };
 pub use process::{NurseryError, Usage, guard_main};
 pub use server::{Rejected, StderrLog, StderrTail};

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use bytes::Bytes;
 use conductor_config::{Config, DelegationSettings, DelegatorLimit, ServerId};
 use ractor::Actor;
 use thiserror::Error;
@@ -18,8 +19,10 @@ use tracing::warn;
 use crate::delegation::{
     self, Admission, Caller, Cost, DelegationHandle, KeyError, Limit, Limits, OwnKey, Rate, Refusal,
 };
-use crate::merger::{CatalogReader, Memory, MergerActor, MergerHandle, Resolution};
-use crate::model::{Answer, CallError, Outage, Scope, ServerState, ToolCall, ToolRef, Wake};
+use crate::merger::{
+    CatalogReader, Memory, MergerActor, MergerHandle, Resolution, with_public_addresses,
+};
+use crate::model::{Answer, Call, CallError, Outage, Scope, ServerState, Target, Wake};
 use crate::process::{Nursery, NurseryError};
 use crate::renewal::Renewal;
 use crate::router::{RouterActor, RouterHandle};
@@ -27,11 +30,14 @@ use crate::store::{OpenError, SqliteStore, StateDir, StateDirError, Store, WallC
 use crate::supervisor::{
     Board, BoardReader, RestartError, SupervisorActor, SupervisorArguments, SupervisorHandle,
 };
+use crate::wire::{CallKind, Hop, Outcome};
 
 /// How often used-up rate limits are written down.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
 /// How long writing them down may hold up the end.
 const SAVE: Duration = Duration::from_secs(2);
+/// What a server that completes nothing would say.
+const NO_COMPLETION: &[u8] = br#"{"completion":{"values":[],"hasMore":false}}"#;
 /// Beyond the grace for calls, how long stopping all servers may take.
 const STOP: Duration = Duration::from_secs(30);
 
@@ -174,17 +180,36 @@ impl System {
         self.0.board.clone()
     }
 
-    /// Runs a tool and waits for what its server answers, an error of its own included. Dropping
-    /// the future takes the call back.
+    /// Brings a call to the server it is for and waits for what that answers, an error of its own
+    /// included. Dropping the future takes the call back. Addresses of resources in the answer are
+    /// those that `scope` shows.
     pub async fn call(
         &self,
         scope: &Scope,
         caller: Caller,
-        call: ToolCall,
+        call: Call,
     ) -> Result<Answer, CallError> {
+        let kind = call.params.kind;
         let target = self.find(scope, &call).await?;
         let admission = self.admit(caller).await?;
-        self.0.router.call(&admission, &target, call).await
+        if self.completes_nothing(kind, &target) {
+            let outcome = Outcome::Result(Bytes::from_static(NO_COMPLETION));
+            return Ok(Answer { outcome, hop: Hop::Legacy });
+        }
+        let mut answer = self.0.router.call(&admission, &target, call).await?;
+        if !matches!(scope, Scope::Server(_))
+            && let Some(outcome) =
+                with_public_addresses(kind, target.server.name.as_ref(), &answer.outcome)
+        {
+            answer.outcome = outcome;
+        }
+        Ok(answer)
+    }
+
+    /// Whether an argument is to be completed by a server that says it completes none.
+    fn completes_nothing(&self, kind: CallKind, target: &Target) -> bool {
+        matches!(kind, CallKind::PromptArgument | CallKind::TemplateVariable)
+            && self.0.catalog.current().is_without_completion(&target.server)
     }
 
     /// Ends the present life of a server and begins the next one.
@@ -296,17 +321,22 @@ impl System {
 
     /// What the call's name leads to. A server that is on its way up for the first time is waited
     /// for, within the call's own limit, since only its list can tell.
-    async fn find(&self, scope: &Scope, call: &ToolCall) -> Result<ToolRef, CallError> {
-        let unknown = || CallError::UnknownTool { name: call.params.name.clone() };
+    async fn find(&self, scope: &Scope, call: &Call) -> Result<Target, CallError> {
+        let kind = call.params.kind;
+        let name = || call.params.name.clone();
+        let unknown = || CallError::Unknown { kind, name: name(), candidates: Vec::new() };
         let mut published = self.0.catalog.published();
         let begun = Instant::now();
         loop {
             published.borrow_and_update();
             let catalog = self.0.catalog.current();
             let view = catalog.view(scope).ok_or_else(unknown)?;
-            let server = match view.resolve(&call.params.name) {
+            let server = match view.resolve(kind, &call.params.name) {
                 Resolution::Found(target) => return Ok(target),
                 Resolution::Awaited(server) => server,
+                Resolution::Ambiguous(candidates) => {
+                    return Err(CallError::Unknown { kind, name: name(), candidates });
+                }
                 Resolution::Unknown => return Err(unknown()),
             };
             let outage = self.outage(&server);

@@ -5,8 +5,9 @@
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
+use conductor_actors::wire::CallKind;
 use conductor_actors::{
-    Account, Catalog, Filter, Finding, ListState, Resolution, Scope, Visibility,
+    Account, Catalog, Filter, Finding, ListKind, ListState, Resolution, Scope, Visibility,
 };
 use conductor_config::{ServerId, nearest};
 use serde::{Deserialize, Serialize};
@@ -145,21 +146,21 @@ pub(super) async fn why(
 }
 
 fn servers(catalog: &Catalog, scope: &Scope) -> Vec<(ServerId, ListState)> {
-    let view = catalog.view(scope).map(|view| view.servers());
+    let view = catalog.view(scope).map(|view| view.list(ListKind::Tools).servers());
     view.into_iter().flatten().map(|(id, state)| (id.clone(), *state)).collect()
 }
 
 /// Follows `name` through `scope` as far as it leads.
 fn explain(catalog: &Catalog, scope: &Scope, separator: &str, name: String) -> Why {
-    let shown = catalog.view(scope).map(|view| view.resolve(&name));
+    let shown = catalog.view(scope).map(|view| view.resolve(CallKind::Tool, &name));
     let account = |server: &ServerId, tool: &str| {
         let accounts = catalog.accounts(server).iter();
         let mut named = accounts.filter(|account| *account.tool == *tool);
         named.next().map(|account| Explained::new(server, account))
     };
     if let Some(Resolution::Found(target)) = shown {
-        let reason = format!("tool `{}` of server `{}` is shown", target.tool, target.server);
-        let tool = account(&target.server, &target.tool);
+        let reason = format!("tool `{}` of server `{}` is shown", target.name, target.server);
+        let tool = account(&target.server, &target.name);
         return Why { name, shown: true, reason, tool };
     }
     let known = servers(catalog, scope);
@@ -175,7 +176,7 @@ fn explain(catalog: &Catalog, scope: &Scope, separator: &str, name: String) -> W
         (Some(found), _) => {
             found.reason.clone().unwrap_or_else(|| "it is not in this list".to_owned())
         }
-        (None, ListState::Known) => {
+        (None, ListState::Known | ListState::Absent) => {
             let tools = catalog.accounts(server).iter();
             let tools: Vec<&str> = tools.map(|account| &*account.tool).collect();
             format!("server `{server}` lists no tool `{tool}`{}", similar(tool, &tools))

@@ -79,7 +79,7 @@ impl Problem {
     /// A call that failed, as of `now`. Nothing of `secrets` is shown.
     pub(super) fn of_call(error: &CallError, secrets: &Secrets, now: Instant) -> Box<Self> {
         let status = match error {
-            CallError::UnknownTool { .. } => StatusCode::NOT_FOUND,
+            CallError::Unknown { .. } => StatusCode::NOT_FOUND,
             CallError::Unavailable { .. } | CallError::Busy { .. } | CallError::ShuttingDown => {
                 StatusCode::SERVICE_UNAVAILABLE
             }

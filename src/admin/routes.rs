@@ -16,7 +16,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use conductor_actors::wire::{CallParams, Outcome, one_line};
-use conductor_actors::{CallError, Caller, ListState, LocalCaller, Scope, System, ToolCall};
+use conductor_actors::{Call, CallError, Caller, ListKind, ListState, LocalCaller, Scope, System};
 use conductor_config::{ServerId, WorkspaceName, parse_duration};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -251,7 +251,7 @@ async fn tools(
     let scope = scope(query.workspace_id.as_deref(), query.server.as_deref())?;
     if let Some(wait) = &query.wait {
         let wait = duration("wait", wait)?.min(WAIT_MAX);
-        admin.system.catalog().settled(&scope, wait).await;
+        admin.system.catalog().settled(&scope, ListKind::Tools, wait).await;
     }
     let catalog = admin.system.catalog().current();
     let empty = || RawValue::from_string("[]".to_owned());
@@ -264,14 +264,16 @@ async fn tools(
             }
         };
     };
-    let page = view.page(None, usize::MAX).map(|page| page.tools).unwrap_or_default();
+    let list = view.list(ListKind::Tools);
+    let page = list.page(None, usize::MAX).map(|page| page.entries).unwrap_or_default();
     let tools = serde_json::from_slice(&page).map_err(|error| unreadable(&error))?;
     let word = |state: &ListState| match state {
         ListState::Known => "known",
         ListState::Awaited => "awaited",
         ListState::Missing => "missing",
+        ListState::Absent => "absent",
     };
-    let servers = view.servers().iter().map(|(id, state)| (id.to_string(), word(state).to_owned()));
+    let servers = list.servers().iter().map(|(id, state)| (id.to_string(), word(state).to_owned()));
     Ok(Json(ToolList { tools, servers: servers.collect() }))
 }
 
@@ -306,7 +308,7 @@ async fn call(
     let params = CallParams::read(Some(&one_line(Bytes::from(params)))).map_err(|error| {
         Problem::refusal(StatusCode::UNPROCESSABLE_ENTITY, "bad_arguments", error.to_string())
     })?;
-    let call = ToolCall {
+    let call = Call {
         params: Box::new(params),
         deadline: limit.map(|limit| Instant::now() + limit),
         progress: None,

@@ -2,12 +2,12 @@
 //!
 //! It leaves judging them to `classify` and acting on them to `service`.
 
-use conductor_actors::wire::{CallParams, Members, Meta, Request, Text};
+use conductor_actors::wire::{CallKind, CallParams, Members, Meta, Request, Text};
 
 /// What a request asks for.
 #[derive(Debug)]
 pub(super) enum Asked {
-    /// A tool is to be run.
+    /// Something that one server is to do: run a tool, fill in a prompt, read a resource.
     Call(Box<CallParams>),
     /// Anything else.
     Other {
@@ -28,8 +28,8 @@ pub(super) enum Asked {
 impl Asked {
     /// Reads the parameters of `request`.
     pub(super) fn read(request: &Request) -> Self {
-        if &*request.method == "tools/call" {
-            return match CallParams::read(request.params.as_ref()) {
+        if let Some(call) = CallParams::of(&request.method, request.params.as_ref()) {
+            return match call {
                 Ok(params) => Self::Call(Box::new(params)),
                 Err(error) => Self::Broken { meta: salvage(request), reason: error.to_string() },
             };
@@ -48,13 +48,12 @@ impl Asked {
         }
     }
 
-    /// The value that the header `Mcp-Name` repeats, for the methods that have one.
-    pub(super) fn name(&self, method: &str) -> Option<Text> {
-        match (self, method) {
-            (Self::Call(params), _) => Some(params.name.clone()),
-            (Self::Other { params, .. }, "prompts/get") => params.text("name"),
-            (Self::Other { params, .. }, "resources/read") => params.text("uri"),
-            (Self::Other { .. } | Self::Broken { .. }, _) => None,
+    /// The value that the header `Mcp-Name` repeats, for the requests that have one.
+    pub(super) fn name(&self) -> Option<Text> {
+        let Self::Call(params) = self else { return None };
+        match params.kind {
+            CallKind::Tool | CallKind::Prompt | CallKind::Resource => Some(params.name.clone()),
+            CallKind::PromptArgument | CallKind::TemplateVariable => None,
         }
     }
 }
@@ -91,7 +90,7 @@ mod tests {
             Asked::Other { .. } => "other",
             Asked::Broken { .. } => "broken",
         };
-        let name = asked.name(method).map_or("-".to_owned(), |name| name.to_string());
+        let name = asked.name().map_or("-".to_owned(), |name| name.to_string());
         let modern = asked.meta().protocol_version.is_some();
         assert_eq!(format!("{kind} {name} {modern}"), expected, "{method} {params}");
     }
@@ -104,14 +103,17 @@ mod tests {
         check("tools/call", &format!(r#"{{"name":"a.b",{META}}}"#), "call a.b true");
         check("tools/list", &format!("{{{META}}}"), "other - true");
         check("tools/list", "null", "other - false");
-        check("prompts/get", r#"{"name":"p"}"#, "other p false");
-        check("resources/read", r#"{"uri":"u:/"}"#, "other u:/ false");
+        check("prompts/get", r#"{"name":"p"}"#, "call p false");
+        check("resources/read", r#"{"uri":"u:/"}"#, "call u:/ false");
+        let reference = r#"{"ref":{"type":"ref/prompt","name":"p"}}"#;
+        check("completion/complete", reference, "call - false");
     }
 
     #[test]
     fn a_broken_request_still_tells_its_era() {
         check("tools/call", &format!(r#"{{"name":7,{META}}}"#), "broken - true");
         check("tools/call", "[]", "broken - false");
+        check("resources/read", &format!(r#"{{"name":"x",{META}}}"#), "broken - true");
         check("tools/list", r#"{"_meta":7}"#, "broken - false");
     }
 }

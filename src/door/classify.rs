@@ -3,6 +3,7 @@
 //! Pure: the order of its checks is that of MCP 2026-07-28, basic/versioning, and of the official
 //! SDKs. It leaves sessions to the HTTP door.
 
+use conductor_actors::ListKind;
 use conductor_actors::wire::{is_known_version, is_modern_version};
 
 use super::asked::Asked;
@@ -19,12 +20,11 @@ pub(super) enum Method {
     Discover,
     /// `ping`
     Ping,
-    /// `tools/list`
-    ListTools,
-    /// `tools/call`
-    CallTool,
-    /// A list of something that there is none of; clients ask without looking at capabilities.
-    ListNothing(&'static str),
+    /// A list; clients ask without looking at capabilities.
+    List(ListKind),
+    /// A request for one server: `tools/call`, `prompts/get`, `resources/read`,
+    /// `completion/complete`.
+    Call,
     /// `subscriptions/listen`
     Listen,
 }
@@ -35,11 +35,13 @@ pub(super) enum Method {
 /// If there is none.
 pub(super) fn method_of(name: &str, era: Era) -> Result<Method, Refusal> {
     Ok(match (name, era) {
-        ("tools/call", _) => Method::CallTool,
-        ("tools/list", _) => Method::ListTools,
-        ("resources/list", _) => Method::ListNothing("resources"),
-        ("resources/templates/list", _) => Method::ListNothing("resourceTemplates"),
-        ("prompts/list", _) => Method::ListNothing("prompts"),
+        ("tools/call" | "prompts/get" | "resources/read" | "completion/complete", _) => {
+            Method::Call
+        }
+        ("tools/list", _) => Method::List(ListKind::Tools),
+        ("prompts/list", _) => Method::List(ListKind::Prompts),
+        ("resources/list", _) => Method::List(ListKind::Resources),
+        ("resources/templates/list", _) => Method::List(ListKind::Templates),
         ("initialize", Era::Legacy) => Method::Initialize,
         ("ping", Era::Legacy) => Method::Ping,
         ("server/discover", Era::Modern) => Method::Discover,
@@ -75,7 +77,7 @@ pub(super) fn era_of(
     if let Some(mirrored) = mirrored {
         agree("MCP-Protocol-Version", mirrored.version, &version)?;
         agree("Mcp-Method", mirrored.method, method)?;
-        if let Some(name) = asked.name(method) {
+        if let Some(name) = asked.name() {
             agree("Mcp-Name", mirrored.name, &name)?;
         }
     }

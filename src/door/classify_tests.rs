@@ -52,27 +52,27 @@ const H: &str = "mcp-protocol-version=2026-07-28; mcp-method=";
 
 #[test]
 fn requests_without_an_envelope_are_legacy() {
-    check("tools/list", "", "", "Legacy ListTools");
-    check("tools/call", r#""progressToken":1"#, "", "Legacy CallTool");
+    check("tools/list", "", "", "Legacy List(Tools)");
+    check("tools/call", r#""progressToken":1"#, "", "Legacy Call");
     check("initialize", "", "", "Legacy Initialize");
     check("ping", "", "mcp-protocol-version=2025-06-18", "Legacy Ping");
     check("ping", "", "mcp-protocol-version=2024-11-05", "Legacy Ping");
-    check_params("tools/list", "null", "", "Legacy ListTools");
-    check_stream("tools/call", "", "Legacy CallTool");
-    check_stream("resources/list", "", "Legacy ListNothing(\"resources\")");
+    check_params("tools/list", "null", "", "Legacy List(Tools)");
+    check_stream("tools/call", "", "Legacy Call");
+    check_stream("resources/list", "", "Legacy List(Resources)");
 }
 
 #[test]
 fn legacy_requests_need_not_mirror_anything() {
-    check("tools/list", "", "mcp-method=other; mcp-name=x", "Legacy ListTools");
+    check("tools/list", "", "mcp-method=other; mcp-name=x", "Legacy List(Tools)");
 }
 
 #[test]
 fn a_complete_envelope_makes_a_request_modern() {
-    check("tools/list", MODERN, &format!("{H}tools/list"), "Modern ListTools");
-    check("tools/call", MODERN, &format!("{H}tools/call; mcp-name=a.b"), "Modern CallTool");
+    check("tools/list", MODERN, &format!("{H}tools/list"), "Modern List(Tools)");
+    check("tools/call", MODERN, &format!("{H}tools/call; mcp-name=a.b"), "Modern Call");
     let coded = "=?base64?YS5i?=";
-    check("tools/call", MODERN, &format!("{H}tools/call; mcp-name={coded}"), "Modern CallTool");
+    check("tools/call", MODERN, &format!("{H}tools/call; mcp-name={coded}"), "Modern Call");
     check_stream("server/discover", MODERN, "Modern Discover");
     check_stream("subscriptions/listen", MODERN, "Modern Listen");
 }
@@ -134,8 +134,12 @@ fn initialize_is_legacy_unless_it_claims_to_be_modern() {
 
 #[test]
 fn each_era_has_its_own_methods() {
-    for method in ["ping", "initialize", "logging/setLevel", "completion/complete"] {
+    for method in ["ping", "initialize", "logging/setLevel", "resources/subscribe"] {
         check_stream(method, MODERN, "404 -32601");
+    }
+    for method in ["prompts/get", "resources/read", "completion/complete"] {
+        check_stream(method, MODERN, "Modern Call");
+        check_stream(method, "", "Legacy Call");
     }
     for method in ["server/discover", "subscriptions/listen", "logging/setLevel", "x"] {
         check_stream(method, "", "200 -32601");
@@ -145,6 +149,6 @@ fn each_era_has_its_own_methods() {
 #[test]
 fn broken_parameters_do_not_hide_the_era() {
     let broken = format!(r#"{{"name":7,"_meta":{{{MODERN}}}}}"#);
-    check_params("tools/call", &broken, &format!("{H}tools/call"), "Modern CallTool");
+    check_params("tools/call", &broken, &format!("{H}tools/call"), "Modern Call");
     check_params("tools/call", "[]", &format!("{H}tools/call"), "400 -32602");
 }

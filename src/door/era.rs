@@ -3,7 +3,7 @@
 //! Pure. Where both speak the same kind not a byte is looked at. It leaves errors to `reply`.
 
 use bytes::Bytes;
-use conductor_actors::wire::{Hop, Id, Members, write_result};
+use conductor_actors::wire::{CallKind, Hop, Id, Members, write_result};
 use memchr::memmem;
 use thiserror::Error;
 
@@ -22,13 +22,17 @@ pub(super) enum Era {
 pub(super) struct ForeignResult(pub(super) String);
 
 const COMPLETE: &[u8] = br#""resultType":"complete""#;
+/// What a read resource says as well where its server cannot say how long it holds.
+const NOT_KEPT: &[u8] = br#","ttlMs":0,"cacheScope":"private""#;
 
 /// Hints that only mean something to a modern caller.
 const HINTS: [&str; 2] = ["ttlMs", "cacheScope"];
 
-/// The response that carries `result`, which came from a server spoken to as `from`.
+/// The response that carries `result`, which came from a server spoken to as `from`, for a request
+/// of this kind.
 pub(super) fn response(
     id: &Id,
+    kind: CallKind,
     result: &Bytes,
     from: Hop,
     to: Era,
@@ -38,7 +42,7 @@ pub(super) fn response(
         (Hop::Legacy, Era::Legacy) | (Hop::Modern, Era::Modern) => {
             write_result(&mut out, id, result);
         }
-        (Hop::Legacy, Era::Modern) => match typed(result) {
+        (Hop::Legacy, Era::Modern) => match typed(result, kind) {
             Some(typed) => write_result(&mut out, id, &typed),
             None => write_result(&mut out, id, result),
         },
@@ -51,16 +55,19 @@ pub(super) fn response(
 }
 
 /// `result` with a result type, if it is an object without one.
-fn typed(result: &Bytes) -> Option<Vec<u8>> {
+fn typed(result: &Bytes, kind: CallKind) -> Option<Vec<u8>> {
     let inner = result.strip_prefix(b"{")?;
     let named = memmem::find(result, b"\"resultType\"").is_some();
     if named && Members::read(result).ok()?.get("resultType").is_some() {
         return None;
     }
     let empty = inner.trim_ascii_start().first() == Some(&b'}');
-    let mut out = Vec::with_capacity(result.len() + COMPLETE.len() + 1);
+    let mut out = Vec::with_capacity(result.len() + COMPLETE.len() + NOT_KEPT.len() + 1);
     out.push(b'{');
     out.extend_from_slice(COMPLETE);
+    if kind == CallKind::Resource && memmem::find(result, b"\"ttlMs\"").is_none() {
+        out.extend_from_slice(NOT_KEPT);
+    }
     if !empty {
         out.push(b',');
     }
@@ -95,7 +102,8 @@ mod tests {
     #[track_caller]
     fn check(result: &'static str, from: Hop, to: Era, expected: &str) {
         let id = Id::from_number(1);
-        let found = match response(&id, &Bytes::from_static(result.as_bytes()), from, to) {
+        let result = Bytes::from_static(result.as_bytes());
+        let found = match response(&id, CallKind::Tool, &result, from, to) {
             Ok(found) => String::from_utf8(found.to_vec()).unwrap(),
             Err(error) => error.to_string(),
         };
@@ -128,6 +136,26 @@ mod tests {
         ];
         for (result, expected) in cases {
             check(result, Hop::Legacy, Era::Modern, expected);
+        }
+    }
+
+    #[test]
+    fn a_modern_caller_is_told_how_long_a_resource_holds() {
+        let id = Id::from_number(1);
+        for (result, expected) in [
+            (
+                r#"{"contents":[]}"#,
+                r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private","contents":[]}"#,
+            ),
+            (
+                r#"{"contents":[],"ttlMs":9}"#,
+                r#"{"resultType":"complete","contents":[],"ttlMs":9}"#,
+            ),
+        ] {
+            let result = Bytes::from_static(result.as_bytes());
+            let found = response(&id, CallKind::Resource, &result, Hop::Legacy, Era::Modern);
+            let expected = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{expected}}}"#);
+            assert_eq!(found.unwrap(), expected);
         }
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conductor_actors::{Scope, System};
+use conductor_actors::{ListKind, Scope, System};
 use conductor_config::{LoadRequest, load};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -69,7 +69,7 @@ impl Fixture {
     /// A system with the server `t`, its tools known.
     pub(super) async fn with_server() -> Self {
         let fixture = Self::start(json!({ "t": { "command": ["sh", "-c", SERVER] } })).await;
-        fixture.system.catalog().settled(&everything(), SOON).await;
+        fixture.system.catalog().settled(&everything(), ListKind::Tools, SOON).await;
         fixture
     }
 

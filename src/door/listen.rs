@@ -10,16 +10,14 @@ use tokio_util::sync::CancellationToken;
 
 use super::asked::Asked;
 use super::reply::Refusal;
-use super::seen::Seen;
+use super::seen::{News, Seen};
 use super::service::Service;
 
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
 /// What a listener wants to hear and may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Filter {
-    tools: bool,
-}
+pub(super) struct Filter(News);
 
 impl Filter {
     /// What the parameters ask for, as far as there is such news here.
@@ -35,7 +33,28 @@ impl Filter {
         };
         let wanted = params.get("notifications").and_then(|raw| Members::read(raw).ok());
         let wanted = wanted.ok_or_else(|| bad("params.notifications must be an object"))?;
-        Ok(Self { tools: wanted.get("toolsListChanged").is_some_and(|raw| raw == "true") })
+        let wants = |key| wanted.get(key).is_some_and(|raw| raw == "true");
+        Ok(Self(News {
+            tools: wants("toolsListChanged"),
+            prompts: wants("promptsListChanged"),
+            resources: wants("resourcesListChanged"),
+        }))
+    }
+}
+
+impl Filter {
+    /// What is told of it here: all of it.
+    fn honoured(self) -> Value {
+        let mut honoured = serde_json::Map::new();
+        let wishes = [
+            (self.0.tools, "toolsListChanged"),
+            (self.0.prompts, "promptsListChanged"),
+            (self.0.resources, "resourcesListChanged"),
+        ];
+        for (_, key) in wishes.into_iter().filter(|(wanted, _)| *wanted) {
+            honoured.insert(key.to_owned(), Value::Bool(true));
+        }
+        Value::Object(honoured)
     }
 }
 
@@ -52,13 +71,14 @@ pub(super) async fn serve(
     let mut changes = service.changes(seen);
     let subscription: Value = serde_json::from_slice(id.as_json()).unwrap_or_default();
     let meta = json!({ SUBSCRIPTION: subscription });
-    let honoured = if filter.tools { json!({ "toolsListChanged": true }) } else { json!({}) };
-    let params = json!({ "_meta": meta, "notifications": honoured });
-    let mut next = notification("notifications/subscriptions/acknowledged", &params);
-    let mut live = filter.tools;
+    let params = json!({ "_meta": meta, "notifications": filter.honoured() });
+    let mut next = vec![notification("notifications/subscriptions/acknowledged", &params)];
+    let mut live = filter.0 != News::default();
     loop {
-        if out.send(next).await.is_err() {
-            return;
+        for line in next.drain(..) {
+            if out.send(line).await.is_err() {
+                return;
+            }
         }
         loop {
             tokio::select! {
@@ -71,23 +91,28 @@ pub(super) async fn serve(
                     return;
                 }
                 () = out.closed() => return,
-                more = changes.next(), if live => {
-                    if more {
+                news = changes.next(), if live => {
+                    let told = news.map(|news| news.wanted(filter.0));
+                    live = told.is_some();
+                    let params = json!({ "_meta": meta });
+                    let told = told.unwrap_or_default();
+                    next.extend(told.methods().map(|method| notification(method, &params)));
+                    if !next.is_empty() {
                         break;
                     }
-                    live = false;
                 }
             }
         }
-        next = notification("notifications/tools/list_changed", &json!({ "_meta": meta }));
     }
 }
 
 /// The news for a legacy peer.
-pub(super) fn list_changed() -> Bytes {
-    let mut line = Vec::new();
-    write_notification(&mut line, "notifications/tools/list_changed", None);
-    Bytes::from(line)
+pub(super) fn list_changed(news: News) -> impl Iterator<Item = Bytes> {
+    news.methods().map(|method| {
+        let mut line = Vec::new();
+        write_notification(&mut line, method, None);
+        Bytes::from(line)
+    })
 }
 
 fn notification(method: &str, params: &Value) -> Bytes {

@@ -21,6 +21,7 @@ mod asked;
 mod batch;
 mod classify;
 mod era;
+mod greeting;
 pub mod http;
 mod lines;
 mod listen;

@@ -1,22 +1,73 @@
-//! This file remembers which list of tools a peer has seen last, so that it is told of changes
-//! exactly when it would see something else.
+//! This file remembers which lists a peer has seen last, so that it is told of changes exactly when
+//! it would see something else.
 //!
 //! It leaves telling it to the doors.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use conductor_actors::{CatalogReader, Scope};
+use conductor_actors::{CatalogReader, ListKind, Scope};
 use tokio::sync::watch;
 
-/// The digest of the list that a peer has seen last. Cheap to clone.
+/// The digests of the lists that a peer has seen last. Cheap to clone.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Seen(Arc<AtomicU64>);
+pub(super) struct Seen(Arc<[AtomicU64; 4]>);
+
+/// Which lists a peer would see changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct News {
+    /// The tools.
+    pub(super) tools: bool,
+    /// The prompts.
+    pub(super) prompts: bool,
+    /// The resources, or their templates.
+    pub(super) resources: bool,
+}
+
+impl News {
+    /// What of it also is in `wanted`.
+    pub(super) fn wanted(self, wanted: Self) -> Self {
+        Self {
+            tools: self.tools && wanted.tools,
+            prompts: self.prompts && wanted.prompts,
+            resources: self.resources && wanted.resources,
+        }
+    }
+
+    /// The notifications that tell of it.
+    pub(super) fn methods(self) -> impl Iterator<Item = &'static str> {
+        let told = [
+            (self.tools, "notifications/tools/list_changed"),
+            (self.prompts, "notifications/prompts/list_changed"),
+            (self.resources, "notifications/resources/list_changed"),
+        ];
+        told.into_iter().filter_map(|(is, method)| is.then_some(method))
+    }
+}
 
 impl Seen {
-    /// The peer has seen the list of this digest; true if it had not before.
-    pub(super) fn update(&self, digest: u64) -> bool {
-        self.0.swap(digest, Ordering::AcqRel) != digest
+    /// The peer has seen this list with this digest.
+    pub(super) fn update(&self, kind: ListKind, digest: u64) {
+        for (known, seen) in ListKind::ALL.iter().zip(self.0.iter()) {
+            if *known == kind {
+                seen.store(digest, Ordering::Release);
+            }
+        }
+    }
+
+    /// The peer knows of all lists as they are now; returns what it had not known.
+    pub(super) fn catch_up(&self, digests: [u64; 4]) -> News {
+        let mut news = News::default();
+        for ((kind, seen), digest) in ListKind::ALL.iter().zip(self.0.iter()).zip(digests) {
+            if seen.swap(digest, Ordering::AcqRel) != digest {
+                match kind {
+                    ListKind::Tools => news.tools = true,
+                    ListKind::Prompts => news.prompts = true,
+                    ListKind::Resources | ListKind::Templates => news.resources = true,
+                }
+            }
+        }
+        news
     }
 }
 
@@ -35,22 +86,49 @@ impl Changes {
         Self { catalog, scope, revision, seen }
     }
 
-    /// Returns when the peer would see another list than it has seen last; `false` if there will
-    /// be no more changes. Nothing is lost if the wait is given up.
-    pub(super) async fn next(&mut self) -> bool {
+    /// Returns when the peer would see another list than it has seen last; `None` if there will be
+    /// no more changes. Nothing is lost if the wait is given up.
+    pub(super) async fn next(&mut self) -> Option<News> {
         loop {
             self.revision.borrow_and_update();
-            if self.seen.update(digest(&self.catalog, &self.scope)) {
-                return true;
+            let news = self.seen.catch_up(digests(&self.catalog, &self.scope));
+            if news != News::default() {
+                return Some(news);
             }
             if self.revision.changed().await.is_err() {
-                return false;
+                return None;
             }
         }
     }
 }
 
-/// The digest of the list that `scope` shows now; 0 where it shows nothing.
-pub(super) fn digest(catalog: &CatalogReader, scope: &Scope) -> u64 {
-    catalog.current().view(scope).map_or(0, |view| view.digest())
+/// The digests of the lists that `scope` shows now; 0 where it shows nothing.
+pub(super) fn digests(catalog: &CatalogReader, scope: &Scope) -> [u64; 4] {
+    catalog.current().view(scope).map_or([0; 4], |view| view.digests())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(seen: &Seen, digests: [u64; 4], expected: &[&str]) {
+        assert_eq!(seen.catch_up(digests).methods().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn a_peer_is_told_once_of_each_list_that_it_has_not_seen() {
+        let seen = Seen::default();
+        check(&seen, [0; 4], &[]);
+        let (tools, prompts, resources) = (
+            "notifications/tools/list_changed",
+            "notifications/prompts/list_changed",
+            "notifications/resources/list_changed",
+        );
+        check(&seen, [1, 0, 0, 0], &[tools]);
+        check(&seen, [1, 2, 0, 3], &[prompts, resources]);
+        check(&seen, [1, 2, 0, 3], &[]);
+        seen.update(ListKind::Resources, 4);
+        check(&seen, [1, 2, 4, 3], &[]);
+    }
 }

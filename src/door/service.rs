@@ -3,34 +3,34 @@
 //! It leaves connections, sessions and streams to the doors, and the choice of era to `classify`.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    CallParams, Id, LEGACY_LATEST, Members, Outcome, Request, is_known_version, is_modern_version,
-    write_json_string, write_notification, write_result,
+    CallKind, CallParams, Id, LEGACY_LATEST, Members, Outcome, Request, is_known_version,
+    is_modern_version, write_json_string, write_notification, write_result,
 };
 use conductor_actors::{
-    Answer as Answered, CallError, Caller, ListState, LocalCaller, Scope, System, ToolCall, View,
+    Answer as Answered, Call, CallError, Caller, List, ListKind, ListState, LocalCaller, Scope,
+    System,
 };
 use conductor_config::{ServerId, Transport};
 use futures_util::FutureExt;
-use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::asked::Asked;
 use super::classify::Method;
 use super::era::{self, Era};
+use super::greeting;
 use super::reply::{Answer, Refusal, failed_call, foreign_result, refuse, relayed_error};
-use super::seen::{Changes, Seen, digest};
+use super::seen::{Changes, Seen, digests};
 
 /// How long a list waits for servers that are coming up for the first time.
 const FIRST_LIST: Duration = Duration::from_secs(10);
 /// A list is good for this long at most (MCP 2026-07-28, server/utilities/caching).
-const TTL_MAX: Duration = Duration::from_secs(300);
+pub(super) const TTL_MAX: Duration = Duration::from_secs(300);
 /// An incomplete list is good for this long.
 const TTL_INCOMPLETE: Duration = Duration::from_secs(1);
 /// Progress of one call that waits for a slow reader; more is dropped.
@@ -42,8 +42,8 @@ pub struct Service {
     system: System,
     scope: Scope,
     caller: Caller,
-    /// Set until the first list, where that one waits for all servers.
-    awaits_all: Option<Arc<AtomicBool>>,
+    /// When the first list was asked for, where lists then wait for all servers.
+    awaits_all: Option<Arc<OnceLock<Instant>>>,
 }
 
 /// One request that has been classified.
@@ -65,21 +65,22 @@ impl Service {
         Self { system, scope, caller, awaits_all: None }
     }
 
-    /// The same, but its first `tools/list` waits until every server has come up or failed, for
-    /// ten seconds at most: for an agent that lists once and whose start started the servers.
+    /// The same, but its lists wait until every server has come up or failed, up to ten seconds
+    /// after the first was asked for: for an agent that lists once and whose start started the
+    /// servers.
     #[must_use]
     pub fn awaiting_all(self) -> Self {
-        Self { awaits_all: Some(Arc::new(AtomicBool::new(true))), ..self }
+        Self { awaits_all: Some(Arc::default()), ..self }
     }
 
-    /// Changes of the list beyond what `seen` says.
+    /// Changes of the lists beyond what `seen` says.
     pub(super) fn changes(&self, seen: Seen) -> Changes {
         Changes::new(self.system.catalog().clone(), self.scope.clone(), seen)
     }
 
-    /// Notes that a peer knows the list as it is now.
+    /// Notes that a peer knows the lists as they are now.
     pub(super) fn catch_up(&self, seen: &Seen) {
-        seen.update(digest(self.system.catalog(), &self.scope));
+        seen.catch_up(digests(self.system.catalog(), &self.scope));
     }
 
     /// Answers a request, whatever happens. Progress goes to `progress`, as notifications ready to
@@ -109,75 +110,27 @@ impl Service {
         let result = match (method, asked) {
             (Method::Ping, _) => "{}".to_owned(),
             (_, Asked::Broken { reason, .. }) => return Err(Refusal::BadParams { reason }),
-            (Method::CallTool, Asked::Call(params)) => {
+            (Method::Call, Asked::Call(params)) => {
                 return self.call(&request.id, params, era, progress).await;
             }
-            (Method::ListTools, Asked::Other { params, .. }) => {
-                return self.list_tools(&request.id, &params, era, seen).await;
+            (Method::List(kind), Asked::Other { params, .. }) => {
+                return self.list(kind, &request.id, &params, era, seen).await;
             }
             (Method::Initialize, Asked::Other { params, .. }) => {
-                let version = negotiate(&params);
-                self.initialize(version)
+                greeting::initialize(&self.system, &self.scope, negotiate(&params))
             }
-            (Method::Discover, _) => self.discover(),
-            (Method::ListNothing(what), _) => self.nothing(what, era),
+            (Method::Discover, _) => greeting::discover(&self.system, &self.scope),
             // Listening is answered by the doors, calls are read as such.
-            (Method::Listen | Method::CallTool | Method::ListTools | Method::Initialize, _) => {
+            (Method::Listen | Method::Call | Method::List(_) | Method::Initialize, _) => {
                 return Err(Refusal::Internal);
             }
         };
         Ok(response(&request.id, result.as_bytes()))
     }
 
-    fn initialize(&self, version: &str) -> String {
-        json!({
-            "protocolVersion": version,
-            "capabilities": { "tools": { "listChanged": true } },
-            "serverInfo": identity(),
-            "instructions": self.instructions(),
-        })
-        .to_string()
-    }
-
-    fn discover(&self) -> String {
-        json!({
-            "resultType": "complete",
-            "supportedVersions": [conductor_actors::wire::MODERN],
-            "capabilities": { "tools": { "listChanged": true } },
-            "instructions": self.instructions(),
-            "ttlMs": millis(TTL_MAX),
-            "cacheScope": "private",
-            "_meta": { "io.modelcontextprotocol/serverInfo": identity() },
-        })
-        .to_string()
-    }
-
-    fn instructions(&self) -> &'static str {
-        match self.scope {
-            Scope::Workspace(_) | Scope::View(_) => {
-                "The tools of several MCP servers behind one gateway. A tool's name begins with \
-                 the name of its server. When a call fails, its text says whether it was carried \
-                 out and when to try again."
-            }
-            Scope::Server(_) => {
-                "One MCP server behind a gateway that supervises it. When a call fails, its text \
-                 says whether it was carried out and when to try again."
-            }
-        }
-    }
-
-    fn nothing(&self, what: &str, era: Era) -> String {
-        let mut result = json!({ what: [] });
-        if era == Era::Modern {
-            result["resultType"] = "complete".into();
-            result["ttlMs"] = millis(self.ttl()).into();
-            result["cacheScope"] = "private".into();
-        }
-        result.to_string()
-    }
-
-    async fn list_tools(
+    async fn list(
         &self,
+        kind: ListKind,
         id: &Id,
         params: &Members,
         era: Era,
@@ -187,29 +140,29 @@ impl Service {
             None | Some(b"null") => None,
             Some(_) => Some(params.text("cursor").ok_or_else(bad_cursor)?),
         };
-        self.await_lists().await;
+        self.await_list(kind).await;
         let catalog = self.system.catalog().current();
-        let view = catalog.view(&self.scope).map(Arc::as_ref);
+        let list = catalog.view(&self.scope).map(|view| view.list(kind));
         let size = self.system.config().catalog.page_size;
-        let (tools, next) = match view {
-            Some(view) => {
-                let page = view.page(cursor.as_deref(), size).map_err(|_| bad_cursor())?;
-                (page.tools, page.next_cursor)
+        let (entries, next) = match list {
+            Some(list) => {
+                let page = list.page(cursor.as_deref(), size).map_err(|_| bad_cursor())?;
+                (page.entries, page.next_cursor)
             }
             None => (Bytes::from_static(b"[]"), None),
         };
         if let Some(seen) = seen {
-            seen.update(view.map_or(0, View::digest));
+            seen.update(kind, list.map_or(0, List::digest));
         }
-        let mut result = Vec::with_capacity(tools.len() + 128);
-        result.extend_from_slice(b"{\"tools\":");
-        result.extend_from_slice(&tools);
+        let mut result = Vec::with_capacity(entries.len() + 128);
+        result.extend_from_slice(format!("{{\"{}\":", kind.key()).as_bytes());
+        result.extend_from_slice(&entries);
         if let Some(next) = next {
             result.extend_from_slice(b",\"nextCursor\":");
             write_json_string(&mut result, &next);
         }
         if era == Era::Modern {
-            let ttl = if view.is_some_and(is_incomplete) { TTL_INCOMPLETE } else { TTL_MAX };
+            let ttl = if list.is_some_and(is_incomplete) { TTL_INCOMPLETE } else { TTL_MAX };
             let ttl = millis(self.ttl().min(ttl));
             let hints = format!(r#","resultType":"complete","ttlMs":{ttl},"cacheScope":"private""#);
             result.extend_from_slice(hints.as_bytes());
@@ -219,14 +172,15 @@ impl Service {
     }
 
     /// Waits while a list would say nothing yet.
-    async fn await_lists(&self) {
+    async fn await_list(&self, kind: ListKind) {
         let catalog = self.system.catalog();
-        match &self.awaits_all {
-            Some(first) if first.load(Ordering::Acquire) => {
-                catalog.settled(&self.scope, FIRST_LIST).await;
-                first.store(false, Ordering::Release);
-            }
-            Some(_) | None => catalog.any(&self.scope, FIRST_LIST).await,
+        let first = self.awaits_all.as_ref().map(|begun| {
+            let begun = begun.get_or_init(Instant::now);
+            FIRST_LIST.saturating_sub(begun.elapsed())
+        });
+        match first.filter(|left| !left.is_zero()) {
+            Some(left) => catalog.settled(&self.scope, kind, left).await,
+            None => catalog.any(&self.scope, kind, FIRST_LIST).await,
         }
     }
 
@@ -241,6 +195,7 @@ impl Service {
         era: Era,
         progress: Option<&mpsc::Sender<Bytes>>,
     ) -> Result<Bytes, Refusal> {
+        let kind = params.kind;
         let wanted = progress.filter(|_| params.meta.progress_token.is_some());
         let outcome = match wanted {
             Some(out) => self.call_with_progress(params, out).await,
@@ -248,16 +203,20 @@ impl Service {
         };
         match outcome {
             Ok(Answered { outcome: Outcome::Result(result), hop }) => {
-                Ok(era::response(id, &result, hop, era)
-                    .unwrap_or_else(|error| foreign_result(id, &error)))
+                Ok(era::response(id, kind, &result, hop, era)
+                    .unwrap_or_else(|error| foreign_result(id, kind, &error)))
             }
             Ok(Answered { outcome: Outcome::Error(error), .. }) => {
-                Ok(relayed_error(id, &error, era))
+                Ok(relayed_error(id, kind, &error, era))
             }
-            Err(CallError::UnknownTool { name }) => {
-                Err(Refusal::UnknownTool { name: name.to_string() })
+            Err(CallError::Unknown { kind, name, candidates }) if candidates.is_empty() => {
+                Err(Refusal::Unknown { kind, name: name.to_string(), era })
             }
-            Err(error) => Ok(self.failed(id, &error, era)),
+            Err(CallError::Unknown { name, candidates, .. }) => {
+                let candidates = candidates.iter().map(ToString::to_string).collect();
+                Err(Refusal::Ambiguous { name: name.to_string(), candidates })
+            }
+            Err(error) => Ok(self.failed(id, kind, &error, era)),
         }
     }
 
@@ -266,7 +225,7 @@ impl Service {
         params: Box<CallParams>,
         progress: Option<mpsc::Sender<Bytes>>,
     ) -> Result<Answered, CallError> {
-        let call = ToolCall { params, deadline: None, progress };
+        let call = Call { params, deadline: None, progress };
         self.system.call(&self.scope, self.caller.clone(), call).await
     }
 
@@ -298,7 +257,7 @@ impl Service {
         }
     }
 
-    fn failed(&self, id: &Id, error: &CallError, era: Era) -> Bytes {
+    fn failed(&self, id: &Id, kind: CallKind, error: &CallError, era: Era) -> Bytes {
         let config = self.system.config();
         let spec = error.server().and_then(|server: &ServerId| config.servers.get(server));
         let secrets: Vec<&str> = match spec.map(|spec| &spec.transport) {
@@ -307,7 +266,7 @@ impl Service {
             }
             Some(Transport::Remote(_)) | None => Vec::new(),
         };
-        failed_call(id, error, era, &secrets, Instant::now())
+        failed_call(id, kind, error, era, &secrets, Instant::now())
     }
 }
 
@@ -325,15 +284,11 @@ fn bad_cursor() -> Refusal {
     Refusal::BadParams { reason: "the cursor is not one of this list".to_owned() }
 }
 
-fn is_incomplete(view: &View) -> bool {
-    view.servers().values().any(|state| *state == ListState::Awaited)
+fn is_incomplete(list: &List) -> bool {
+    list.servers().values().any(|state| *state == ListState::Awaited)
 }
 
-fn identity() -> Value {
-    json!({ "name": "mcp-conductor", "version": env!("CARGO_PKG_VERSION") })
-}
-
-fn millis(duration: Duration) -> u64 {
+pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 

@@ -118,12 +118,14 @@ impl Stream {
                     Ok(None) | Err(_) => return,
                 },
                 Some(ended) = self.tasks.join_next() => self.forget(ended.unwrap_or_default()),
-                more = changes.next(), if self.pushes => {
-                    if more {
-                        self.send(list_changed()).await;
+                news = changes.next(), if self.pushes => match news {
+                    Some(news) => {
+                        for line in list_changed(news) {
+                            self.send(line).await;
+                        }
                     }
-                    self.pushes &= more;
-                }
+                    None => self.pushes = false,
+                },
                 () = self.out.closed() => return,
                 () = shutdown.cancelled() => return,
             }

@@ -192,7 +192,7 @@ async fn a_changed_list_is_told_to_those_who_shook_hands() {
 #[tokio::test]
 async fn a_listener_is_acknowledged_told_and_ended_in_order() {
     let mut agent = Agent::with_server().await;
-    let wanted = r#""notifications":{"toolsListChanged":true,"promptsListChanged":true}"#;
+    let wanted = r#""notifications":{"toolsListChanged":true,"resourceSubscriptions":["a://b"]}"#;
     agent.say(&ask("\"L\"", "subscriptions/listen", &format!("{wanted},{META}"))).await;
     let subscription =
         |told: &Value| told["_meta"]["io.modelcontextprotocol/subscriptionId"].clone();

@@ -21,6 +21,8 @@ mod explain;
 #[cfg(test)]
 mod faults;
 #[cfg(test)]
+mod features;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod lines;

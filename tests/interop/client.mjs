@@ -1,4 +1,5 @@
-// This file lets an official TypeScript client list all tools and call some, and prints what it got.
+// This file lets an official TypeScript client list all tools and call some, read a prompt and a
+// resource, and prints what it got.
 // It judges nothing; run.py does. Argument: one JSON text, see run.py.
 
 import { setTimeout as sleep } from "node:timers/promises";
@@ -43,6 +44,15 @@ async function listAll(client) {
   return names;
 }
 
+// The names of prompts, the addresses of resources, and one of each.
+async function library(client, wanted) {
+  const prompts = (await client.listPrompts()).prompts.map((prompt) => prompt.name);
+  const resources = (await client.listResources()).resources.map((resource) => resource.uri);
+  const prompt = await client.getPrompt({ name: wanted.prompt });
+  const uri = resources.find((uri) => uri.startsWith(wanted.under));
+  return { prompts, resources, prompt, read: await client.readResource({ uri }) };
+}
+
 const client = await connect();
 // Servers behind a gateway come up one after the other: wait for the value, within a limit.
 const end = Date.now() + task.listSeconds * 1000;
@@ -60,5 +70,7 @@ for (const call of task.calls) {
     results.push({ thrown: String(error) });
   }
 }
+const found = task.library ? await library(client, task.library) : null;
 await client.close();
-process.stdout.write(JSON.stringify({ tools, results }) + "\n", () => process.exit(0));
+const answer = JSON.stringify({ tools, results, library: found });
+process.stdout.write(answer + "\n", () => process.exit(0));

@@ -1,4 +1,5 @@
-# This file lets an official Python client list all tools and call some, and prints what it got.
+# This file lets an official Python client list all tools and call some, read a prompt and a
+# resource, and prints what it got.
 # It judges nothing; run.py does. Argument: one JSON text, see run.py.
 
 import asyncio
@@ -48,6 +49,22 @@ async def list_all(client, task):
             return names
 
 
+async def library(client, wanted):
+    """The names of prompts, the addresses of resources, and one of each."""
+    prompts = (await client.list_prompts()).prompts
+    resources = (await client.list_resources()).resources
+    prompt = await client.get_prompt(wanted["prompt"])
+    inside = [str(it.uri) for it in resources if str(it.uri).startswith(wanted["under"])]
+    read = await client.read_resource(inside[0])
+    dump = {"mode": "json", "by_alias": True, "exclude_none": True}
+    return {
+        "prompts": [it.name for it in prompts],
+        "resources": [str(it.uri) for it in resources],
+        "prompt": prompt.model_dump(**dump),
+        "read": read.model_dump(**dump),
+    }
+
+
 async def main(task):
     async with connect(task) as client:
         # Servers behind a gateway come up one after the other: wait for the value, within a limit.
@@ -64,7 +81,9 @@ async def main(task):
                 results.append(result.model_dump(mode="json", by_alias=True, exclude_none=True))
             except Exception as error:  # what it was is told, not handled
                 results.append({"thrown": repr(error)})
-        print(json.dumps({"tools": tools, "results": results}))
+        wanted = task.get("library")
+        found = await library(client, wanted) if wanted else None
+        print(json.dumps({"tools": tools, "results": results, "library": found}))
 
 
 asyncio.run(main(json.loads(sys.argv[1])))

@@ -4,7 +4,8 @@
 Five real servers (everything, filesystem, memory from npm; time, git from PyPI) stand behind one
 daemon. The TypeScript SDK (2.x in both negotiation modes, 1.x), the Python SDK (2.x, 1.x) and the
 command line of MCP Inspector each list all tools and call one on each server, over HTTP and over
-`conductor stdio`. Names must be `server.tool` and every result the right one.
+`conductor stdio`. Names must be `server.tool` and every result the right one. The SDKs also list
+prompts and resources of all and read one of each of `everything`.
 
     python3 tests/interop/run.py target/debug/conductor
     python3 tests/interop/run.py --direct        # the same without a gateway, server by server
@@ -190,7 +191,7 @@ def sdk_client(words, sdk, mode=None):
         if code != 0:
             raise AssertionError(f"the client ended with {code}: {last_lines(err)}")
         answer = json.loads(out.strip().splitlines()[-1])
-        return answer["tools"], answer["results"]
+        return answer["tools"], answer["results"], answer["library"]
 
     return ask
 
@@ -222,7 +223,7 @@ def inspector(node):
                 text = value if isinstance(value, str) else json.dumps(value)
                 words += ["--tool-arg", f"{key}={text}"]
             results.append(once(target, words))
-        return [tool["name"] for tool in listed["tools"]], results
+        return [tool["name"] for tool in listed["tools"]], results, None
 
     return ask
 
@@ -257,8 +258,11 @@ def check(ask, target, calls, separator):
         return f"{server}{separator}{tool}" if separator else tool
 
     asked = [(name(server, tool), arguments) for server, tool, arguments, _ in calls]
+    if any(server == "everything" for server, *_ in calls):
+        under = "demo://everything/" if separator else "demo://"
+        target = {**target, "library": {"prompt": name("everything", "simple-prompt"), "under": under}}
     try:
-        tools, results = ask(target, asked)
+        tools, results, library = ask(target, asked)
     except (AssertionError, ValueError, KeyError, IndexError) as error:
         return {server: str(error) for server, *_ in calls}
     wrong = {}
@@ -270,12 +274,29 @@ def check(ask, target, calls, separator):
             wrong[server] = "a tool is listed twice"
         elif result.get("isError") or not any(expected in text for text in texts):
             wrong[server] = f"wrong result: {json.dumps(result)[:400]}"
+    if library is not None and "everything" not in wrong:
+        wrong |= check_library(library, target["library"])
     servers = {server for server, *_ in calls}
     if separator:
         strange = [tool for tool in tools if tool.split(separator)[0] not in servers]
         if strange:
             wrong[calls[0][0]] = f"tools of no server: {strange[:3]}"
     return wrong
+
+
+def check_library(library, wanted):
+    """Nothing if prompts and resources of the server everything are right."""
+    messages = library["prompt"].get("messages", [])
+    contents = library["read"].get("contents", [])
+    if wanted["prompt"] not in library["prompts"]:
+        return {"everything": f"no {wanted['prompt']} among {library['prompts'][:5]}"}
+    if not any(message["content"].get("text") for message in messages):
+        return {"everything": f"wrong prompt: {json.dumps(library['prompt'])[:400]}"}
+    if not any(content.get("text") for content in contents):
+        return {"everything": f"wrong resource: {json.dumps(library['read'])[:400]}"}
+    if any(not content["uri"].startswith(wanted["under"]) for content in contents):
+        return {"everything": f"another server's address: {contents[0]['uri']}"}
+    return {}
 
 
 class Table:

@@ -19,13 +19,13 @@ use super::memory::Memory;
 use super::merge::merge;
 use super::sanitize::{Judged, Policy};
 use super::slice::Slice;
-use crate::model::{Generation, ServerState, Wake};
+use crate::model::{Generation, ListKind, ServerState, Wake};
 use crate::post::Post;
 use crate::server::{ListError, Listing, ServerLink};
 
 /// Longest time for reading one server's whole list.
 const LIST: Duration = Duration::from_secs(30);
-/// A server that says over and over that its tools changed is asked this often at most.
+/// A server that says over and over that a list changed is asked this often at most.
 const CALM: Duration = Duration::from_millis(500);
 
 /// The actor's type; it holds nothing.
@@ -43,10 +43,10 @@ pub(crate) enum Message {
     Retune(Arc<ServerSpec>),
     /// A server is no more.
     Forget(ServerId),
-    /// A server says that its tools changed.
+    /// A server says that a list of it changed.
     Changed(ServerId),
     /// A list was read, or not.
-    Listed { server: ServerId, generation: Generation, result: Result<Read, ListError> },
+    Listed { server: ServerId, asked: Asked, result: Result<Read, ListError> },
     /// Ask whoever is due.
     Refresh,
     /// All servers are known: publish from now on.
@@ -143,8 +143,8 @@ impl Actor for MergerActor {
                 }
                 false
             }
-            Message::Listed { server, generation, result } => {
-                state.on_listed(&myself, &server, generation, result)
+            Message::Listed { server, asked, result } => {
+                state.on_listed(&myself, &server, asked, result)
             }
             Message::Sync(reply) => {
                 let _ = reply.send(());
@@ -181,11 +181,11 @@ impl State {
         }
     }
 
-    /// Listens to a server's own word that its tools changed, as long as this life of it lasts.
+    /// Listens to a server's own word that a list changed, as long as this life of it lasts.
     fn watch(&mut self, myself: &ActorRef<Message>, link: &ServerLink) {
         let myself = myself.clone();
         let server = link.server.clone();
-        let mut changed = link.gauges().tools_changed.subscribe();
+        let mut changed = link.gauges().lists_changed.subscribe();
         let lane = link.lane.clone();
         self.tasks.spawn(async move {
             loop {
@@ -205,19 +205,21 @@ impl State {
     fn ask(&mut self, myself: &ActorRef<Message>) {
         let now = Instant::now();
         for (server, slice) in &mut self.slices {
-            let Some(link) = slice.ask(now, self.settings.ttl) else { continue };
-            debug!(%server, generation = %link.generation, "reading tools");
-            let (myself, server) = (myself.clone(), server.clone());
-            let generation = link.generation;
+            let Some((link, due)) = slice.ask(now, self.settings.ttl) else { continue };
             let limit = slice.spec.timeout.min(LIST);
-            let read = async move {
-                let result = match link.list_tools(limit).await {
-                    Ok(listing) => judge(&server, listing).await,
-                    Err(error) => Err(error),
+            for kind in due {
+                let asked = Asked { generation: link.generation, kind };
+                debug!(%server, generation = %asked.generation, list = kind.method(), "reading");
+                let (myself, server, link) = (myself.clone(), server.clone(), link.clone());
+                let read = async move {
+                    let result = match link.list(kind, limit).await {
+                        Ok(listing) => judge(&server, listing).await,
+                        Err(error) => Err(error),
+                    };
+                    let _ = myself.cast(Message::Listed { server, asked, result });
                 };
-                let _ = myself.cast(Message::Listed { server, generation, result });
-            };
-            self.tasks.spawn(read.in_current_span());
+                self.tasks.spawn(read.in_current_span());
+            }
         }
     }
 
@@ -225,33 +227,33 @@ impl State {
         &mut self,
         myself: &ActorRef<Message>,
         server: &ServerId,
-        generation: Generation,
+        Asked { generation, kind }: Asked,
         result: Result<Read, ListError>,
     ) -> bool {
         let Some(slice) = self.slices.get_mut(server) else { return false };
-        let now = Instant::now();
+        let (now, list) = (Instant::now(), kind.key());
         match result {
             Ok(read) => {
-                let (tools, rejected) = (read.0.tools.len(), read.0.rejected.len());
+                let (entries, rejected) = (read.0.entries.len(), read.0.rejected.len());
                 let held = read.1.held().count();
-                if !slice.listed(generation, read, now) {
+                if !slice.parts.get_mut(kind).listed(generation, read, now) {
                     return false;
                 }
-                let kept =
-                    slice.listing.as_ref().and_then(|list| self.memory.keep(&slice.spec, list));
+                let kept = self.memory.keep(slice);
                 self.spawn(kept);
-                info!(%server, %generation, tools, "tools read");
+                info!(%server, %generation, list, entries, "list read");
                 if rejected > 0 {
-                    warn!(%server, %generation, rejected, "some tools cannot be shown");
+                    warn!(%server, %generation, list, rejected, "some entries cannot be shown");
                 }
                 if held > 0 {
-                    warn!(%server, %generation, held, "some tools are held back as hostile");
+                    warn!(%server, %generation, list, held, "some entries are held back as hostile");
                 }
                 true
             }
             Err(error) => {
-                let Some(wait) = slice.missed(generation, now) else { return false };
-                warn!(%server, %generation, %error, retry_after = ?wait, "tools could not be read");
+                let part = slice.parts.get_mut(kind);
+                let Some(wait) = part.missed(generation, now) else { return false };
+                warn!(%server, %generation, list, %error, retry_after = ?wait, "list could not be read");
                 let _timer = myself.send_after(wait, || Message::Refresh);
                 true
             }
@@ -278,6 +280,13 @@ impl State {
             self.shelf.revision.send_replace(revision);
         }
     }
+}
+
+/// Which list was asked for, and of which life.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked {
+    generation: Generation,
+    kind: ListKind,
 }
 
 /// A list as it was read, and what may be shown of it.

@@ -2,22 +2,20 @@
 //!
 //! It leaves building one to `merge`, and deciding when to `slice`.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bytes::Bytes;
 use conductor_config::{ServerId, ViewSpec, WorkspaceName};
-use thiserror::Error;
 use tokio::time::Instant;
 
 use super::account::{Account, Accounts};
+use super::addresses;
+use super::list::{List, ListState, ListedEntry, Named};
 use super::names::SAFE_SEPARATOR;
 use super::sanitize::Finding;
-use crate::model::{Scope, ToolRef};
+use crate::model::{ListKind, PerList, Scope, Target};
 use crate::server::Rejected;
-use crate::wire::Text;
+use crate::wire::{CallKind, Text};
 
 /// All views of one moment. Holders keep their snapshot as long as they like.
 #[derive(Debug, Default)]
@@ -29,6 +27,8 @@ pub struct Catalog {
     pub(super) views: BTreeMap<String, Arc<View>>,
     pub(super) rejected: BTreeMap<ServerId, Vec<Rejected>>,
     pub(super) accounts: Accounts,
+    /// Servers that say that they complete nothing.
+    pub(super) without_completion: BTreeSet<ServerId>,
     /// When the oldest list in it is to be read again.
     pub(super) fresh_until: Option<Instant>,
 }
@@ -39,15 +39,15 @@ impl Catalog {
         self.revision
     }
 
-    /// Tools that are not shown because something about them is wrong, by server.
+    /// What is not shown because something about it is wrong, by server.
     pub fn rejected(&self) -> &BTreeMap<ServerId, Vec<Rejected>> {
         &self.rejected
     }
 
     /// What was found in the definition of a server's tool, and what was done about it; nothing if
     /// there is no such tool.
-    pub fn findings(&self, tool: &ToolRef) -> &[Finding] {
-        let found = self.accounts(&tool.server).iter().find(|account| account.tool == tool.tool);
+    pub fn findings(&self, tool: &Target) -> &[Finding] {
+        let found = self.accounts(&tool.server).iter().find(|account| account.tool == tool.name);
         found.map_or(&[], |account| &account.findings)
     }
 
@@ -58,15 +58,28 @@ impl Catalog {
 
     /// Whether clients would see the same lists.
     pub(super) fn looks_like(&self, other: &Self) -> bool {
-        let digests = |catalog: &Self| -> Vec<u64> {
+        let digests = |catalog: &Self| -> Vec<[u64; 4]> {
             let views = catalog.workspaces.values();
             let views = views.chain(catalog.servers.values()).chain(catalog.views.values());
-            views.map(|view| view.digest).collect()
+            views.map(|view| view.digests()).collect()
         };
         self.workspaces.keys().eq(other.workspaces.keys())
             && self.servers.keys().eq(other.servers.keys())
             && self.views.keys().eq(other.views.keys())
             && digests(self) == digests(other)
+    }
+
+    /// Whether a server says that it completes no arguments.
+    pub(crate) fn is_without_completion(&self, server: &ServerId) -> bool {
+        self.without_completion.contains(server)
+    }
+
+    /// Whether arguments may be completed in `scope`.
+    pub fn completes(&self, scope: &Scope) -> bool {
+        let named =
+            |view: &View| view.may_have(ListKind::Prompts) || view.may_have(ListKind::Resources);
+        self.view(scope).is_none_or(|view| named(view))
+            && !matches!(scope, Scope::Server(id) if self.is_without_completion(id))
     }
 
     /// What a door shows; `None` if there is no such workspace or server.
@@ -79,123 +92,96 @@ impl Catalog {
     }
 }
 
-/// One tool as a client is shown it.
-#[derive(Debug, Clone)]
-pub struct ListedTool {
-    /// The name it is shown under.
-    pub name: Text,
-    /// Another name it can be called by.
-    pub alias: Option<Text>,
-    /// Whose it is, and what it is called there.
-    pub target: ToolRef,
-    /// Its definition, the shown name in it: one JSON object.
-    pub json: Bytes,
-}
-
-/// Whether a server's list is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ListState {
-    /// It has been read; the server may be down by now.
-    Known,
-    /// The server has not come up yet for the first time.
-    Awaited,
-    /// The server failed before its list could be read.
-    Missing,
-}
-
-/// What one door shows: tools in a fixed order, and where each leads.
+/// What one door shows: lists in a fixed order, and where each entry leads.
 #[derive(Debug)]
 pub struct View {
-    tools: Vec<ListedTool>,
-    by_name: HashMap<Text, usize>,
-    /// The whole list as one JSON array.
-    array: Bytes,
-    /// Changes exactly when `array` does.
-    digest: u64,
-    servers: BTreeMap<ServerId, ListState>,
+    lists: PerList<List>,
     separator: Option<Arc<str>>,
     /// What it is a part of everything by.
     part: Option<Arc<ViewSpec>>,
 }
 
-/// A cursor that this program did not make, or made for another list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-#[error("the cursor is not one of this list")]
-pub struct BadCursor;
-
-/// A part of a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Page {
-    /// Definitions as one JSON array.
-    pub tools: Bytes,
-    /// Where the next part begins; `None` at the end.
-    pub next_cursor: Option<String>,
-}
-
 /// What a name means in a view.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Resolution {
-    /// This tool.
-    Found(ToolRef),
-    /// Perhaps a tool of this server, whose list is not known.
+    /// This thing of this server.
+    Found(Target),
+    /// Perhaps something of this server, whose list is not known.
     Awaited(ServerId),
+    /// One of these, by the names that tell them apart.
+    Ambiguous(Vec<Text>),
     /// Nothing.
     Unknown,
 }
 
 impl View {
-    /// A view of `tools`, which are sorted here. `separator` is set for merged views.
-    pub(super) fn new(
-        mut tools: Vec<ListedTool>,
-        servers: BTreeMap<ServerId, ListState>,
-        separator: Option<Arc<str>>,
-    ) -> Self {
-        if separator.is_some() {
-            tools.sort_by(|a, b| {
-                (&a.target.server, &a.target.tool).cmp(&(&b.target.server, &b.target.tool))
-            });
-        }
-        let array = join(&tools);
-        let digest = digest(&array);
-        let names = |(at, tool): (usize, &ListedTool)| {
-            let alias = tool.alias.clone().map(|alias| (alias, at));
-            alias.into_iter().chain([(tool.name.clone(), at)])
-        };
-        let by_name = tools.iter().enumerate().flat_map(names).collect();
-        Self { tools, by_name, array, digest, servers, separator, part: None }
+    /// A view of `lists`. `separator` is set for merged views.
+    pub(super) fn new(lists: PerList<List>, separator: Option<Arc<str>>) -> Self {
+        Self { lists, separator, part: None }
     }
 
     /// The part of a merged view that `spec` describes; names are put together with `separator`.
+    /// Patterns speak of tools: where there are any, nothing but tools is shown.
     pub(super) fn part(&self, spec: Arc<ViewSpec>, separator: &str) -> Self {
-        let shown = |tool: &&ListedTool| {
-            let canonical = tool.alias.as_ref().unwrap_or(&tool.name);
-            spec.shows(&tool.target.server.name, canonical)
-        };
-        let tools = self.tools.iter().filter(shown).cloned().collect();
-        let mut servers = self.servers.clone();
-        servers.retain(|id, _| spec.may_show(&id.name, separator));
-        Self { part: Some(spec), ..Self::new(tools, servers, self.separator.clone()) }
+        let lists = PerList::make(|kind| {
+            let whole = self.list(kind);
+            let is_tools = kind == ListKind::Tools;
+            let shown = |entry: &&ListedEntry| {
+                let canonical = entry.alias.as_ref().filter(|_| is_tools).unwrap_or(&entry.name);
+                (is_tools || spec.tools.is_none())
+                    && spec.shows(&entry.target.server.name, canonical)
+            };
+            let entries = whole.entries().iter().filter(shown).cloned().collect();
+            let mut servers = whole.servers().clone();
+            servers.retain(|id, _| {
+                (is_tools || spec.tools.is_none()) && spec.may_show(&id.name, separator)
+            });
+            List::new(kind, entries, servers, true)
+        });
+        Self { lists, separator: self.separator.clone(), part: Some(spec) }
+    }
+
+    /// One of the lists.
+    pub fn list(&self, kind: ListKind) -> &List {
+        self.lists.get(kind)
     }
 
     /// The tools in the order they are shown.
-    pub fn tools(&self) -> &[ListedTool] {
-        &self.tools
+    pub fn tools(&self) -> &[ListedEntry] {
+        self.list(ListKind::Tools).entries()
     }
 
-    /// The servers shown, and what is known of their lists.
-    pub fn servers(&self) -> &BTreeMap<ServerId, ListState> {
-        &self.servers
+    /// Whether entries of this kind may be here now or later.
+    pub fn may_have(&self, kind: ListKind) -> bool {
+        match (&self.separator, &self.part) {
+            (None, _) => {
+                self.list(kind).servers().values().any(|state| *state != ListState::Absent)
+            }
+            (Some(_), Some(part)) => kind == ListKind::Tools || part.tools.is_none(),
+            (Some(_), None) => true,
+        }
     }
 
-    /// A number that is the same exactly as long as a client would see the same list.
-    pub fn digest(&self) -> u64 {
-        self.digest
+    /// A number for each list, in the order of [`ListKind::ALL`], that changes exactly when a client
+    /// would see something else.
+    pub fn digests(&self) -> [u64; 4] {
+        ListKind::ALL.map(|kind| self.list(kind).digest())
     }
 
-    /// What `name` leads to.
-    pub fn resolve(&self, name: &str) -> Resolution {
-        if let Some(at) = self.by_name.get(&Text::from(name)) {
-            return Resolution::Found(self.tools[*at].target.clone());
+    /// What `name` leads to in a request of this kind.
+    pub fn resolve(&self, kind: CallKind, name: &str) -> Resolution {
+        match kind {
+            CallKind::Tool => self.by_name(ListKind::Tools, name),
+            CallKind::Prompt | CallKind::PromptArgument => self.by_name(ListKind::Prompts, name),
+            CallKind::Resource => self.by_address(ListKind::Resources, name),
+            CallKind::TemplateVariable => self.by_address(ListKind::Templates, name),
+        }
+    }
+
+    fn by_name(&self, kind: ListKind, name: &str) -> Resolution {
+        let list = self.list(kind);
+        if let Named::One(entry) = list.find(name) {
+            return Resolution::Found(entry.target.clone());
         }
         let awaited = |(id, state): (&ServerId, &ListState)| {
             let named = match &self.separator {
@@ -205,75 +191,58 @@ impl View {
                 None => true,
             };
             let shown = self.part.as_ref().is_none_or(|part| part.shows(&id.name, name));
-            (named && shown && *state != ListState::Known).then(|| id.clone())
+            let unknown = !matches!(state, ListState::Known | ListState::Absent);
+            (named && shown && unknown).then(|| id.clone())
         };
-        self.servers.iter().find_map(awaited).map_or(Resolution::Unknown, Resolution::Awaited)
+        list.servers().iter().find_map(awaited).map_or(Resolution::Unknown, Resolution::Awaited)
     }
 
-    /// Up to `size` tools from `cursor` on. A list that fits is sent as it is kept.
-    ///
-    /// The cursor names the last tool shown, so that a list that changed in between goes on
-    /// behind it instead of failing. Where that tool is gone, a sorted list goes on with the one
-    /// that would follow it, any other with the one in its place.
-    pub fn page(&self, cursor: Option<&str>, size: usize) -> Result<Page, BadCursor> {
-        let start = match cursor {
-            None if self.tools.len() <= size => {
-                return Ok(Page { tools: self.array.clone(), next_cursor: None });
-            }
-            None => 0,
-            Some(cursor) => self.after(cursor)?,
-        };
-        let end = (start + size.max(1)).min(self.tools.len());
-        let shown = &self.tools[start..end];
-        let next_cursor = match shown.last() {
-            Some(last) if end < self.tools.len() => Some(encode(end - 1, &last.target)),
-            Some(_) | None => None,
-        };
-        Ok(Page { tools: join(shown), next_cursor })
-    }
-
-    fn after(&self, cursor: &str) -> Result<usize, BadCursor> {
-        let (place, target) = decode(cursor).ok_or(BadCursor)?;
-        if let Some(at) = self.tools.iter().position(|tool| key(&tool.target) == target) {
-            return Ok(at + 1);
-        }
+    /// Resources need not be listed to be read, so an address that names its server leads there.
+    fn by_address(&self, kind: ListKind, address: &str) -> Resolution {
+        let list = self.list(kind);
         if self.separator.is_none() {
-            return Ok(place.min(self.tools.len()));
+            let mut servers = list.servers().iter();
+            let has = servers.find(|(_, state)| **state != ListState::Absent);
+            return has.map_or(Resolution::Unknown, |(server, _)| found(server, address));
         }
-        let later = |tool: &ListedTool| key(&tool.target) > target;
-        Ok(self.tools.iter().position(later).unwrap_or(self.tools.len()))
+        match list.find(address) {
+            Named::One(entry) => return Resolution::Found(entry.target.clone()),
+            Named::Several => {
+                let same = |entry: &&ListedEntry| entry.alias.as_deref() == Some(address);
+                let names = list.entries().iter().filter(same).map(|entry| entry.name.clone());
+                return Resolution::Ambiguous(names.collect());
+            }
+            Named::None => {}
+        }
+        if let Some((server, own)) = addresses::owner(address) {
+            let named = |(id, state): &(&ServerId, &ListState)| {
+                id.name.as_ref() == server && **state != ListState::Absent
+            };
+            if let Some((id, _)) = list.servers().iter().find(named) {
+                return found(id, &own);
+            }
+        }
+        self.by_template(address)
+    }
+
+    /// The one server with a template that `address` may have been made from.
+    fn by_template(&self, address: &str) -> Resolution {
+        let templates = self.list(ListKind::Templates).entries().iter();
+        let fits = templates.filter(|entry| addresses::matches(&entry.target.name, address));
+        let servers: BTreeSet<&ServerId> = fits.map(|entry| &entry.target.server).collect();
+        let mut servers = servers.into_iter();
+        match (servers.next(), servers.next()) {
+            (Some(server), None) => found(server, address),
+            (Some(one), Some(other)) => {
+                let all = [one, other].into_iter().chain(servers);
+                let wrapped = |id: &ServerId| addresses::wrapped(id.name.as_ref(), address);
+                Resolution::Ambiguous(all.map(|id| Text::from(wrapped(id))).collect())
+            }
+            (None, _) => Resolution::Unknown,
+        }
     }
 }
 
-fn key(target: &ToolRef) -> (String, String) {
-    (target.server.to_string(), target.tool.to_string())
-}
-
-fn encode(place: usize, target: &ToolRef) -> String {
-    URL_SAFE_NO_PAD.encode(format!("t1\n{place}\n{}\n{}", target.server, target.tool))
-}
-
-fn decode(cursor: &str) -> Option<(usize, (String, String))> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-    let (place, target) = text.strip_prefix("t1\n")?.split_once('\n')?;
-    let (server, tool) = target.split_once('\n')?;
-    Some((place.parse().ok()?, (server.to_owned(), tool.to_owned())))
-}
-
-fn join(tools: &[ListedTool]) -> Bytes {
-    let mut array = Vec::with_capacity(tools.iter().map(|tool| tool.json.len() + 1).sum());
-    array.push(b'[');
-    for (at, tool) in tools.iter().enumerate() {
-        if at > 0 {
-            array.push(b',');
-        }
-        array.extend_from_slice(&tool.json);
-    }
-    array.push(b']');
-    Bytes::from(array)
-}
-
-fn digest(array: &[u8]) -> u64 {
-    let digest = ring::digest::digest(&ring::digest::SHA256, array);
-    digest.as_ref().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+fn found(server: &ServerId, name: &str) -> Resolution {
+    Resolution::Found(Target { server: server.clone(), name: Text::from(name) })
 }

@@ -11,9 +11,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
 use super::actor::{Arguments, MergerActor, Message};
-use super::catalog::{Catalog, ListState};
+use super::catalog::Catalog;
+use super::list::ListState;
 use super::memory::Memory;
-use crate::model::{Scope, ServerState, Wake};
+use crate::model::{ListKind, Scope, ServerState, Wake};
 use crate::post::Post;
 use crate::server::ServerLink;
 
@@ -147,20 +148,21 @@ impl CatalogReader {
         self.ttl
     }
 
-    /// Waits until the list of every server in `scope` is known or has failed once, for `limit` at
+    /// Waits until this list of every server in `scope` is known or has failed once, for `limit` at
     /// most. Servers that rest until they are needed are started.
-    pub async fn settled(&self, scope: &Scope, limit: Duration) {
+    pub async fn settled(&self, scope: &Scope, kind: ListKind, limit: Duration) {
         let done = |states: &[ListState]| !states.contains(&ListState::Awaited);
-        self.wait(scope, limit, done).await;
+        self.wait(scope, kind, limit, done).await;
     }
 
-    /// Waits until the list of any server in `scope` is known, or none is to be expected, for
-    /// `limit` at most. Servers that rest until they are needed are started.
-    pub async fn any(&self, scope: &Scope, limit: Duration) {
+    /// Waits until this list of any server in `scope` is known, be it that there is none, or none
+    /// is to be expected, for `limit` at most. Servers that rest until they are needed are started.
+    pub async fn any(&self, scope: &Scope, kind: ListKind, limit: Duration) {
         let done = |states: &[ListState]| {
-            states.contains(&ListState::Known) || !states.contains(&ListState::Awaited)
+            let settled = |state: &ListState| matches!(state, ListState::Known | ListState::Absent);
+            states.iter().any(settled) || !states.contains(&ListState::Awaited)
         };
-        self.wait(scope, limit, done).await;
+        self.wait(scope, kind, limit, done).await;
     }
 
     /// Waits for the next publication.
@@ -168,15 +170,22 @@ impl CatalogReader {
         self.shelf.published.subscribe()
     }
 
-    async fn wait(&self, scope: &Scope, limit: Duration, done: impl Fn(&[ListState]) -> bool) {
-        self.wake_sleepers(scope);
+    async fn wait(
+        &self,
+        scope: &Scope,
+        kind: ListKind,
+        limit: Duration,
+        done: impl Fn(&[ListState]) -> bool,
+    ) {
+        self.wake_sleepers(scope, kind);
         let mut published = self.shelf.published.subscribe();
         let ready = async {
             loop {
                 published.borrow_and_update();
                 let catalog = self.shelf.catalog.load_full();
-                let states = catalog.view(scope).map(|view| view.servers().values().copied());
-                let states: Vec<ListState> = states.into_iter().flatten().collect();
+                let list = catalog.view(scope).map(|view| view.list(kind));
+                let states = list.into_iter().flat_map(|list| list.servers().values().copied());
+                let states: Vec<ListState> = states.collect();
                 if done(&states) || published.changed().await.is_err() {
                     return;
                 }
@@ -187,10 +196,10 @@ impl CatalogReader {
     }
 
     /// Has servers started of which no list is known yet, if they rest until they are needed.
-    fn wake_sleepers(&self, scope: &Scope) {
+    fn wake_sleepers(&self, scope: &Scope, kind: ListKind) {
         let catalog = self.shelf.catalog.load();
         let Some(view) = catalog.view(scope) else { return };
-        for (server, state) in view.servers() {
+        for (server, state) in view.list(kind).servers() {
             if *state == ListState::Awaited {
                 (self.wake)(server.clone());
             }

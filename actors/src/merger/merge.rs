@@ -2,17 +2,20 @@
 //!
 //! Pure. Nothing a server says about itself decides its prefix: that is its name in our settings.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
-use conductor_config::{CatalogSettings, ServerId, ServerSpec, WorkspaceName};
+use bytes::Bytes;
+use conductor_config::{CatalogSettings, ServerId, WorkspaceName};
 
 use super::account::{Account, Visibility, filter};
-use super::catalog::{Catalog, ListState, ListedTool, View};
+use super::addresses;
+use super::catalog::{Catalog, View};
+use super::list::{List, ListState, ListedEntry};
 use super::names::{canonical, exported};
-use super::sanitize::{Judged, JudgedTool, Namespace, Verdict};
+use super::sanitize::{JudgedEntry, Namespace, Verdict};
 use super::slice::Slice;
-use crate::model::ToolRef;
+use crate::model::{ListKind, PerList, Target};
 use crate::server::Rejected;
 use crate::wire::{Members, Text, write_json_string};
 
@@ -20,35 +23,27 @@ use crate::wire::{Members, Text, write_json_string};
 pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettings) -> Catalog {
     let mut catalog = Catalog::default();
     // The default workspace is there even when nothing is in it.
-    let mut merged = BTreeMap::from([(WorkspaceName::default(), Parts::default())]);
+    let mut merged = BTreeMap::from([(WorkspaceName::default(), PerList::<Parts>::default())]);
     let namespaces = namespaces(slices);
+    let listed_twice = listed_twice(slices);
     for (at, (id, slice)) in slices.iter().enumerate() {
-        let state = slice.state();
-        let parts = merged.entry(id.workspace.clone()).or_default();
-        parts.servers.insert(id.clone(), state);
-        let mut own = Vec::new();
-        let accounts = match &slice.judged {
-            Some(judged) => {
-                let foreign = |tool: &JudgedTool| is_foreign(&namespaces, id, at, tool);
-                let server = Listed { id, spec: &slice.spec, judged, foreign: &foreign };
-                server.show(parts, settings, &mut own)
-            }
-            None => Vec::new(),
-        };
-        let rejected: Vec<Rejected> = accounts.iter().filter_map(rejection).collect();
-        if !accounts.is_empty() {
-            catalog.accounts.insert(id.clone(), accounts);
+        let all = merged.entry(id.workspace.clone()).or_default();
+        let names =
+            Names { settings, namespaces: &namespaces, listed_twice: &listed_twice, id, at };
+        let lists =
+            PerList::make(|kind| names.add_list(kind, slice, all.get_mut(kind), &mut catalog));
+        catalog.servers.insert(id.clone(), Arc::new(View::new(lists, None)));
+        if slice.offers.is_some_and(|offers| !offers.completions) {
+            catalog.without_completion.insert(id.clone());
         }
-        if !rejected.is_empty() {
-            catalog.rejected.insert(id.clone(), rejected);
-        }
-        let servers = BTreeMap::from([(id.clone(), state)]);
-        catalog.servers.insert(id.clone(), Arc::new(View::new(own, servers, None)));
     }
-    for (workspace, parts) in merged {
+    for (workspace, mut all) in merged {
         let separator = Arc::from(settings.separator.as_str());
-        let view = View::new(parts.tools, parts.servers, Some(separator));
-        catalog.workspaces.insert(workspace, Arc::new(view));
+        let lists = PerList::make(|kind| {
+            let parts = std::mem::take(all.get_mut(kind));
+            List::new(kind, parts.entries, parts.servers, true)
+        });
+        catalog.workspaces.insert(workspace, Arc::new(View::new(lists, Some(separator))));
     }
     for (name, spec) in &settings.views {
         if let Some(whole) = catalog.workspaces.get(&spec.workspace) {
@@ -59,107 +54,193 @@ pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettin
     catalog
 }
 
-/// What one server lists.
-struct Listed<'a> {
-    id: &'a ServerId,
-    spec: &'a ServerSpec,
-    judged: &'a Judged,
-    /// Whether a tool speaks of another server's tools.
-    foreign: &'a dyn Fn(&JudgedTool) -> bool,
-}
-
-impl Listed<'_> {
-    /// Puts what may be shown into `parts` and `own`, and accounts for every tool.
-    fn show(
-        &self,
-        parts: &mut Parts,
-        settings: &CatalogSettings,
-        own: &mut Vec<ListedTool>,
-    ) -> Vec<Account> {
-        let blocked = self.judged.is_blocked();
-        let refused = self.judged.rejected.iter().map(|rejected| Account {
-            tool: Text::from(rejected.tool.as_str()),
-            visibility: Visibility::Rejected(rejected.reason.clone()),
-            findings: Vec::new(),
-        });
-        let mut accounts: Vec<Account> = refused.collect();
-        for tool in &self.judged.tools {
-            let verdict = tool.verdict((self.foreign)(tool));
-            let visibility = if let Some(filter) = filter(self.spec, &tool.name) {
-                Visibility::Filtered(filter)
-            } else if blocked || verdict.held.is_some() {
-                Visibility::Rejected(held_reason(verdict))
-            } else {
-                let definition = &verdict.definition;
-                let shown = Shown { id: self.id, name: &tool.name, definition };
-                own.push(shown.list(tool.name.clone(), None));
-                match parts.add(&shown, settings) {
-                    Ok(name) => Visibility::Shown { name },
-                    Err(name) => {
-                        Visibility::Rejected(format!("another tool is already shown as `{name}`"))
-                    }
-                }
-            };
-            let (tool, findings) = (tool.name.clone(), verdict.findings.clone());
-            accounts.push(Account { tool, visibility, findings });
-        }
-        accounts
-    }
-}
-
-fn rejection(account: &Account) -> Option<Rejected> {
-    match &account.visibility {
-        Visibility::Rejected(reason) => {
-            Some(Rejected { tool: account.tool.to_string(), reason: reason.clone() })
-        }
-        Visibility::Shown { .. } | Visibility::Filtered(_) => None,
-    }
-}
-
-/// A merged view in the making.
+/// A merged list in the making.
 #[derive(Default)]
 struct Parts {
-    tools: Vec<ListedTool>,
+    entries: Vec<ListedEntry>,
     servers: BTreeMap<ServerId, ListState>,
     taken: HashSet<String>,
 }
 
-impl Parts {
-    /// Adds a tool and returns its name there, or the name that is taken.
-    fn add(&mut self, tool: &Shown<'_>, settings: &CatalogSettings) -> Result<Text, String> {
-        let separator = &settings.separator;
-        let name = exported(settings.export_style, separator, tool.id, tool.name);
-        let canonical = canonical(separator, tool.id, tool.name);
-        for name in [&name, &canonical] {
-            if self.taken.contains(name.as_str()) {
-                return Err(name.clone());
+/// What the names of one server's entries depend on.
+struct Names<'a> {
+    settings: &'a CatalogSettings,
+    namespaces: &'a BTreeMap<&'a WorkspaceName, Namespace<'a>>,
+    listed_twice: &'a HashSet<(&'a WorkspaceName, &'a Text)>,
+    id: &'a ServerId,
+    /// The number of the server among all.
+    at: usize,
+}
+
+impl Names<'_> {
+    /// Adds what may be shown of a list to `parts`; returns the same under the server's own names.
+    fn add_list(
+        &self,
+        kind: ListKind,
+        slice: &Slice,
+        parts: &mut Parts,
+        catalog: &mut Catalog,
+    ) -> List {
+        let part = slice.parts.get(kind);
+        let tools = slice.parts.get(ListKind::Tools).judged();
+        let blocked = tools.is_some_and(|tools| tools.is_blocked());
+        let (mut own, mut rejected) = (Vec::new(), Vec::new());
+        parts.servers.insert(self.id.clone(), part.state());
+        let mut accounts = Vec::new();
+        if let Some(judged) = part.judged() {
+            rejected.extend(judged.rejected.iter().cloned());
+            accounts.extend(judged.rejected.iter().map(|rejected| Account {
+                tool: Text::from(rejected.name.as_str()),
+                visibility: Visibility::Rejected(rejected.reason.clone()),
+                findings: Vec::new(),
+            }));
+            for entry in &judged.entries {
+                let verdict = entry.verdict(self.is_foreign(entry));
+                let hidden = filter(&slice.spec, &entry.name).filter(|_| kind == ListKind::Tools);
+                let visibility = if let Some(filter) = hidden {
+                    Visibility::Filtered(filter)
+                } else if blocked || verdict.held.is_some() {
+                    Visibility::Rejected(held_reason(verdict))
+                } else {
+                    let definition = &verdict.definition;
+                    let shown = Shown { kind, id: self.id, entry, definition };
+                    own.push(shown.list(entry.name.clone(), None, None));
+                    self.add(&shown, parts)
+                };
+                if let Visibility::Rejected(reason) = &visibility {
+                    let (name, reason) = (entry.name.to_string(), reason.clone());
+                    rejected.push(Rejected { kind, name, reason });
+                }
+                let (tool, findings) = (entry.name.clone(), verdict.findings.clone());
+                accounts.push(Account { tool, visibility, findings });
             }
         }
-        let alias = (name != canonical).then(|| Text::from(canonical.clone()));
-        self.taken.insert(name.clone());
-        self.taken.insert(canonical);
+        if kind == ListKind::Tools && !accounts.is_empty() {
+            catalog.accounts.insert(self.id.clone(), accounts);
+        }
+        if !rejected.is_empty() {
+            catalog.rejected.entry(self.id.clone()).or_default().extend(rejected);
+        }
+        let servers = BTreeMap::from([(self.id.clone(), part.state())]);
+        List::new(kind, own, servers, false)
+    }
+
+    /// Adds an entry to a merged list, unless its name there is taken.
+    fn add(&self, shown: &Shown<'_>, parts: &mut Parts) -> Visibility {
+        let taken = |name: &str| {
+            let noun = shown.kind.noun();
+            Visibility::Rejected(format!("another {noun} is already shown as `{name}`"))
+        };
+        let server = self.id.name.as_ref();
+        let own = &shown.entry.name;
+        let (name, alias) = match shown.kind {
+            ListKind::Tools | ListKind::Prompts => {
+                let separator = &self.settings.separator;
+                let name = exported(self.settings.export_style, separator, self.id, own);
+                let canonical = canonical(separator, self.id, own);
+                if parts.taken.contains(&canonical) {
+                    return taken(&canonical);
+                }
+                (name, canonical)
+            }
+            ListKind::Resources | ListKind::Templates => {
+                let twice = self.listed_twice.contains(&(&self.id.workspace, own));
+                let name = match addresses::public(server, own) {
+                    kept if twice && *kept == **own => addresses::wrapped(server, own),
+                    name => name.into_owned(),
+                };
+                (name, own.to_string())
+            }
+        };
+        if parts.taken.contains(&name) {
+            return taken(&name);
+        }
+        parts.taken.insert(name.clone());
+        if matches!(shown.kind, ListKind::Tools | ListKind::Prompts) {
+            parts.taken.insert(alias.clone());
+        }
+        let alias = (name != alias).then(|| Text::from(alias));
+        let named_by = Some(server).filter(|_| shown.kind == ListKind::Tools);
         let name = Text::from(name);
-        self.tools.push(tool.list(name.clone(), alias));
-        Ok(name)
+        parts.entries.push(shown.list(name.clone(), alias, named_by));
+        Visibility::Shown { name }
+    }
+
+    /// Whether a tool speaks of another server's tools.
+    fn is_foreign(&self, entry: &JudgedEntry) -> bool {
+        let namespace = self.namespaces.get(&self.id.workspace);
+        namespace.is_some_and(|namespace| namespace.any_foreign(self.at, entry.mentions()))
     }
 }
 
-/// A tool that may be shown, and what of it.
+/// An entry that may be shown, and what of it.
 struct Shown<'a> {
+    kind: ListKind,
     id: &'a ServerId,
-    name: &'a Text,
+    entry: &'a JudgedEntry,
     definition: &'a Members,
 }
 
 impl Shown<'_> {
-    fn list(&self, name: Text, alias: Option<Text>) -> ListedTool {
-        let mut quoted = Vec::new();
-        write_json_string(&mut quoted, &name);
+    /// The entry under `name`; in a merged list addresses in it are those of `server`.
+    fn list(&self, name: Text, alias: Option<Text>, server: Option<&str>) -> ListedEntry {
+        let key = match self.kind {
+            ListKind::Tools | ListKind::Prompts => "name",
+            ListKind::Resources => "uri",
+            ListKind::Templates => "uriTemplate",
+        };
         let mut definition = self.definition.clone();
-        definition.set("name", quoted.into());
-        let target = ToolRef { server: self.id.clone(), tool: self.name.clone() };
-        ListedTool { name, alias, target, json: definition.to_json() }
+        definition.set(key, quoted(&name));
+        if let Some(server) = server
+            && let Some(meta) = definition.get("_meta").and_then(|meta| with_app(server, meta))
+        {
+            definition.set("_meta", meta);
+        }
+        let target = Target { server: self.id.clone(), name: self.entry.name.clone() };
+        ListedEntry { name, alias, target, json: definition.to_json() }
     }
+}
+
+/// `_meta` of a tool whose app is a resource, with the address that the resource is shown under
+/// (MCP Apps, `_meta.ui.resourceUri`); `None` if it names none.
+fn with_app(server: &str, meta: &Bytes) -> Option<Bytes> {
+    memchr::memmem::find(meta, b"resourceUri")?;
+    let mut meta = Members::read(meta).ok()?;
+    if let Some(ui) = meta.get("ui")
+        && let Ok(mut ui) = Members::read(ui)
+        && let Some(own) = ui.text("resourceUri")
+    {
+        ui.set("resourceUri", quoted(&addresses::public(server, &own)));
+        meta.set("ui", ui.to_json());
+    }
+    if let Some(own) = meta.text("ui/resourceUri") {
+        meta.set("ui/resourceUri", quoted(&addresses::public(server, &own)));
+    }
+    Some(meta.to_json())
+}
+
+fn quoted(text: &str) -> Bytes {
+    let mut quoted = Vec::with_capacity(text.len() + 2);
+    write_json_string(&mut quoted, text);
+    Bytes::from(quoted)
+}
+
+/// Addresses that would be shown unchanged for several servers of a workspace.
+fn listed_twice(slices: &BTreeMap<ServerId, Slice>) -> HashSet<(&WorkspaceName, &Text)> {
+    let mut owners: HashMap<(&WorkspaceName, &Text), &ServerId> = HashMap::new();
+    let mut twice = HashSet::new();
+    for (id, slice) in slices {
+        for kind in [ListKind::Resources, ListKind::Templates] {
+            let judged = slice.parts.get(kind).judged();
+            for entry in judged.iter().flat_map(|judged| &judged.entries) {
+                let key = (&id.workspace, &entry.name);
+                if owners.insert(key, id).is_some_and(|other| other != id) {
+                    twice.insert(key);
+                }
+            }
+        }
+    }
+    twice
 }
 
 /// Who has which tool, workspace by workspace. Servers are numbered as they come.
@@ -167,22 +248,12 @@ fn namespaces(slices: &BTreeMap<ServerId, Slice>) -> BTreeMap<&WorkspaceName, Na
     let mut namespaces: BTreeMap<_, Namespace<'_>> = BTreeMap::new();
     for (at, (id, slice)) in slices.iter().enumerate() {
         let namespace = namespaces.entry(&id.workspace).or_default();
-        for tool in slice.judged.iter().flat_map(|judged| &judged.tools) {
-            tool.squashed.iter().for_each(|name| namespace.add(at, name));
+        let tools = slice.parts.get(ListKind::Tools).judged();
+        for tool in tools.iter().flat_map(|judged| &judged.entries) {
+            tool.squashed.iter().flatten().for_each(|name| namespace.add(at, name));
         }
     }
     namespaces
-}
-
-/// Whether a tool of the server numbered `at` speaks of another server's tools.
-fn is_foreign(
-    namespaces: &BTreeMap<&WorkspaceName, Namespace<'_>>,
-    id: &ServerId,
-    at: usize,
-    tool: &JudgedTool,
-) -> bool {
-    let namespace = namespaces.get(&id.workspace);
-    namespace.is_some_and(|namespace| namespace.any_foreign(at, tool.mentions()))
 }
 
 /// Why a tool is held back.

@@ -5,19 +5,25 @@
 //!      └── "changed" ──▶ asked again         └── revision ──▶ list_changed, on real change only
 //! ```
 //!
-//! Each server's list is read when it comes up, when it says that it changed, and when a reader
-//! finds it older than its time to live. While it is down but may come back its last list stays,
+//! Each server's lists are read when it comes up, when it says that one changed, and when a reader
+//! finds one older than its time to live. While it is down but may come back its last lists stay,
 //! so that a restart is invisible. The merger does not know how servers are reached or who asks.
 
 mod account;
 mod actor;
+mod addresses;
 mod catalog;
 mod handle;
+mod links;
+mod list;
 mod memory;
 mod merge;
 mod names;
+mod part;
 mod sanitize;
 mod slice;
+#[cfg(test)]
+mod tests_library;
 #[cfg(test)]
 mod tests_live;
 #[cfg(test)]
@@ -25,8 +31,10 @@ mod tests_views;
 
 pub use account::{Account, Filter, Visibility};
 pub(crate) use actor::MergerActor;
-pub use catalog::{BadCursor, Catalog, ListState, ListedTool, Page, Resolution, View};
+pub use catalog::{Catalog, Resolution, View};
 pub use handle::CatalogReader;
 pub(crate) use handle::MergerHandle;
+pub(crate) use links::with_public_addresses;
+pub use list::{BadCursor, List, ListState, ListedEntry, Page};
 pub(crate) use memory::Memory;
 pub use sanitize::{Action, Finding};

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::{CatalogReader, ListState, Memory, MergerActor, MergerHandle};
-use crate::model::{Scope, ServerState};
+use crate::model::{ListKind, Scope, ServerState};
 use crate::server::tests_peer::Peer;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -227,7 +227,10 @@ async fn a_server_without_tools_is_known_to_have_none() {
     stage.settle().await;
     let catalog = stage.reader.current();
     let view = catalog.view(&Scope::Server(crate::tests::id("a"))).unwrap();
-    assert_eq!(view.servers().values().collect::<Vec<_>>(), [&ListState::Known]);
+    assert_eq!(
+        view.list(ListKind::Tools).servers().values().collect::<Vec<_>>(),
+        [&ListState::Known]
+    );
     assert!(stage.peer.reads_nothing().await);
 }
 
@@ -268,11 +271,12 @@ async fn whoever_needs_a_complete_list_waits_for_it_within_limits() {
     stage.settle().await;
     let scope = Scope::Workspace("default".parse().unwrap());
     let begun = Instant::now();
-    stage.reader.settled(&scope, SECOND * 5).await;
+    stage.reader.settled(&scope, ListKind::Tools, SECOND * 5).await;
     assert_eq!(begun.elapsed(), SECOND * 5);
     assert_eq!(stage.wakes.recv().await, Some(crate::tests::id("a")));
     let reader = stage.reader.clone();
-    let waiting = tokio::spawn(async move { reader.settled(&scope, SECOND * 100).await });
+    let waiting =
+        tokio::spawn(async move { reader.settled(&scope, ListKind::Tools, SECOND * 100).await });
     stage.up(1);
     stage.serve(ONE).await;
     timeout(SECOND, waiting).await.expect("the list is known").unwrap();
@@ -286,7 +290,7 @@ async fn nobody_waits_for_a_server_whose_first_start_failed() {
     stage.settle().await;
     let scope = Scope::Workspace("default".parse().unwrap());
     let begun = Instant::now();
-    stage.reader.settled(&scope, SECOND * 5).await;
+    stage.reader.settled(&scope, ListKind::Tools, SECOND * 5).await;
     assert_eq!(begun.elapsed(), Duration::ZERO);
 }
 

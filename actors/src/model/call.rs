@@ -1,4 +1,4 @@
-//! This file describes one tool call from the door to the server and the ways it can fail.
+//! This file describes one call from the door to the server and the ways it can fail.
 //!
 //! It leaves what a failure is called in JSON-RPC or HTTP to the doors.
 
@@ -12,9 +12,9 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::Downfall;
-use crate::wire::{CallParams, Hop, Outcome, Text};
+use crate::wire::{CallKind, CallParams, Hop, Outcome, Text};
 
-/// Which tools a door shows.
+/// What a door shows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Scope {
     /// All servers of a workspace, merged, under prefixed names.
@@ -25,18 +25,18 @@ pub enum Scope {
     View(Arc<str>),
 }
 
-/// One tool of one server, under the server's own name for it.
+/// One thing of one server (tool, prompt, resource), under the server's own name for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ToolRef {
+pub struct Target {
     /// Whose it is.
     pub server: ServerId,
-    /// Its name there.
-    pub tool: Text,
+    /// Its name or address there.
+    pub name: Text,
 }
 
-/// One call to be made.
+/// One request to be brought to a server.
 #[derive(Debug)]
-pub struct ToolCall {
+pub struct Call {
     /// What the caller sent.
     pub params: Box<CallParams>,
     /// When the caller stops waiting; `None` means the server's own limit from now on.
@@ -80,11 +80,15 @@ impl Fate {
 /// Why a call brought no answer of the server. An answer that says "error" is not among these.
 #[derive(Debug, Clone, Error)]
 pub enum CallError {
-    /// No such tool in this scope, or none that this caller may see.
-    #[error("unknown tool `{name}`")]
-    UnknownTool {
-        /// The name asked for.
+    /// No such thing in this scope, or none that this caller may see.
+    #[error("{} {} `{name}`", if candidates.is_empty() { "unknown" } else { "ambiguous" }, kind.noun())]
+    Unknown {
+        /// What was asked for.
+        kind: CallKind,
+        /// The name or address asked for.
         name: Text,
+        /// Addresses that tell apart what several servers have at this one.
+        candidates: Vec<Text>,
     },
     /// The server is not running and the call did not wait, or waited in vain.
     #[error("server `{server}` is unavailable: {outage}")]
@@ -163,7 +167,7 @@ impl CallError {
     /// What is known of the call's effect.
     pub fn fate(&self) -> Fate {
         match self {
-            Self::UnknownTool { .. }
+            Self::Unknown { .. }
             | Self::Unavailable { .. }
             | Self::Busy { .. }
             | Self::RateLimited { .. }
@@ -190,7 +194,7 @@ impl CallError {
             | Self::Throttled { server, .. }
             | Self::HttpStatus { server, .. }
             | Self::BadAnswer { server, .. } => Some(server),
-            Self::UnknownTool { .. }
+            Self::Unknown { .. }
             | Self::Busy { .. }
             | Self::RateLimited { .. }
             | Self::ShuttingDown => None,
@@ -202,7 +206,7 @@ impl CallError {
         match self {
             Self::Unavailable { outage, .. } => outage.downfall.as_ref(),
             Self::Lost { downfall, .. } => Some(downfall),
-            Self::UnknownTool { .. }
+            Self::Unknown { .. }
             | Self::DeadlineExceeded { .. }
             | Self::Busy { .. }
             | Self::BadAnswer { .. }
@@ -223,7 +227,7 @@ impl CallError {
             Self::Throttled { retry_after, .. } => Some(*retry_after),
             Self::Busy { .. } => Some(Duration::from_millis(100)),
             Self::Lost { .. } => Some(Duration::from_millis(500)),
-            Self::UnknownTool { .. }
+            Self::Unknown { .. }
             | Self::DeadlineExceeded { .. }
             | Self::BadAnswer { .. }
             | Self::HttpStatus { .. }
@@ -234,7 +238,12 @@ impl CallError {
     /// A stable word for error data, logs and docs/errors.md.
     pub fn reason(&self) -> &'static str {
         match self {
-            Self::UnknownTool { .. } => "unknown_tool",
+            Self::Unknown { candidates, .. } if !candidates.is_empty() => "ambiguous_address",
+            Self::Unknown { kind, .. } => match kind {
+                CallKind::Tool => "unknown_tool",
+                CallKind::Prompt | CallKind::PromptArgument => "unknown_prompt",
+                CallKind::Resource | CallKind::TemplateVariable => "unknown_resource",
+            },
             Self::Unavailable { .. } => "server_unavailable",
             Self::Lost { .. } => "connection_lost",
             Self::DeadlineExceeded { .. } => "timeout",

@@ -3,12 +3,15 @@
 mod call;
 mod cause;
 mod ids;
+mod lists;
 #[cfg(test)]
 mod tests;
 
-pub use call::{Answer, CallError, Fate, Outage, Scope, ServerState, ToolCall, ToolRef};
+pub use call::{Answer, Call, CallError, Fate, Outage, Scope, ServerState, Target};
 pub use cause::{Cause, Downfall};
 pub use ids::Generation;
+pub use lists::ListKind;
+pub(crate) use lists::{Offers, PerList};
 
 /// Asks for a server to be started that rests until it is needed.
 pub(crate) type Wake = std::sync::Arc<dyn Fn(conductor_config::ServerId) + Send + Sync>;

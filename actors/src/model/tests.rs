@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::{CallError, Cause, Downfall, Outage, ServerState};
 use crate::tests::id;
+use crate::wire::CallKind;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -24,7 +25,7 @@ fn errors(now: Instant) -> Vec<CallError> {
     let late = |sent| CallError::DeadlineExceeded { server: id("a"), limit: SECOND * 60, sent };
     let unavailable = |at| CallError::Unavailable { server: id("a"), outage: outage(at) };
     vec![
-        CallError::UnknownTool { name: "x".into() },
+        CallError::Unknown { kind: CallKind::Tool, name: "x".into(), candidates: Vec::new() },
         unavailable(None),
         unavailable(Some(now + SECOND * 3)),
         unavailable(now.checked_sub(SECOND)),

@@ -15,10 +15,10 @@ use tokio::time::{Instant, timeout_at};
 use super::actor::{Dispatch, Message, RouterActor, RouterArguments};
 use super::retry::is_repeatable;
 use crate::delegation::Admission;
-use crate::model::{Answer, CallError, Downfall, Outage, ToolCall, ToolRef, Wake};
+use crate::model::{Answer, Call, CallError, Downfall, Outage, Target, Wake};
 use crate::post::Post;
 use crate::server::{Body, CallFailure, ProgressPort, RefusedCall, ServerLink, Ticket};
-use crate::wire::CallParams;
+use crate::wire::{CallKind, CallParams};
 
 /// What the settings say about calls to each server.
 pub(super) type Rules = ArcSwap<BTreeMap<ServerId, Rule>>;
@@ -81,17 +81,17 @@ impl RouterHandle {
         self.places.try_acquire().map_err(full)
     }
 
-    /// Runs a tool and waits for the server's answer, until the deadline at the latest. Dropping
+    /// Makes a call and waits for the server's answer, until the deadline at the latest. Dropping
     /// the future takes the call back and tells the server. A call that was lost with its server
     /// is made once more if that can do no harm and there are not too many of them.
     pub(crate) async fn call(
         &self,
         admission: &Admission,
-        target: &ToolRef,
-        call: ToolCall,
+        target: &Target,
+        call: Call,
     ) -> Result<Answer, CallError> {
         let _place = self.enter()?;
-        tracing::debug!(server = %target.server, tool = %target.tool, caller = %admission.caller(), "call");
+        tracing::debug!(server = %target.server, method = call.params.kind.method(), name = %target.name, caller = %admission.caller(), "call");
         let begun = Instant::now();
         let deadline = call.deadline.unwrap_or_else(|| begun + self.limit_of(&target.server));
         let wanted =
@@ -105,7 +105,7 @@ impl RouterHandle {
 
     async fn attempts(&self, wanted: &Wanted<'_>) -> Result<Answer, CallFailure> {
         let lost = match self.attempt(wanted, None).await {
-            Err(failure) if is_repeatable(&failure, self.is_harmless(wanted.target)) => failure,
+            Err(failure) if is_repeatable(&failure, self.is_harmless(wanted)) => failure,
             other => return other,
         };
         tracing::debug!(server = %wanted.target.server, reason = %lost, "call lost, to be repeated");
@@ -124,7 +124,7 @@ impl RouterHandle {
         let dispatch = Dispatch {
             server: wanted.target.server.clone(),
             body: Body::Call {
-                tool: wanted.target.tool.clone(),
+                name: wanted.target.name.clone(),
                 params: Arc::clone(&wanted.params),
             },
             reply,
@@ -165,10 +165,15 @@ impl RouterHandle {
         }
     }
 
-    fn is_harmless(&self, target: &ToolRef) -> bool {
-        let rules = self.rules.load();
+    /// Whether it does no harm to ask twice: what only reads does none by the protocol, of tools the
+    /// settings say so.
+    fn is_harmless(&self, wanted: &Wanted<'_>) -> bool {
+        if wanted.params.kind != CallKind::Tool {
+            return true;
+        }
+        let (rules, target) = (self.rules.load(), wanted.target);
         let harmless = rules.get(&target.server).map(|rule| rule.harmless.iter());
-        harmless.into_iter().flatten().any(|pattern| pattern.matches(&target.tool))
+        harmless.into_iter().flatten().any(|pattern| pattern.matches(&target.name))
     }
 
     /// How long a call to `server` may take.
@@ -223,7 +228,7 @@ impl RouterHandle {
 
 /// What all attempts at one call have in common.
 struct Wanted<'a> {
-    target: &'a ToolRef,
+    target: &'a Target,
     params: Arc<CallParams>,
     progress: Option<mpsc::Sender<Bytes>>,
     deadline: Instant,

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::{RouterActor, RouterHandle};
 use crate::delegation::Admission;
-use crate::model::{CallError, Cause, Downfall, Outage, ServerState, ToolCall, ToolRef};
+use crate::model::{Call, CallError, Cause, Downfall, Outage, ServerState, Target};
 use crate::server::tests_peer::{Exit, Peer};
 use crate::wire::{CallParams, Outcome};
 
@@ -29,9 +29,9 @@ fn params(params: &str) -> Box<CallParams> {
     Box::new(CallParams::read(Some(&Bytes::copy_from_slice(params.as_bytes()))).unwrap())
 }
 
-async fn run(router: RouterHandle, call: ToolCall) -> Result {
+async fn run(router: RouterHandle, call: Call) -> Result {
     let admission = Admission::local("test");
-    let target = ToolRef { server: crate::tests::id("a"), tool: "bare".into() };
+    let target = Target { server: crate::tests::id("a"), name: "bare".into() };
     router.call(&admission, &target, call).await.map(|answer| answer.outcome)
 }
 
@@ -39,7 +39,7 @@ async fn run(router: RouterHandle, call: ToolCall) -> Result {
 fn call(router: &RouterHandle, seconds: Option<u64>) -> JoinHandle<Result> {
     let deadline = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let params = params(r#"{"name":"a.bare","arguments":{"n":1}}"#);
-    tokio::spawn(run(router.clone(), ToolCall { params, deadline, progress: None }))
+    tokio::spawn(run(router.clone(), Call { params, deadline, progress: None }))
 }
 
 fn down(router: &RouterHandle, state: ServerState, cause: Option<Cause>, wakeable: bool) {
@@ -261,7 +261,7 @@ async fn progress_reaches_the_caller_under_its_own_token_and_only_if_it_gave_one
     router.server_up(peer.link("a", 1));
     let (sink, mut progress) = mpsc::channel(4);
     let with = params(r#"{"name":"x","_meta":{"progressToken":"mine"}}"#);
-    let call = ToolCall { params: with, deadline: None, progress: Some(sink) };
+    let call = Call { params: with, deadline: None, progress: Some(sink) };
     let waiting = tokio::spawn(run(router.clone(), call));
     let request = peer.read().await;
     let token = request["params"]["_meta"]["progressToken"].clone();

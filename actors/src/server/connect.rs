@@ -119,7 +119,7 @@ async fn connect_stdio(
     let opened = timeout_at(deadline, open(&lane, spec.protocol)).await;
     match opened {
         Ok(Ok(session)) => {
-            let lane = lane.speaking(session.hop);
+            let lane = lane.speaking(session.hop).offering(session.offers);
             let version = Arc::from(session.version.as_str());
             let child = Child { process, _session: session, _drain: drain };
             Ok((Connected { child: Some(child), version, lane }, pump))

@@ -10,8 +10,8 @@ use ractor::ActorRef;
 
 use super::actor::Message;
 use super::downstream::{Gauges, Lane};
-use super::listing::{ListError, Listing, list_tools};
-use crate::model::{Downfall, Generation};
+use super::listing::{ListError, Listing, read_list};
+use crate::model::{Downfall, Generation, ListKind, Offers};
 
 /// The supervisor's address of one life of one server.
 #[derive(Debug, Clone)]
@@ -59,9 +59,14 @@ pub(crate) struct ServerLink {
 }
 
 impl ServerLink {
-    /// Reads the server's tools, all pages within `limit`.
-    pub(crate) async fn list_tools(&self, limit: Duration) -> Result<Listing, ListError> {
-        list_tools(&self.lane, limit).await
+    /// Reads one of the server's lists, all pages within `limit`.
+    pub(crate) async fn list(&self, kind: ListKind, limit: Duration) -> Result<Listing, ListError> {
+        read_list(&self.lane, kind, limit).await
+    }
+
+    /// What the server says it has.
+    pub(crate) fn offers(&self) -> Offers {
+        self.lane.offers()
     }
 
     /// Calls under way.

@@ -27,4 +27,4 @@ pub(crate) use downstream::{Body, CallFailure, ProgressPort, RefusedCall, Ticket
 pub use downstream::{StderrLog, StderrTail};
 pub(crate) use handle::{LastWords, ServerEvent, ServerHandle, ServerLink, ServerReport};
 pub use listing::Rejected;
-pub(crate) use listing::{ListError, Listing, RawTool, read_page};
+pub(crate) use listing::{ListError, Listing, RawEntry};

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep, timeout};
 
 use super::server::server;
 use super::{child, config, id};
-use crate::model::{Cause, Scope, ServerState, ToolCall};
+use crate::model::{Call, Cause, Scope, ServerState};
 use crate::wire::{CallParams, Outcome};
 use crate::{Caller, LocalCaller, ServerStatus, StartError, System};
 
@@ -70,7 +70,7 @@ impl Stage {
         let params = format!(r#"{{"name":"{name}","arguments":{{"how":"{how}"}}}}"#);
         let params = Box::new(CallParams::read(Some(&Bytes::from(params))).unwrap());
         let deadline = Some(Instant::now() + LONG);
-        let call = ToolCall { params, deadline, progress: None };
+        let call = Call { params, deadline, progress: None };
         let system = self.system.clone();
         tokio::spawn(async move {
             let scope = Scope::Workspace("default".parse().unwrap());

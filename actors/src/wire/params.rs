@@ -1,4 +1,5 @@
-//! This file takes the parameters of `tools/call` apart and writes them for the next hop.
+//! This file takes the parameters of requests that one server answers apart, and writes them for
+//! the next hop: calls of tools, prompts, resources, completion.
 //!
 //! It leaves the arguments unread: they leave as the bytes they came in.
 
@@ -16,6 +17,14 @@ pub enum ParamsError {
     /// No string `name`.
     #[error("params.name must be a string")]
     Name,
+    /// No string `uri`.
+    #[error("params.uri must be a string")]
+    Uri,
+    /// No `ref` to a prompt or a resource.
+    #[error(
+        "params.ref must name a prompt (`ref/prompt`, name) or a resource (`ref/resource`, uri)"
+    )]
+    Reference,
     /// `arguments` is there and neither an object nor `null`.
     #[error("params.arguments must be an object")]
     Arguments,
@@ -24,36 +33,105 @@ pub enum ParamsError {
     Meta(#[source] MembersError),
 }
 
-/// The parameters of one `tools/call`.
+/// What a request to one server is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CallKind {
+    /// `tools/call`
+    Tool,
+    /// `prompts/get`
+    Prompt,
+    /// `resources/read`
+    Resource,
+    /// `completion/complete` of a prompt's argument.
+    PromptArgument,
+    /// `completion/complete` of a variable in a template of resources.
+    TemplateVariable,
+}
+
+impl CallKind {
+    /// The method.
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Tool => "tools/call",
+            Self::Prompt => "prompts/get",
+            Self::Resource => "resources/read",
+            Self::PromptArgument | Self::TemplateVariable => "completion/complete",
+        }
+    }
+
+    /// What is named, in a word.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Tool => "tool",
+            Self::Prompt | Self::PromptArgument => "prompt",
+            Self::Resource | Self::TemplateVariable => "resource",
+        }
+    }
+}
+
+/// The parameters of one request that one server answers.
 #[derive(Debug, Clone)]
 pub struct CallParams {
-    /// The tool's name as the caller wrote it.
+    /// What it is about.
+    pub kind: CallKind,
+    /// The name or the address as the caller wrote it.
     pub name: Text,
     /// The hop-by-hop part and the rest of `_meta`.
     pub meta: Meta,
     /// Every other member, `arguments` among them, in order and raw.
     rest: Members,
+    /// Of `ref`, what is neither its type nor the name.
+    reference: Members,
 }
 
 impl CallParams {
-    /// Reads raw parameters.
+    /// Reads the raw parameters of `tools/call`.
     pub fn read(params: Option<&Bytes>) -> Result<Self, ParamsError> {
-        let mut rest = match params {
-            Some(params) => Members::read(params).map_err(ParamsError::Shape)?,
-            None => Members::default(),
+        Self::read_kind(CallKind::Tool, params)
+    }
+
+    /// Reads the raw parameters of `method`; `None` if requests of that kind are not for one server.
+    pub fn of(method: &str, params: Option<&Bytes>) -> Option<Result<Self, ParamsError>> {
+        Some(match method {
+            "tools/call" => Self::read(params),
+            "prompts/get" => Self::read_kind(CallKind::Prompt, params),
+            "resources/read" => Self::read_kind(CallKind::Resource, params),
+            "completion/complete" => Self::read_completion(params),
+            _ => return None,
+        })
+    }
+
+    fn read_kind(kind: CallKind, params: Option<&Bytes>) -> Result<Self, ParamsError> {
+        let mut rest = members(params)?;
+        let (key, missing) = match kind {
+            CallKind::Resource => ("uri", ParamsError::Uri),
+            _ => ("name", ParamsError::Name),
         };
-        let name = rest.text("name").ok_or(ParamsError::Name)?;
-        rest.take("name");
-        let meta = match rest.take("_meta") {
-            Some(meta) => Meta::read(&meta).map_err(ParamsError::Meta)?,
-            None => Meta::default(),
-        };
+        let name = rest.text(key).ok_or(missing)?;
+        rest.take(key);
+        let meta = meta(&mut rest)?;
         match rest.get("arguments").map(|raw| &raw[..]) {
             Some(b"null") => drop(rest.take("arguments")),
             Some([b'{', ..]) | None => {}
             Some(_) => return Err(ParamsError::Arguments),
         }
-        Ok(Self { name, meta, rest })
+        Ok(Self { kind, name, meta, rest, reference: Members::default() })
+    }
+
+    fn read_completion(params: Option<&Bytes>) -> Result<Self, ParamsError> {
+        let mut rest = members(params)?;
+        let reference = rest.take("ref").ok_or(ParamsError::Reference)?;
+        let mut reference = Members::read(&reference).map_err(ParamsError::Shape)?;
+        let kind = reference.text("type").ok_or(ParamsError::Reference)?;
+        let (kind, key) = match &*kind {
+            "ref/prompt" => (CallKind::PromptArgument, "name"),
+            "ref/resource" => (CallKind::TemplateVariable, "uri"),
+            _ => return Err(ParamsError::Reference),
+        };
+        let name = reference.text(key).ok_or(ParamsError::Reference)?;
+        reference.0.retain(|member| !matches!(&*member.key, "type" | "name" | "uri"));
+        let meta = meta(&mut rest)?;
+        Ok(Self { kind, name, meta, rest, reference })
     }
 
     /// The arguments, raw.
@@ -61,17 +139,22 @@ impl CallParams {
         self.rest.get("arguments")
     }
 
-    /// Appends the parameters for a server that knows the tool as `tool`. `token` names this call
-    /// in progress notifications.
-    pub fn write(&self, out: &mut Vec<u8>, tool: &str, hop: Hop, token: &str) {
-        out.extend_from_slice(b"{\"name\":");
-        write_json_string(out, tool);
-        for member in &self.rest.0 {
-            out.push(b',');
-            write_json_string(out, &member.key);
-            out.push(b':');
-            out.extend_from_slice(&member.value);
+    /// Appends the parameters for a server that knows what this is about as `name`. `token` names
+    /// this call in progress notifications.
+    pub fn write(&self, out: &mut Vec<u8>, name: &str, hop: Hop, token: &str) {
+        let head: &[u8] = match self.kind {
+            CallKind::Tool | CallKind::Prompt => b"{\"name\":",
+            CallKind::Resource => b"{\"uri\":",
+            CallKind::PromptArgument => b"{\"ref\":{\"type\":\"ref/prompt\",\"name\":",
+            CallKind::TemplateVariable => b"{\"ref\":{\"type\":\"ref/resource\",\"uri\":",
+        };
+        out.extend_from_slice(head);
+        write_json_string(out, name);
+        if matches!(self.kind, CallKind::PromptArgument | CallKind::TemplateVariable) {
+            append(out, &self.reference);
+            out.push(b'}');
         }
+        append(out, &self.rest);
         let before = out.len();
         out.push(b',');
         self.meta.write(out, hop, token);
@@ -79,6 +162,30 @@ impl CallParams {
             out.truncate(before);
         }
         out.push(b'}');
+    }
+}
+
+fn members(params: Option<&Bytes>) -> Result<Members, ParamsError> {
+    match params {
+        Some(params) => Members::read(params).map_err(ParamsError::Shape),
+        None => Ok(Members::default()),
+    }
+}
+
+fn meta(rest: &mut Members) -> Result<Meta, ParamsError> {
+    match rest.take("_meta") {
+        Some(meta) => Meta::read(&meta).map_err(ParamsError::Meta),
+        None => Ok(Meta::default()),
+    }
+}
+
+/// Appends members behind others.
+fn append(out: &mut Vec<u8>, members: &Members) {
+    for member in &members.0 {
+        out.push(b',');
+        write_json_string(out, &member.key);
+        out.push(b':');
+        out.extend_from_slice(&member.value);
     }
 }
 
@@ -108,6 +215,58 @@ mod tests {
             r#"{"name":"bare","_meta":{"progressToken":"c-9"}}"#,
         );
         check(r#"{"name":"s.t","arguments":null,"_meta":{}}"#, r#"{"name":"bare"}"#);
+    }
+
+    #[track_caller]
+    fn check_other(method: &str, json: &'static str, expected: &str) {
+        let json = Bytes::from_static(json.as_bytes());
+        let found = match CallParams::of(method, Some(&json)).unwrap() {
+            Ok(params) => {
+                assert_eq!(params.kind.method(), method);
+                let mut out = Vec::new();
+                params.write(&mut out, "bare", Hop::Legacy, "c-9");
+                String::from_utf8(out).unwrap()
+            }
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn every_kind_names_its_thing_in_its_own_way() {
+        check_other("tools/call", r#"{"name":"s.t"}"#, r#"{"name":"bare"}"#);
+        check_other(
+            "prompts/get",
+            r#"{"arguments":{"a":"1"},"name":"s.p","_meta":{"progressToken":1}}"#,
+            r#"{"name":"bare","arguments":{"a":"1"},"_meta":{"progressToken":"c-9"}}"#,
+        );
+        check_other("resources/read", r#"{"x":1,"uri":"u:/a"}"#, r#"{"uri":"bare","x":1}"#);
+        check_other(
+            "completion/complete",
+            r#"{"argument":{"name":"n","value":"v"},"ref":{"type":"ref/prompt","title":"T","name":"s.p"}}"#,
+            r#"{"ref":{"type":"ref/prompt","name":"bare","title":"T"},"argument":{"name":"n","value":"v"}}"#,
+        );
+        check_other(
+            "completion/complete",
+            r#"{"ref":{"type":"ref/resource","uri":"u:/{a}"},"context":{"arguments":{"b":"c"}}}"#,
+            r#"{"ref":{"type":"ref/resource","uri":"bare"},"context":{"arguments":{"b":"c"}}}"#,
+        );
+        assert!(CallParams::of("tools/list", None).is_none());
+    }
+
+    #[test]
+    fn what_names_nothing_is_refused() {
+        check_other("prompts/get", "{}", "params.name must be a string");
+        check_other("resources/read", r#"{"name":"x"}"#, "params.uri must be a string");
+        let reference = "params.ref must name a prompt (`ref/prompt`, name) or a resource (`ref/resource`, uri)";
+        for wrong in [
+            "{}",
+            r#"{"ref":{}}"#,
+            r#"{"ref":{"type":"ref/tool","name":"x"}}"#,
+            r#"{"ref":{"type":"ref/resource","name":"x"}}"#,
+        ] {
+            check_other("completion/complete", wrong, reference);
+        }
     }
 
     #[test]

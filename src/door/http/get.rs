@@ -36,10 +36,12 @@ pub(super) fn get(door: &Door, scope: Scope, headers: &HeaderMap) -> Response {
                 () = out.closed() => return,
                 () = stream.0.ended.cancelled() => return,
                 () = shutdown.cancelled() => return,
-                more = changes.next(), if live => {
-                    live = more;
-                    if more && out.send(list_changed()).await.is_err() {
-                        return;
+                news = changes.next(), if live => {
+                    live = news.is_some();
+                    for line in list_changed(news.unwrap_or_default()) {
+                        if out.send(line).await.is_err() {
+                            return;
+                        }
                     }
                 }
             }

@@ -170,7 +170,7 @@ impl Post<'_> {
 
     /// Whether something may come before the answer that this client could read.
     fn wants_events(&self, job: &Job) -> bool {
-        let tells = job.method == Method::CallTool && job.asked.meta().progress_token.is_some();
+        let tells = job.method == Method::Call && job.asked.meta().progress_token.is_some();
         self.accepts.events && (tells || !self.accepts.json)
     }
 

@@ -23,6 +23,22 @@ pub(super) const INVALID_REQUEST: Code = code(-32600, "invalid_request", 400);
 pub(super) const UNKNOWN_METHOD: Code = code(-32601, "unknown_method", 404);
 pub(super) const INVALID_PARAMS: Code = code(-32602, "invalid_params", 200);
 pub(super) const UNKNOWN_TOOL: Code = code(-32602, "unknown_tool", 200);
+pub(super) const UNKNOWN_PROMPT: Code = code(-32602, "unknown_prompt", 200);
+pub(super) const UNKNOWN_RESOURCE: Code = code(-32602, "unknown_resource", 200);
+/// The same in revisions with a handshake.
+pub(super) const LEGACY_UNKNOWN_RESOURCE: Code = code(-32002, "unknown_resource", 200);
+pub(super) const AMBIGUOUS_ADDRESS: Code = code(-32602, "ambiguous_address", 200);
+pub(super) const SERVER_UNAVAILABLE: Code = code(-31001, "server_unavailable", 200);
+pub(super) const SERVER_THROTTLED: Code = code(-31001, "server_throttled", 200);
+pub(super) const HTTP_STATUS: Code = code(-31001, "http_status", 200);
+pub(super) const SHUTTING_DOWN: Code = code(-31001, "shutting_down", 200);
+pub(super) const CONNECTION_LOST: Code = code(-31002, "connection_lost", 200);
+pub(super) const TIMEOUT: Code = code(-31003, "timeout", 200);
+pub(super) const RATE_LIMITED: Code = code(-31005, "rate_limited", 200);
+/// Of calls; nothing of the connection.
+pub(super) const BUSY: Code = code(-31007, "overloaded", 200);
+pub(super) const BAD_ANSWER: Code = code(-32603, "bad_answer", 200);
+pub(super) const FOREIGN_RESULT: Code = code(-32603, "foreign_result", 200);
 pub(super) const INCOMPLETE_META: Code = code(-32602, "incomplete_meta", 400);
 pub(super) const INTERNAL: Code = code(-32603, "internal", 200);
 pub(super) const HEADER_MISMATCH: Code = code(-32020, "header_mismatch", 400);
@@ -37,12 +53,26 @@ pub(super) const NO_ROOM: Code = code(-31014, "no_room", 503);
 
 /// All of them.
 #[cfg(test)]
-pub(super) const ALL: [Code; 16] = [
+pub(super) const ALL: [Code; 30] = [
     PARSE_ERROR,
     INVALID_REQUEST,
     UNKNOWN_METHOD,
     INVALID_PARAMS,
     UNKNOWN_TOOL,
+    UNKNOWN_PROMPT,
+    UNKNOWN_RESOURCE,
+    LEGACY_UNKNOWN_RESOURCE,
+    AMBIGUOUS_ADDRESS,
+    SERVER_UNAVAILABLE,
+    SERVER_THROTTLED,
+    HTTP_STATUS,
+    SHUTTING_DOWN,
+    CONNECTION_LOST,
+    TIMEOUT,
+    RATE_LIMITED,
+    BUSY,
+    BAD_ANSWER,
+    FOREIGN_RESULT,
     INCOMPLETE_META,
     INTERNAL,
     HEADER_MISMATCH,

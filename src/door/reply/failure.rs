@@ -1,14 +1,17 @@
-//! This file tells an agent, as a tool result that its model can read, why its call failed.
+//! This file tells an agent why its call failed: of a tool as a result that its model can read, of
+//! anything else as an error.
 //!
-//! The sentence is for the model; the same facts stand as data under [`FAILURE`] for programs.
-//! It leaves unknown tools to `refusal`: those are protocol errors.
+//! The sentence is for the model; the same facts stand as data for programs, in a result under
+//! [`FAILURE`]. It leaves unknown tools to `refusal`: those are protocol errors.
 
 use bytes::Bytes;
-use conductor_actors::wire::{Id, write_result};
+use conductor_actors::wire::{CallKind, Id, write_error, write_result};
 use conductor_actors::{CallError, Cause, Downfall, Fate};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
+use super::codes::{self, Code};
+use super::refusal::error_object;
 use super::words::{self, printable, wait};
 use crate::door::era::{Era, ForeignResult};
 
@@ -24,14 +27,24 @@ const REDACTED: &str = "[redacted]";
 /// Shorter values are no secrets; leaving them out would eat words.
 const SECRET_MIN: usize = 6;
 
-/// The response to a call that failed at `now`. Nothing of `secrets` is shown.
+/// The response to a call of this kind that failed at `now`. Nothing of `secrets` is shown.
 pub(in crate::door) fn failed_call(
     id: &Id,
+    kind: CallKind,
     error: &CallError,
     era: Era,
     secrets: &[&str],
     now: Instant,
 ) -> Bytes {
+    let (text, facts) = told(error, secrets, now);
+    match kind {
+        CallKind::Tool => result(id, &text, facts, era),
+        _ => error_response(id, code(error), &text, facts),
+    }
+}
+
+/// What is said of a failure, and the facts.
+fn told(error: &CallError, secrets: &[&str], now: Instant) -> (String, Map<String, Value>) {
     let retry = error.retry_after(now);
     let mut text = sentence(error);
     text.push_str(match error.fate() {
@@ -55,21 +68,50 @@ pub(in crate::door) fn failed_call(
     if let Some(retry) = retry {
         facts.insert("retryAfterMs".into(), whole_millis(retry.as_millis()).into());
     }
-    result(id, &text, facts, era)
+    (text, facts)
+}
+
+/// The code of a failure that is told as an error.
+fn code(error: &CallError) -> Code {
+    match error {
+        CallError::Unavailable { .. } => codes::SERVER_UNAVAILABLE,
+        CallError::Lost { .. } => codes::CONNECTION_LOST,
+        CallError::DeadlineExceeded { .. } => codes::TIMEOUT,
+        CallError::Busy { .. } => codes::BUSY,
+        CallError::BadAnswer { .. } => codes::BAD_ANSWER,
+        CallError::Throttled { .. } => codes::SERVER_THROTTLED,
+        CallError::HttpStatus { .. } => codes::HTTP_STATUS,
+        CallError::RateLimited { .. } => codes::RATE_LIMITED,
+        CallError::ShuttingDown => codes::SHUTTING_DOWN,
+        // A refusal, with codes of its own.
+        CallError::Unknown { .. } => codes::INVALID_PARAMS,
+    }
+}
+
+fn error_response(id: &Id, code: Code, text: &str, facts: Map<String, Value>) -> Bytes {
+    let mut body = Vec::new();
+    let error = error_object(code, text, &Value::Object(facts));
+    write_error(&mut body, Some(id), error.as_bytes());
+    Bytes::from(body)
 }
 
 /// The response to a call whose result has no words in the caller's revision.
-pub(in crate::door) fn foreign_result(id: &Id, error: &ForeignResult) -> Bytes {
+pub(in crate::door) fn foreign_result(id: &Id, kind: CallKind, error: &ForeignResult) -> Bytes {
     let text = format!("The server asks for something that this client cannot give: {error}.");
     let mut facts = Map::new();
     facts.insert("reason".into(), "foreign_result".into());
     facts.insert("fate".into(), Fate::OutcomeUnknown.as_str().into());
-    result(id, &printable(&text), facts, Era::Legacy)
+    match kind {
+        CallKind::Tool => result(id, &printable(&text), facts, Era::Legacy),
+        _ => error_response(id, codes::FOREIGN_RESULT, &printable(&text), facts),
+    }
 }
 
 fn sentence(error: &CallError) -> String {
     match error {
-        CallError::UnknownTool { name } => format!("Unknown tool `{}`.", printable(name)),
+        CallError::Unknown { kind, name, .. } => {
+            format!("Unknown {} `{}`.", kind.noun(), printable(name))
+        }
         CallError::Unavailable { server, outage } => {
             let state = words::state(outage.state);
             match &outage.downfall {

@@ -3,7 +3,7 @@
 //! It leaves calls that were made and failed to `failure`: those are results.
 
 use bytes::Bytes;
-use conductor_actors::wire::{Id, LEGACY_LATEST, MODERN, write_error};
+use conductor_actors::wire::{CallKind, Id, LEGACY_LATEST, MODERN, write_error};
 use serde_json::{Value, json};
 
 use super::codes::{self, Code};
@@ -51,10 +51,21 @@ pub(in crate::door) enum Refusal {
         /// What is wrong.
         reason: String,
     },
-    /// No such tool, or none that the caller may see.
-    UnknownTool {
-        /// Its name.
+    /// No such thing, or none that the caller may see.
+    Unknown {
+        /// What was asked for.
+        kind: CallKind,
+        /// Its name or address.
         name: String,
+        /// By which rules it was asked for.
+        era: Era,
+    },
+    /// Several servers have something at this address.
+    Ambiguous {
+        /// The address.
+        name: String,
+        /// Addresses that tell them apart.
+        candidates: Vec<String>,
     },
     /// A modern request that does not describe itself.
     EnvelopeIncomplete {
@@ -118,7 +129,13 @@ impl Refusal {
                 Code { status: 200, ..codes::UNKNOWN_METHOD }
             }
             Self::BadParams { .. } => codes::INVALID_PARAMS,
-            Self::UnknownTool { .. } => codes::UNKNOWN_TOOL,
+            Self::Unknown { kind, era, .. } => match (kind, era) {
+                (CallKind::Tool, _) => codes::UNKNOWN_TOOL,
+                (CallKind::Prompt | CallKind::PromptArgument, _) => codes::UNKNOWN_PROMPT,
+                (CallKind::Resource, Era::Legacy) => codes::LEGACY_UNKNOWN_RESOURCE,
+                (CallKind::Resource | CallKind::TemplateVariable, _) => codes::UNKNOWN_RESOURCE,
+            },
+            Self::Ambiguous { .. } => codes::AMBIGUOUS_ADDRESS,
             Self::EnvelopeIncomplete { .. } => codes::INCOMPLETE_META,
             Self::HeaderMismatch { .. } => codes::HEADER_MISMATCH,
             Self::UnsupportedVersion { .. } => codes::UNSUPPORTED_VERSION,
@@ -138,7 +155,13 @@ impl Refusal {
             Self::Unreadable { reason } | Self::NotAMessage { reason } => printable(reason),
             Self::BadParams { reason } => printable(reason),
             Self::UnknownMethod { method, .. } => format!("unknown method `{}`", printable(method)),
-            Self::UnknownTool { name } => format!("unknown tool `{}`", printable(name)),
+            Self::Unknown { kind, name, .. } => {
+                format!("unknown {} `{}`", kind.noun(), printable(name))
+            }
+            Self::Ambiguous { name, .. } => {
+                let name = printable(name);
+                format!("several servers have a resource `{name}`: read one of `data.candidates`")
+            }
             Self::EnvelopeIncomplete { what } | Self::HeaderMismatch { what } => what.clone(),
             Self::UnsupportedVersion { .. } => "unsupported protocol version".to_owned(),
             Self::Session(SessionFault::Required) => {
@@ -170,6 +193,12 @@ impl Refusal {
                 "supported": [MODERN, LEGACY_LATEST, "2025-06-18", "2025-03-26", "2024-11-05"],
                 "requested": printable(requested),
             }),
+            Self::Unknown { kind: CallKind::Resource, name, .. } => {
+                json!({ "reason": reason, "uri": name })
+            }
+            Self::Ambiguous { name, candidates } => {
+                json!({ "reason": reason, "uri": name, "candidates": candidates })
+            }
             Self::Overloaded { .. } => json!({ "reason": reason, "retryAfterMs": 100 }),
             Self::NoRoom { .. } => json!({ "reason": reason, "retryAfterMs": 1_000 }),
             Self::Session(SessionFault::Exhausted { .. }) => {

@@ -4,7 +4,7 @@
 //! the caller's revision does not know, are told in other words (MCP 2026-07-28, basic/index).
 
 use bytes::Bytes;
-use conductor_actors::wire::{Id, Members, write_error};
+use conductor_actors::wire::{CallKind, Id, Members, write_error};
 use serde_json::json;
 
 use super::codes::{self, Code};
@@ -15,22 +15,41 @@ use crate::door::era::Era;
 const HOP_LOCAL: [i64; 3] = [-32020, -32021, -32022];
 /// Resource not found, in revisions with a handshake.
 const LEGACY_NOT_FOUND: i64 = -32002;
+/// The same in revisions without, where it names an address.
+const MODERN_NOT_FOUND: i64 = -32602;
 /// An address has to be visited first, in revisions with a handshake.
 const LEGACY_URL_REQUIRED: i64 = -32042;
 
-/// The response that carries `error`, an error object of a server.
-pub(in crate::door) fn relayed_error(id: &Id, error: &Bytes, era: Era) -> Bytes {
-    let translated = code_of(error).and_then(|code| translation(code, era));
+/// The response that carries `error`, an error object of a server, for a request of this kind.
+pub(in crate::door) fn relayed_error(id: &Id, kind: CallKind, error: &Bytes, era: Era) -> Bytes {
+    let uri = (kind == CallKind::Resource).then(|| uri_of(error)).flatten();
+    let not_found = uri.is_some() && era == Era::Legacy;
+    let translated = code_of(error).and_then(|code| match code {
+        MODERN_NOT_FOUND if not_found => {
+            Some((codes::LEGACY_UNKNOWN_RESOURCE, "resource not found"))
+        }
+        code => translation(code, era),
+    });
     let mut body = Vec::with_capacity(error.len() + 64);
     match translated {
         None => write_error(&mut body, Some(id), error),
         Some((code, message)) => {
-            let data = json!({ "reason": code.reason });
+            let mut data = json!({ "reason": code.reason });
+            if let Some(uri) = uri {
+                data["uri"] = uri.into();
+            }
             let error = error_object(code, message, &data);
             write_error(&mut body, Some(id), error.as_bytes());
         }
     }
     Bytes::from(body)
+}
+
+/// The address that an error is about.
+fn uri_of(error: &Bytes) -> Option<String> {
+    let data = Members::read(error).ok()?.take("data")?;
+    let uri = Members::read(&data).ok()?.text("uri")?;
+    Some(uri.to_string())
 }
 
 fn code_of(error: &Bytes) -> Option<i64> {
@@ -46,7 +65,7 @@ fn translation(code: i64, era: Era) -> Option<(Code, &'static str)> {
         ));
     }
     match (code, era) {
-        (LEGACY_NOT_FOUND, Era::Modern) => Some((codes::INVALID_PARAMS, "resource not found")),
+        (LEGACY_NOT_FOUND, Era::Modern) => Some((codes::UNKNOWN_RESOURCE, "resource not found")),
         (LEGACY_URL_REQUIRED, Era::Modern) => Some((
             codes::INTERNAL,
             "the server asks for an address to be visited first, which cannot be passed on",
@@ -61,9 +80,15 @@ mod tests {
 
     #[track_caller]
     fn check(error: &'static str, era: Era, expected: &str) {
-        let body = relayed_error(&Id::from_number(1), &Bytes::from_static(error.as_bytes()), era);
+        check_kind(CallKind::Tool, error, era, expected);
+    }
+
+    #[track_caller]
+    fn check_kind(kind: CallKind, error: &'static str, era: Era, expected: &str) {
+        let error = Bytes::from_static(error.as_bytes());
+        let body = relayed_error(&Id::from_number(1), kind, &error, era);
         let body = String::from_utf8(body.to_vec()).unwrap();
-        assert!(body.contains(expected), "{error}: {body}");
+        assert!(body.contains(expected), "{error:?}: {body}");
     }
 
     #[test]
@@ -86,6 +111,21 @@ mod tests {
             check(error, Era::Legacy, r#""code":-32603"#);
             check(error, Era::Modern, r#""code":-32603"#);
         }
+    }
+
+    #[test]
+    fn a_resource_that_is_not_there_is_told_in_the_callers_words() {
+        let modern = r#"{"code":-32602,"message":"x","data":{"uri":"a://b"}}"#;
+        let legacy = r#"{"code":-32002,"message":"x","data":{"uri":"a://b"}}"#;
+        for error in [modern, legacy] {
+            check_kind(CallKind::Resource, error, Era::Legacy, r#""code":-32002"#);
+            check_kind(CallKind::Resource, error, Era::Modern, r#""code":-32602"#);
+            check_kind(CallKind::Resource, error, Era::Modern, r#""uri":"a://b""#);
+            check_kind(CallKind::Resource, error, Era::Legacy, r#""uri":"a://b""#);
+        }
+        check_kind(CallKind::Prompt, modern, Era::Legacy, r#""code":-32602"#);
+        let other = r#"{"code":-32602,"message":"x"}"#;
+        check_kind(CallKind::Resource, other, Era::Legacy, r#""code":-32602"#);
     }
 
     #[test]

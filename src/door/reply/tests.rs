@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conductor_actors::wire::Id;
+use conductor_actors::wire::{CallKind, Id};
 use conductor_actors::{CallError, Cause, Downfall, Outage, ServerState};
 use serde_json::Value;
 use tokio::time::Instant;
@@ -16,7 +16,7 @@ use crate::door::era::Era;
 const MANUAL: &str = include_str!("../../../docs/errors.md");
 
 fn failed(error: &CallError, era: Era, secrets: &[&str], now: Instant) -> Value {
-    let body = failed_call(&Id::from_number(1), error, era, secrets, now);
+    let body = failed_call(&Id::from_number(1), CallKind::Tool, error, era, secrets, now);
     serde_json::from_slice(&body).unwrap()
 }
 

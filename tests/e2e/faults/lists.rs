@@ -65,7 +65,7 @@ async fn r35_a_list_with_a_line_over_the_limit_is_told_and_costs_nobody_else() {
     let servers = json!({ "huge": mock(&["--fault", "bad_tool=huge"]), "good": mock(&[]) });
     let daemon = serve(servers).await.unwrap();
     wait_tool(&daemon, "good.echo").await.unwrap();
-    wait_said(&daemon, &["tools could not be read", "huge"], SOON * 2).await;
+    wait_said(&daemon, &["list could not be read", "huge"], SOON * 2).await;
     let reply = client(&daemon).call("good.echo", json!({ "text": "x" })).await.unwrap();
     assert_eq!(reply.text().unwrap(), "x");
 }
@@ -85,7 +85,7 @@ async fn r36_pages_are_followed_as_far_as_they_lead_and_no_further() {
     let begun = Instant::now();
     let last = "many.tool_1000";
     wait_tools(&daemon, &["good.echo", "round.echo", last]).await.unwrap();
-    wait_said(&daemon, &["tools read", "endless"], Duration::from_secs(60)).await;
+    wait_said(&daemon, &["list read", "endless"], Duration::from_secs(60)).await;
     let pages = |victim: &Victim| victim.journal.received("tools/list").len();
     let (of_many, of_round, of_endless) = (pages(&many), pages(&round), pages(&endless));
     println!(

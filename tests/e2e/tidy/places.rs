@@ -14,11 +14,15 @@ pub(super) struct Ban {
 }
 
 /// Files that decide and do nothing else.
-pub(super) const PURE: [&str; 47] = [
+pub(super) const PURE: [&str; 51] = [
     "actors/src/delegation/quota.rs",
+    "actors/src/merger/addresses.rs",
     "actors/src/merger/catalog.rs",
+    "actors/src/merger/links.rs",
+    "actors/src/merger/list.rs",
     "actors/src/merger/merge.rs",
     "actors/src/merger/names.rs",
+    "actors/src/merger/part.rs",
     "actors/src/merger/slice.rs",
     "actors/src/process/guard_book.rs",
     "actors/src/process/quarry.rs",

@@ -39,6 +39,14 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) fault_tools: bool,
 
+    /// Also has prompts, resources, templates and completion, and tools that concern them.
+    #[arg(long)]
+    pub(crate) library: bool,
+
+    /// Of that, without completion.
+    #[arg(long)]
+    pub(crate) no_completion: bool,
+
     /// A fault, `NAME` or `NAME=ARG`; may be given several times.
     #[arg(long = "fault", value_name = "NAME[=ARG]")]
     pub(crate) faults: Vec<Fault>,

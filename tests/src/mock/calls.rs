@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tokio::time::{Duration, sleep};
 
+use super::library;
 use super::process::append_line;
 use super::protocol::Call;
 use super::shared::{Ask, Shared};
@@ -59,6 +60,8 @@ pub(crate) async fn run(shared: &Shared, call: &Call) -> Outcome {
         "meta" => text(call.meta.to_string()),
         "count" => count(Path::new(words("file"))),
         "add_tool" => ask(shared, Ask::AddTool(words("name").to_owned())).await,
+        "link" => library::links(),
+        "add_prompt" => ask(shared, Ask::AddPrompt(words("name").to_owned())).await,
         "remove_tool" => ask(shared, Ask::RemoveTool(words("name").to_owned())).await,
         name => text(format!("{name}: {}", words("text"))),
     }

@@ -56,6 +56,9 @@ fn all(shared: &Shared, added: &[String]) -> Vec<String> {
     if shared.args.fault_tools {
         tools.extend(Kind::BY_CALL.iter().map(|kind| fault_tool(*kind)));
     }
+    if shared.args.library {
+        tools.extend(library().iter().map(Value::to_string));
+    }
     tools.extend(added.iter().map(|name| generated(name)));
     tools
 }
@@ -71,6 +74,7 @@ pub(crate) fn knows(shared: &Shared, added: &[String], name: &str) -> bool {
         || Kind::of_tool(name).is_some()
         || name.starts_with("endless_")
         || fixed().iter().any(|tool| tool["name"] == name)
+        || shared.args.library && library().iter().any(|tool| tool["name"] == name)
 }
 
 fn generated(name: &str) -> String {
@@ -89,6 +93,13 @@ fn fault_tool(kind: Kind) -> String {
         "text": text(),
     });
     tool(&kind.name(), "Does the fault it is named after.", properties, &[]).to_string()
+}
+
+fn library() -> [Value; 2] {
+    let mut link = tool("link", "Returns resources.", json!({}), &[]);
+    link["_meta"] = json!({ "ui": { "resourceUri": "ui://mock/app" } });
+    let name = json!({ "name": text() });
+    [link, tool("add_prompt", "Lists one prompt more.", name, &["name"])]
 }
 
 fn fixed() -> Vec<Value> {

@@ -7,6 +7,7 @@ mod calls;
 mod catalogue;
 mod fault;
 mod journal;
+mod library;
 mod malformed;
 mod output;
 pub(crate) mod process;

@@ -117,7 +117,7 @@ pub(crate) fn initialize(shared: &Shared, message: &Value) -> Value {
     let version = asked.filter(|asked| LEGACY.contains(asked)).unwrap_or(LEGACY[0]);
     let mut result = json!({
         "protocolVersion": version,
-        "capabilities": capabilities(),
+        "capabilities": capabilities(shared),
         "serverInfo": server_info(shared),
     });
     if let Some(text) = &shared.args.instructions {
@@ -131,7 +131,7 @@ pub(crate) fn discover(shared: &Shared) -> Value {
     let mut result = json!({
         "resultType": "complete",
         "supportedVersions": [MODERN],
-        "capabilities": capabilities(),
+        "capabilities": capabilities(shared),
         "ttlMs": shared.args.ttl_ms,
         "cacheScope": "public",
         "_meta": { SERVER_KEY: server_info(shared) },
@@ -179,17 +179,25 @@ pub(crate) fn acknowledged_line(subscription: &Value, filter: &Value) -> String 
     .to_string()
 }
 
-/// The line that says that the list of tools changed, to a subscriber or to a legacy client.
-pub(crate) fn changed_line(subscription: Option<&Value>) -> String {
-    let mut line = json!({ "jsonrpc": "2.0", "method": "notifications/tools/list_changed" });
+/// The line that says that a list changed, to a subscriber or to a legacy client.
+pub(crate) fn changed_line(method: &str, subscription: Option<&Value>) -> String {
+    let mut line = json!({ "jsonrpc": "2.0", "method": method });
     if let Some(id) = subscription {
         line["params"] = json!({ "_meta": { "io.modelcontextprotocol/subscriptionId": id } });
     }
     line.to_string()
 }
 
-fn capabilities() -> Value {
-    json!({ "tools": { "listChanged": true } })
+fn capabilities(shared: &Shared) -> Value {
+    let mut capabilities = json!({ "tools": { "listChanged": true } });
+    if shared.args.library {
+        capabilities["prompts"] = json!({ "listChanged": true });
+        capabilities["resources"] = json!({});
+    }
+    if shared.args.library && !shared.args.no_completion {
+        capabilities["completions"] = json!({});
+    }
+    capabilities
 }
 
 fn server_info(shared: &Shared) -> Value {

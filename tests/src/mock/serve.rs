@@ -12,6 +12,7 @@ use tokio::time::{Duration, sleep};
 use super::args::Args;
 use super::fault::{Fault, Kind};
 use super::journal::Journal;
+use super::library::{self, Request};
 use super::process::{self, EndSignals};
 use super::protocol::{self, Call};
 use super::shared::{Ask, Shared};
@@ -114,6 +115,8 @@ struct Conversation {
     running: HashMap<String, AbortHandle>,
     /// Tools that were added while running.
     added: Vec<String>,
+    /// Prompts listed beside the fixed ones.
+    prompts: Vec<String>,
     /// Ids of modern subscriptions.
     subscriptions: Vec<Value>,
 }
@@ -127,6 +130,7 @@ impl Conversation {
             listed: false,
             running: HashMap::new(),
             added: Vec::new(),
+            prompts: Vec::new(),
             subscriptions: Vec::new(),
         }
     }
@@ -170,6 +174,9 @@ impl Conversation {
         }
         match method {
             "tools/list" => self.on_list(message).await,
+            method if args.library && library::knows(method) => {
+                self.on_library(Request::read(method, message, &self.prompts));
+            }
             "tools/call" => self.on_call(Call::read(message)).await,
             "subscriptions/listen" if args.era.knows_modern() => {
                 let id = message["id"].clone();
@@ -240,6 +247,13 @@ impl Conversation {
         }
     }
 
+    fn on_library(&mut self, request: Request) {
+        let (shared, key) = (self.shared.clone(), request.key());
+        let task = tokio::spawn(async move { request.answer(&shared).await });
+        self.running.retain(|_, task| !task.is_finished());
+        self.running.insert(key, task.abort_handle());
+    }
+
     async fn on_call(&mut self, call: Call) {
         self.shared.count_call();
         if !catalogue::knows(&self.shared, &self.added, &call.name) {
@@ -284,17 +298,22 @@ impl Conversation {
         }
     }
 
-    /// Changes the list of tools and tells whoever may hear of it.
+    /// Changes a list and tells whoever may hear of it.
     async fn on_ask(&mut self, ask: Ask) {
+        let mut method = "notifications/tools/list_changed";
         match ask {
+            Ask::AddPrompt(name) => {
+                self.prompts.push(name);
+                method = "notifications/prompts/list_changed";
+            }
             Ask::AddTool(name) => self.added.push(name),
             Ask::RemoveTool(name) => self.added.retain(|tool| *tool != name),
         }
         if self.initialized {
-            self.reply(&protocol::changed_line(None)).await;
+            self.reply(&protocol::changed_line(method, None)).await;
         }
         for subscription in self.subscriptions.clone() {
-            self.reply(&protocol::changed_line(Some(&subscription))).await;
+            self.reply(&protocol::changed_line(method, Some(&subscription))).await;
         }
     }
 

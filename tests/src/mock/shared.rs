@@ -17,6 +17,8 @@ use super::output::Output;
 pub(crate) enum Ask {
     /// List this tool too from now on, and say that the list changed.
     AddTool(String),
+    /// List this prompt too from now on, and say that the list changed.
+    AddPrompt(String),
     /// Never list it again.
     RemoveTool(String),
 }

@@ -19,6 +19,7 @@ mod markup;
 mod matching;
 mod names;
 mod namespace;
+mod plain;
 mod policy;
 mod rules;
 mod schema;
@@ -36,8 +37,9 @@ use std::collections::HashSet;
 use bytes::Bytes;
 
 pub use finding::Finding;
-pub(crate) use judged::{Judged, JudgedTool};
+pub(crate) use judged::{Judged, JudgedEntry};
 pub(crate) use namespace::Namespace;
+use plain::sanitize_entry;
 pub use policy::Action;
 pub(crate) use policy::Policy;
 use policy::{Certainty, Class};

@@ -13,8 +13,9 @@ use super::tests::members;
 use super::{Own, Policy, sanitize};
 use crate::merger::merge::merge;
 use crate::merger::sanitize::Judged;
-use crate::merger::slice::Slice;
-use crate::server::{Listing, read_page};
+use crate::merger::slice::{Remembered, Slice};
+use crate::model::ListKind;
+use crate::server::Listing;
 
 fn tool_of(kilobytes: usize, unit: &str) -> Value {
     let part = unit.repeat(1 + 1_500 / unit.len());
@@ -76,13 +77,13 @@ fn ten_thousand_tools_of_a_hundred_servers_merge_again_in_time() {
             json!({"name": format!("get_record_{at}"), "description": text, "inputSchema": {"type": "object"}})
         };
         let tools: Vec<Value> = (0..100).map(|at| tool(server * 100 + at)).collect();
-        let mut listing = Listing::default();
-        read_page(&Bytes::from(json!({"tools": tools}).to_string()), &mut listing).unwrap();
+        let mut listing = Listing::new(ListKind::Tools);
+        listing.read_page(&Bytes::from(json!({"tools": tools}).to_string())).unwrap();
         listing
     };
     let slice = |server: usize| {
         let spec = crate::tests::spec(&format!("s{server}"));
-        (spec.id.clone(), Slice::new(Arc::new(spec), Some(listed(server))))
+        (spec.id.clone(), Slice::new(Arc::new(spec), [Remembered::List(listed(server))]))
     };
     let slices: BTreeMap<_, _> = (0..100).map(slice).collect();
     let settings = crate::tests::catalog();
@@ -112,10 +113,10 @@ fn servers(file: &str) -> BTreeMap<String, Vec<Value>> {
 fn shown(server: &str, rows: &[Value]) -> BTreeMap<String, Value> {
     let tools: Vec<&Value> = rows.iter().map(|row| &row["tool"]).collect();
     let page = Bytes::from(json!({"tools": tools}).to_string());
-    let mut listing = Listing::default();
-    read_page(&page, &mut listing).unwrap();
+    let mut listing = Listing::new(ListKind::Tools);
+    listing.read_page(&page).unwrap();
     let judged = Judged::new(server, &listing, &Policy::default());
-    let shown = judged.tools.iter().filter(|tool| tool.verdict(false).held.is_none());
+    let shown = judged.entries.iter().filter(|tool| tool.verdict(false).held.is_none());
     shown
         .map(|tool| {
             let json = tool.verdict(false).definition.to_json();

@@ -273,6 +273,37 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Anything of which only the characters count; what it says is not judged.
+    pub(super) fn visible(&mut self, node: &mut Node<'_>) {
+        match node {
+            Node::Plain(_) => {}
+            Node::Text(text) => self.seen(text, Role::Prose),
+            Node::List(items) => self.each(items, Self::visible),
+            Node::Object(members) => {
+                for (key, value) in members {
+                    let name = key.text.to_string();
+                    self.at(&name, |walk| {
+                        walk.seen(key, Role::Fixed);
+                        walk.visible(value);
+                    });
+                }
+            }
+        }
+    }
+
+    /// The same for what an entry is called by.
+    pub(super) fn visible_name(&mut self, text: &mut Str<'_>) {
+        self.seen(text, Role::Name);
+    }
+
+    fn seen(&mut self, text: &mut Str<'_>, role: Role) {
+        if text.text.len() > self.policy.bounds.description {
+            self.note("limits.text", Class::Limits, Certainty::Certain, &text.text);
+        } else {
+            self.characters(text, role);
+        }
+    }
+
     /// Icons: pictures over TLS or inline; anything else is taken out.
     pub(super) fn icons(&mut self, node: &mut Node<'_>) {
         let Node::List(icons) = node else { return self.other(node) };

@@ -57,8 +57,10 @@ impl Desk {
             Ok(Message::Request(request)) => return Some(reply_to(&request.id, &request.method)),
             Ok(Message::Notification(told)) => match &*told.method {
                 "notifications/progress" => self.on_progress(told.params.as_ref()),
-                "notifications/tools/list_changed" => {
-                    self.gauges.tools_changed.send_modify(|count| *count += 1);
+                "notifications/tools/list_changed"
+                | "notifications/prompts/list_changed"
+                | "notifications/resources/list_changed" => {
+                    self.gauges.lists_changed.send_modify(|count| *count += 1);
                 }
                 _ => {}
             },

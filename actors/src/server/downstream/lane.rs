@@ -16,22 +16,33 @@ use tokio::time::Instant;
 
 use super::pending::{ProgressPort, ReplyPort};
 use super::sdk::SdkTransport;
-use crate::model::{Answer, Downfall, Outage};
-use crate::wire::{CallParams, Hop, Text};
+use crate::model::{Answer, Downfall, Offers, Outage};
+use crate::wire::{CallKind, CallParams, Hop, Text};
 
 /// The parameters of one request to a server.
 #[derive(Debug)]
 pub(crate) enum Body {
-    /// A tool call under the server's own name for the tool.
+    /// A caller's request under the server's own name for what it is about.
     Call {
-        /// The bare name.
-        tool: Text,
+        /// The bare name or address.
+        name: Text,
         /// What the caller sent.
         params: Arc<CallParams>,
     },
     /// Ready-made parameters of any other method, as JSON members without the braces; a modern
     /// server's `_meta` is added behind them.
     Members(Bytes),
+}
+
+impl Body {
+    /// The method of a caller's request.
+    fn method(&self) -> &'static str {
+        match self {
+            Self::Call { params, .. } => params.kind.method(),
+            // Nobody calls with these; they are what `ask` puts on the pipe, with its method.
+            Self::Members(_) => CallKind::Tool.method(),
+        }
+    }
 }
 
 /// Why a request brought no answer.
@@ -133,8 +144,8 @@ pub(crate) struct Gauges {
     pub(crate) noise: AtomicU64,
     /// Answers that nobody waited for.
     pub(crate) unmatched: AtomicU64,
-    /// How often the server said that its tools changed.
-    pub(crate) tools_changed: watch::Sender<u64>,
+    /// How often the server said that one of its lists changed.
+    pub(crate) lists_changed: watch::Sender<u64>,
 }
 
 impl Gauges {
@@ -145,7 +156,7 @@ impl Gauges {
             ran_out: AtomicU64::new(0),
             noise: AtomicU64::new(0),
             unmatched: AtomicU64::new(0),
-            tools_changed: watch::Sender::new(0),
+            lists_changed: watch::Sender::new(0),
         }
     }
 
@@ -179,6 +190,7 @@ pub(crate) struct Lane {
     slots: Arc<Semaphore>,
     limit: Arc<AtomicUsize>,
     hop: Hop,
+    offers: Offers,
     gauges: Arc<Gauges>,
 }
 
@@ -197,6 +209,7 @@ impl Lane {
             slots: Arc::new(Semaphore::new(limit)),
             limit: Arc::new(AtomicUsize::new(limit)),
             hop: Hop::Legacy,
+            offers: Offers::default(),
             gauges,
         };
         (lane, inbox)
@@ -206,6 +219,17 @@ impl Lane {
     pub(crate) fn speaking(mut self, hop: Hop) -> Self {
         self.hop = hop;
         self
+    }
+
+    /// The same lane, for a server that says it has these things.
+    pub(crate) fn offering(mut self, offers: Offers) -> Self {
+        self.offers = offers;
+        self
+    }
+
+    /// What the server says it has.
+    pub(crate) fn offers(&self) -> Offers {
+        self.offers
     }
 
     /// The kind of revision spoken here.
@@ -257,7 +281,7 @@ impl Lane {
         let _ = self.slots.acquire_many(all).await;
     }
 
-    /// Puts a tool call on the pipe, within the in-flight limit. On refusal everything comes back.
+    /// Puts a caller's request on the pipe, within the in-flight limit. On refusal everything comes back.
     pub(crate) fn call(
         &self,
         body: Body,
@@ -269,7 +293,8 @@ impl Lane {
             return Err(Box::new(Returned { refused, body, reply, progress }));
         };
         self.begun.fetch_add(1, Ordering::Relaxed);
-        self.put("tools/call", body, reply, progress, Some(slot))
+        let method = body.method();
+        self.put(method, body, reply, progress, Some(slot))
     }
 
     /// Asks something of our own (heartbeats, lists), outside the in-flight limit, for `limit` at

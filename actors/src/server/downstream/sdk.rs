@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::lane::{Body, Command, Lane};
+use crate::model::Offers;
 use crate::wire::{self, Hop, Id, Meta};
 
 /// The SDK's end of a child's pipes.
@@ -88,6 +89,8 @@ pub(crate) struct Session {
     pub(crate) version: String,
     /// The kind of that revision.
     pub(crate) hop: Hop,
+    /// What the server says it has.
+    pub(crate) offers: Offers,
 }
 
 /// Opens a session. Has no limit of its own: the caller sets one.
@@ -107,7 +110,13 @@ pub(crate) async fn open_session(lane: &Lane, opening: Opening) -> Result<Sessio
     let running = serving.await.map_err(explain)?;
     let peer = running.peer_info().ok_or(SessionError::Closed)?;
     let hop = if peer.protocol_version.has_initialize() { Hop::Legacy } else { Hop::Modern };
-    Ok(Session { version: peer.protocol_version.to_string(), hop, _running: running })
+    let has = &peer.capabilities;
+    let offers = Offers {
+        prompts: has.prompts.is_some(),
+        resources: has.resources.is_some(),
+        completions: has.completions.is_some(),
+    };
+    Ok(Session { version: peer.protocol_version.to_string(), hop, offers, _running: running })
 }
 
 fn explain(error: ClientInitializeError) -> SessionError {
@@ -170,7 +179,7 @@ pub(super) fn write_request(
     out.extend_from_slice(method.as_bytes());
     out.extend_from_slice(b"\",\"params\":");
     match body {
-        Body::Call { tool, params } => params.write(out, tool, hop, &token),
+        Body::Call { name, params } => params.write(out, name, hop, &token),
         Body::Members(members) => {
             out.push(b'{');
             out.extend_from_slice(members);

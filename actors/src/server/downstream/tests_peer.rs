@@ -115,7 +115,7 @@ impl Peer {
         progress: Option<ProgressPort>,
     ) -> Result<(Ticket, Coming), RefusedCall> {
         let params = CallParams::read(Some(&Bytes::copy_from_slice(params.as_bytes()))).unwrap();
-        let body = Body::Call { tool: Text::from("tool"), params: Arc::new(params) };
+        let body = Body::Call { name: Text::from("tool"), params: Arc::new(params) };
         let (reply, answer) = oneshot::channel();
         let put = self.lane.call(body, reply, progress);
         put.map(|ticket| (ticket, answer)).map_err(|returned| returned.refused)

@@ -347,7 +347,7 @@ async fn a_question_of_our_own_has_a_limit_and_takes_no_slot() {
 #[tokio::test(start_paused = true)]
 async fn news_of_changed_tools_are_counted() {
     let mut peer = Peer::start();
-    let changed = peer.lane.gauges().tools_changed.subscribe();
+    let changed = peer.lane.gauges().lists_changed.subscribe();
     for _ in 0..3 {
         peer.say(r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#).await;
     }

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::answer::{Answer, EventStream, RefusalError, excerpt, read};
 use super::client::Client;
 use super::mirror::Mirrors;
+use crate::model::Offers;
 use crate::server::downstream::lane::{CallFailure, Gauges};
 use crate::wire::{Hop, LEGACY_LATEST, MODERN};
 
@@ -33,16 +34,27 @@ pub(super) struct Session {
     pub(super) uri: Uri,
     /// Whether answers come on one stream for all (MCP 2024-11-05) instead of with each request.
     pub(super) one_stream: bool,
-    /// Whether the server says that it tells when its tools change.
-    pub(super) tells_changes: bool,
+    /// Of which changes the server says that it tells, as members of a listener's wish.
+    pub(super) tells: Tells,
+    /// What it says it has.
+    pub(super) offers: Offers,
+}
+
+/// The lists of whose changes a server tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Tells {
+    pub(super) tools: bool,
+    pub(super) prompts: bool,
+    pub(super) resources: bool,
 }
 
 impl Session {
     /// What is taken for granted before anything is agreed upon.
     pub(super) fn none_yet(hop: Hop, uri: Uri) -> Self {
         let version = if hop == Hop::Modern { MODERN } else { LEGACY_LATEST }.into();
-        let (number, id, one_stream, tells_changes) = (0, None, false, false);
-        Self { number, id, version, hop, uri, one_stream, tells_changes }
+        let (number, id, one_stream) = (0, None, false);
+        let (tells, offers) = (Tells::default(), Offers::default());
+        Self { number, id, version, hop, uri, one_stream, tells, offers }
     }
 }
 

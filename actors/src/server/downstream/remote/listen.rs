@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::answer::{Answer, EventStream, RefusalError};
-use super::channel::{Channel, Letter, Session};
+use super::channel::{Channel, Letter, Session, Tells};
 use super::client::TripError;
 use super::exchange::{Heard, is_forgotten, say};
 use super::sse::Kind;
@@ -36,7 +36,7 @@ pub(super) async fn listen(channel: Arc<Channel>, heard: mpsc::Sender<Heard>) {
             Ok(mut stream) => {
                 if time > 1 && last_id.is_none() {
                     // What was told in the meantime is lost.
-                    channel.gauges.tools_changed.send_modify(|count| *count += 1);
+                    channel.gauges.lists_changed.send_modify(|count| *count += 1);
                 }
                 let since = Instant::now();
                 pass_on(&mut stream, &heard).await;
@@ -82,6 +82,17 @@ async fn pass_on(stream: &mut EventStream, heard: &mpsc::Sender<Heard>) {
     }
 }
 
+/// What is to be told of, as far as the server tells of it.
+fn wish(tells: Tells) -> Bytes {
+    let wishes = [
+        (tells.tools, r#""toolsListChanged":true"#),
+        (tells.prompts, r#""promptsListChanged":true"#),
+        (tells.resources, r#""resourcesListChanged":true"#),
+    ];
+    let wishes: Vec<&str> = wishes.iter().filter(|(tells, _)| *tells).map(|(_, it)| *it).collect();
+    Bytes::from(format!(r#""notifications":{{{}}}"#, wishes.join(",")))
+}
+
 async fn open(
     channel: &Channel,
     session: &Session,
@@ -92,7 +103,7 @@ async fn open(
         return channel.events(session, last_id).await;
     }
     let method = "subscriptions/listen";
-    let body = Body::Members(Bytes::from_static(br#""notifications":{"toolsListChanged":true}"#));
+    let body = Body::Members(wish(session.tells));
     let mut out = Vec::new();
     write_request(&mut out, PREFIX, time, method, session.hop, &body);
     let headers = channel.mirrors.load().headers(method, &body);

@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
 
 use crate::server::downstream::lane::Body;
-use crate::wire::{Members, Text};
+use crate::wire::{CallKind, Members, Text};
 
 /// An argument of a tool, and the header that repeats it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,8 +57,9 @@ impl Mirrors {
         if let Some(name) = name(method, body).and_then(|name| encoded(&name)) {
             headers.insert("mcp-name", name);
         }
-        if let Body::Call { tool, params } = body
-            && let Some(known) = self.0.get(tool)
+        if let Body::Call { name, params } = body
+            && params.kind == CallKind::Tool
+            && let Some(known) = self.0.get(name)
             && let Some(arguments) = params.arguments()
             && let Ok(arguments) = serde_json::from_slice::<Value>(arguments)
         {
@@ -76,7 +77,11 @@ impl Mirrors {
 /// What a request is about: a tool, a prompt, a resource or a task.
 fn name(method: &str, body: &Body) -> Option<Text> {
     let members = match body {
-        Body::Call { tool, .. } => return Some(tool.clone()),
+        Body::Call { name, params } => {
+            let repeated =
+                matches!(params.kind, CallKind::Tool | CallKind::Prompt | CallKind::Resource);
+            return repeated.then(|| name.clone());
+        }
         Body::Members(members) => members,
     };
     let key = match method {
@@ -148,7 +153,7 @@ mod tests {
     fn call(tool: &str, arguments: &Value) -> Body {
         let params = Bytes::from(json!({ "name": "x", "arguments": arguments }).to_string());
         let params = std::sync::Arc::new(CallParams::read(Some(&params)).unwrap());
-        Body::Call { tool: Text::from(tool), params }
+        Body::Call { name: Text::from(tool), params }
     }
 
     #[track_caller]
@@ -202,6 +207,20 @@ mod tests {
         ] {
             check(method, &members(text), &[("mcp-method", method), ("mcp-name", "a://b")]);
         }
+    }
+
+    #[test]
+    fn what_a_caller_asks_beside_tools_has_no_marked_arguments() {
+        let body = |method: &str, params: &'static str| {
+            let params = Bytes::from_static(params.as_bytes());
+            let params = CallParams::of(method, Some(&params)).unwrap().unwrap();
+            Body::Call { name: Text::from("t"), params: std::sync::Arc::new(params) }
+        };
+        let get = body("prompts/get", r#"{"name":"s.t","arguments":{"region":"eu"}}"#);
+        check("prompts/get", &get, &[("mcp-method", "prompts/get"), ("mcp-name", "t")]);
+        let reference = r#"{"ref":{"type":"ref/prompt","name":"s.t"}}"#;
+        let complete = body("completion/complete", reference);
+        check("completion/complete", &complete, &[("mcp-method", "completion/complete")]);
     }
 
     #[test]

@@ -82,8 +82,9 @@ async fn open_trusting(parts: RemoteParts<'_>, trust: Trust) -> Result<Remote, C
     let channel = Channel::new(client, Arc::clone(&gauges), parts.max_line);
     let opened = open::open(&channel, parts.spec.kind, parts.protocol).await?;
     let (hop, version) = (opened.session.hop, Arc::clone(&opened.session.version));
+    let offers = opened.session.offers;
     let (lane, commands) = Lane::new(parts.max_in_flight, gauges);
     let pump = Pump::new(channel, opened, commands);
     let pump = AbortOnDropHandle::new(tokio::spawn(pump.run()));
-    Ok(Remote { lane: lane.speaking(hop), version, pump })
+    Ok(Remote { lane: lane.speaking(hop).offering(offers), version, pump })
 }

@@ -12,9 +12,10 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::answer::{Answer, EventStream, RefusalError};
-use super::channel::{Channel, Letter, SESSION, Session};
+use super::channel::{Channel, Letter, SESSION, Session, Tells};
 use super::client::TripError;
 use super::sse::Kind;
+use crate::model::Offers;
 use crate::server::downstream::lane::Body;
 use crate::server::downstream::sdk::write_request;
 use crate::wire::{self, Hop, Id, Message, Outcome, is_known_version, is_modern_version};
@@ -69,18 +70,34 @@ struct Discovered {
 #[derive(Deserialize, Default)]
 struct Capabilities {
     #[serde(default)]
-    tools: Option<ToolsCapability>,
+    tools: Option<ListCapability>,
+    #[serde(default)]
+    prompts: Option<ListCapability>,
+    #[serde(default)]
+    resources: Option<ListCapability>,
+    #[serde(default)]
+    completions: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize, Default)]
-struct ToolsCapability {
+struct ListCapability {
     #[serde(rename = "listChanged", default)]
     list_changed: bool,
 }
 
 impl Capabilities {
-    fn tells_changes(&self) -> bool {
-        self.tools.as_ref().is_some_and(|tools| tools.list_changed)
+    fn tells(&self) -> Tells {
+        let tells = |list: &Option<ListCapability>| list.as_ref().is_some_and(|it| it.list_changed);
+        let (tools, prompts) = (tells(&self.tools), tells(&self.prompts));
+        Tells { tools, prompts, resources: tells(&self.resources) }
+    }
+
+    fn offers(&self) -> Offers {
+        Offers {
+            prompts: self.prompts.is_some(),
+            resources: self.resources.is_some(),
+            completions: self.completions.is_some(),
+        }
     }
 }
 
@@ -140,7 +157,8 @@ async fn discover(channel: &Channel) -> Result<Opened, OpenError> {
         return Err(refused(format!("it speaks {versions}")));
     }
     session.number = 1;
-    session.tells_changes = found.capabilities.tells_changes();
+    session.tells = found.capabilities.tells();
+    session.offers = found.capabilities.offers();
     Ok(Opened { session, stream: None })
 }
 
@@ -195,7 +213,8 @@ async fn shake_hands(
         return Err(refused(format!("it wants to speak revision `{version}`")));
     }
     session.version = welcome.version.into();
-    session.tells_changes = welcome.capabilities.tells_changes();
+    session.tells = welcome.capabilities.tells();
+    session.offers = welcome.capabilities.offers();
     session.id = headers.get(SESSION).cloned();
     if let Some(id) = &mut session.id {
         id.set_sensitive(true);

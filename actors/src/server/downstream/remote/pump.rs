@@ -13,7 +13,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::answer::{EventStream, RefusalError};
-use super::channel::{Channel, Letter, Session};
+use super::channel::{Channel, Letter, Session, Tells};
 use super::client::TripError;
 use super::exchange::{End, Heard, exchange};
 use super::listen::{listen, listen_to};
@@ -212,7 +212,7 @@ impl Pump {
         let (channel, tell) = (Arc::clone(&self.channel), self.tell.clone());
         let task = match stream {
             Some(stream) => self.tasks.spawn(listen_to(stream, tell)),
-            None if session.hop == Hop::Modern && !session.tells_changes => return,
+            None if session.hop == Hop::Modern && session.tells == Tells::default() => return,
             None => self.tasks.spawn(listen(channel, tell)),
         };
         if let Some(before) = self.listener.replace(task) {
@@ -319,7 +319,7 @@ impl Pump {
                     self.set_out(ticket);
                 }
                 // It may be another program than before.
-                self.desk.gauges.tools_changed.send_modify(|count| *count += 1);
+                self.desk.gauges.lists_changed.send_modify(|count| *count += 1);
                 None
             }
             Err(OpenError::Throttled(retry_after)) => {

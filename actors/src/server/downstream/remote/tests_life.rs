@@ -11,7 +11,7 @@ use conductor_config::{Heartbeat, ServerSpec, Transport};
 use tokio::time::{Instant, sleep, timeout};
 
 use super::tests_server::{Reply, SOON, Seen, Site, legacy, modern, spec};
-use crate::model::{Scope, ServerState, ToolCall};
+use crate::model::{Call, Scope, ServerState};
 use crate::tests::{config, id};
 use crate::wire::CallParams;
 use crate::{Caller, LocalCaller, ServerStatus, System};
@@ -57,7 +57,7 @@ impl Stage {
     async fn failure(&self) -> String {
         let params = CallParams::read(Some(&Bytes::from_static(br#"{"name":"a.t"}"#))).unwrap();
         let deadline = Some(Instant::now() + SOON);
-        let call = ToolCall { params: Box::new(params), deadline, progress: None };
+        let call = Call { params: Box::new(params), deadline, progress: None };
         let scope = Scope::Workspace("default".parse().unwrap());
         let caller = Caller::Local(LocalCaller::new("test"));
         let error = self.system.call(&scope, caller, call).await.unwrap_err();

@@ -203,12 +203,12 @@ async fn a_forgotten_session_is_opened_again_once_and_the_calls_repeated() {
         })
         .await;
         let guest = open(&spec(&site.url(), &[])).await.unwrap();
-        let changes = *guest.0.lane.gauges().tools_changed.borrow();
+        let changes = *guest.0.lane.gauges().lists_changed.borrow();
         let answers = tokio::join!(guest.call(CALL), guest.call(CALL), guest.call(CALL));
         assert_eq!(answers, ("2".into(), "2".into(), "2".into()));
         let asked = site.methods();
         assert_eq!(asked.iter().filter(|method| *method == "initialize").count(), 2, "{asked:?}");
-        assert!(*guest.0.lane.gauges().tools_changed.borrow() > changes, "it may be another one");
+        assert!(*guest.0.lane.gauges().lists_changed.borrow() > changes, "it may be another one");
         let ticks = guest.0.lane.clone();
         ticks.close_input(false);
         assert_eq!(guest.end().await, "was stopped on request");

@@ -325,7 +325,7 @@ impl Guest {
     /// Calls a tool and leaves it running.
     pub(super) fn begin(&self, params: &str, progress: Option<ProgressPort>) -> (Ticket, Coming) {
         let params = CallParams::read(Some(&Bytes::copy_from_slice(params.as_bytes()))).unwrap();
-        let body = Body::Call { tool: Text::from("tool"), params: Arc::new(params) };
+        let body = Body::Call { name: Text::from("tool"), params: Arc::new(params) };
         let (reply, coming) = oneshot::channel();
         let put = self.0.lane.call(body, reply, progress);
         (put.map_err(|returned| returned.refused).unwrap(), coming)

@@ -14,7 +14,7 @@ const CALL: &str = r#"{"name":"x"}"#;
 const CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
 
 async fn changes(guest: &Guest, wanted: u64) {
-    let mut changed = guest.0.lane.gauges().tools_changed.subscribe();
+    let mut changed = guest.0.lane.gauges().lists_changed.subscribe();
     let wait = changed.wait_for(|count| *count >= wanted);
     timeout(SOON, wait).await.expect("the change is noticed").unwrap();
 }

@@ -1,0 +1,217 @@
+//! This file is one list as clients are shown it: entries in a fixed order, pages, and who has which.
+//!
+//! It leaves which entries there are to `merge`, and what a view is to `catalog`.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
+use conductor_config::ServerId;
+use thiserror::Error;
+
+use crate::model::{ListKind, Target};
+use crate::wire::Text;
+
+/// One entry as a client is shown it.
+#[derive(Debug, Clone)]
+pub struct ListedEntry {
+    /// The name or address it is shown under.
+    pub name: Text,
+    /// Another name it can be called by.
+    pub alias: Option<Text>,
+    /// Whose it is, and what it is called there.
+    pub target: Target,
+    /// Its definition, the shown name in it: one JSON object.
+    pub json: Bytes,
+}
+
+/// Whether a server's list is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListState {
+    /// It has been read; the server may be down by now.
+    Known,
+    /// The server has not come up yet for the first time.
+    Awaited,
+    /// The server failed before its list could be read.
+    Missing,
+    /// The server says that it has no such list.
+    Absent,
+}
+
+/// One list of a view.
+#[derive(Debug)]
+pub struct List {
+    kind: ListKind,
+    entries: Vec<ListedEntry>,
+    by_name: HashMap<Text, usize>,
+    /// Aliases of several entries: they lead nowhere.
+    shared: HashSet<Text>,
+    /// The whole list as one JSON array.
+    array: Bytes,
+    /// Changes exactly when `array` does.
+    digest: u64,
+    servers: BTreeMap<ServerId, ListState>,
+    sorted: bool,
+}
+
+/// A cursor that this program did not make, or made for another list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the cursor is not one of this list")]
+pub struct BadCursor;
+
+/// A part of a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Page {
+    /// Definitions as one JSON array.
+    pub entries: Bytes,
+    /// Where the next part begins; `None` at the end.
+    pub next_cursor: Option<String>,
+}
+
+/// What a list knows about a name.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Named<'a> {
+    One(&'a ListedEntry),
+    Several,
+    None,
+}
+
+impl List {
+    /// A list of `entries`, which are sorted here if they are of several servers.
+    pub(super) fn new(
+        kind: ListKind,
+        mut entries: Vec<ListedEntry>,
+        servers: BTreeMap<ServerId, ListState>,
+        sorted: bool,
+    ) -> Self {
+        if sorted {
+            entries.sort_by(|a, b| {
+                (&a.target.server, &a.target.name).cmp(&(&b.target.server, &b.target.name))
+            });
+        }
+        let array = join(&entries);
+        let digest = digest(&array);
+        let (mut by_name, mut shared) = (HashMap::new(), HashSet::new());
+        for (at, entry) in entries.iter().enumerate() {
+            if let Some(alias) = &entry.alias
+                && by_name.insert(alias.clone(), at).is_some()
+            {
+                shared.insert(alias.clone());
+            }
+        }
+        // The name something is shown under goes before what another is called by its server.
+        for (at, entry) in entries.iter().enumerate() {
+            shared.remove(&entry.name);
+            by_name.insert(entry.name.clone(), at);
+        }
+        Self { kind, entries, by_name, shared, array, digest, servers, sorted }
+    }
+
+    /// The entries in the order they are shown.
+    pub fn entries(&self) -> &[ListedEntry] {
+        &self.entries
+    }
+
+    /// The servers shown, and what is known of their lists.
+    pub fn servers(&self) -> &BTreeMap<ServerId, ListState> {
+        &self.servers
+    }
+
+    /// A number that is the same exactly as long as a client would see the same list.
+    pub fn digest(&self) -> u64 {
+        self.digest
+    }
+
+    /// The entry of this name or alias.
+    pub(super) fn find(&self, name: &str) -> Named<'_> {
+        let name = Text::from(name);
+        if self.shared.contains(&name) {
+            return Named::Several;
+        }
+        match self.by_name.get(&name).and_then(|at| self.entries.get(*at)) {
+            Some(entry) => Named::One(entry),
+            None => Named::None,
+        }
+    }
+
+    /// Up to `size` entries from `cursor` on. A list that fits is sent as it is kept.
+    ///
+    /// The cursor names the last entry shown, so that a list that changed in between goes on
+    /// behind it instead of failing. Where that entry is gone, a sorted list goes on with the one
+    /// that would follow it, any other with the one in its place.
+    pub fn page(&self, cursor: Option<&str>, size: usize) -> Result<Page, BadCursor> {
+        let start = match cursor {
+            None if self.entries.len() <= size => {
+                return Ok(Page { entries: self.array.clone(), next_cursor: None });
+            }
+            None => 0,
+            Some(cursor) => self.after(cursor)?,
+        };
+        let end = (start + size.max(1)).min(self.entries.len());
+        let shown = &self.entries[start..end];
+        let next_cursor = match shown.last() {
+            Some(last) if end < self.entries.len() => {
+                Some(encode(self.kind, end - 1, &last.target))
+            }
+            Some(_) | None => None,
+        };
+        Ok(Page { entries: join(shown), next_cursor })
+    }
+
+    fn after(&self, cursor: &str) -> Result<usize, BadCursor> {
+        let (place, target) = decode(self.kind, cursor).ok_or(BadCursor)?;
+        if let Some(at) = self.entries.iter().position(|entry| key(&entry.target) == target) {
+            return Ok(at + 1);
+        }
+        if !self.sorted {
+            return Ok(place.min(self.entries.len()));
+        }
+        let later = |entry: &ListedEntry| key(&entry.target) > target;
+        Ok(self.entries.iter().position(later).unwrap_or(self.entries.len()))
+    }
+}
+
+/// What cursors of a list begin with.
+fn mark(kind: ListKind) -> &'static str {
+    match kind {
+        ListKind::Tools => "t1\n",
+        ListKind::Prompts => "p1\n",
+        ListKind::Resources => "r1\n",
+        ListKind::Templates => "m1\n",
+    }
+}
+
+fn key(target: &Target) -> (String, String) {
+    (target.server.to_string(), target.name.to_string())
+}
+
+fn encode(kind: ListKind, place: usize, target: &Target) -> String {
+    let mark = mark(kind);
+    URL_SAFE_NO_PAD.encode(format!("{mark}{place}\n{}\n{}", target.server, target.name))
+}
+
+fn decode(kind: ListKind, cursor: &str) -> Option<(usize, (String, String))> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
+    let (place, target) = text.strip_prefix(mark(kind))?.split_once('\n')?;
+    let (server, name) = target.split_once('\n')?;
+    Some((place.parse().ok()?, (server.to_owned(), name.to_owned())))
+}
+
+fn join(entries: &[ListedEntry]) -> Bytes {
+    let mut array = Vec::with_capacity(entries.iter().map(|entry| entry.json.len() + 1).sum());
+    array.push(b'[');
+    for (at, entry) in entries.iter().enumerate() {
+        if at > 0 {
+            array.push(b',');
+        }
+        array.extend_from_slice(&entry.json);
+    }
+    array.push(b']');
+    Bytes::from(array)
+}
+
+fn digest(array: &[u8]) -> u64 {
+    let digest = ring::digest::digest(&ring::digest::SHA256, array);
+    digest.as_ref().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}

@@ -1,0 +1,167 @@
+//! This file is what the merger knows of one list of one server, and when it is to be read.
+//!
+//! Pure: it keeps facts and answers questions about them; `now` is an argument. Which life of the
+//! server to ask is for `slice`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::list::ListState;
+use super::sanitize::Judged;
+use crate::model::{Generation, ServerState};
+use crate::server::Listing;
+
+/// A list is kept for this long at least, whatever its server says.
+const LEAST: Duration = Duration::from_secs(1);
+/// First wait before a list that could not be read is asked for again; doubles up to a minute.
+const RETRY: Duration = Duration::from_secs(1);
+const RETRY_MAX: Duration = Duration::from_secs(60);
+
+/// One list of one server.
+#[derive(Debug)]
+pub(super) struct Part {
+    listing: Option<Arc<Listing>>,
+    /// What may be shown of `listing`; there exactly when that is.
+    judged: Option<Arc<Judged>>,
+    /// The server says that it has no such list.
+    absent: bool,
+    /// Whether a list may still come without anybody's doing.
+    awaited: bool,
+    read_at: Option<Instant>,
+    /// A question is under way, asked of this life.
+    asking: Option<Generation>,
+    failures: u32,
+    retry_at: Option<Instant>,
+    /// The server said that its list changed since it was asked.
+    dirty: bool,
+}
+
+impl Part {
+    /// Nothing is known yet.
+    pub(super) fn new() -> Self {
+        Self {
+            listing: None,
+            judged: None,
+            absent: false,
+            awaited: true,
+            read_at: None,
+            asking: None,
+            failures: 0,
+            retry_at: None,
+            dirty: false,
+        }
+    }
+
+    /// The list as it was last known. It is shown until the server itself can be asked.
+    pub(super) fn remember(&mut self, listing: Listing, judged: Judged) {
+        self.listing = Some(Arc::new(listing));
+        self.judged = Some(Arc::new(judged));
+    }
+
+    /// The server had no such list when it was last known.
+    pub(super) fn remember_none(&mut self) {
+        self.absent = true;
+    }
+
+    /// Whether the list is known.
+    pub(super) fn state(&self) -> ListState {
+        match (&self.listing, self.absent, self.awaited) {
+            (_, true, _) => ListState::Absent,
+            (Some(_), false, _) => ListState::Known,
+            (None, false, true) => ListState::Awaited,
+            (None, false, false) => ListState::Missing,
+        }
+    }
+
+    /// The list as it was read.
+    pub(super) fn listing(&self) -> Option<&Arc<Listing>> {
+        self.listing.as_ref().filter(|_| !self.absent)
+    }
+
+    /// What may be shown of it.
+    pub(super) fn judged(&self) -> Option<&Arc<Judged>> {
+        self.judged.as_ref().filter(|_| !self.absent)
+    }
+
+    /// A new life takes calls: its list may differ from the last one, or be there no more.
+    pub(super) fn up(&mut self, has: bool) {
+        self.absent = !has;
+        self.awaited = true;
+        self.dirty = true;
+        self.failures = 0;
+        self.retry_at = None;
+    }
+
+    /// The server takes no calls. The last list is kept while the server may come back.
+    pub(super) fn down(&mut self, state: ServerState, wakeable: bool) {
+        self.asking = None;
+        let may_return = state.is_coming() || state == ServerState::Draining || wakeable;
+        if !may_return {
+            self.listing = None;
+            self.judged = None;
+        }
+        // The first start counts as under way; a failed one has shown that it may last.
+        self.awaited = state == ServerState::Starting && self.awaited || wakeable;
+    }
+
+    /// The server says that its list changed.
+    pub(super) fn changed(&mut self) {
+        self.dirty = true;
+    }
+
+    /// Whether this life is to be asked for the list now. Marks it as asked.
+    pub(super) fn ask(&mut self, generation: Generation, now: Instant, ttl: Duration) -> bool {
+        let stale = self.fresh_until(ttl).is_none_or(|until| until <= now);
+        let waiting = self.retry_at.is_some_and(|at| at > now);
+        let due = self.dirty || stale;
+        if self.absent || self.asking == Some(generation) || waiting || !due {
+            return false;
+        }
+        self.asking = Some(generation);
+        self.dirty = false;
+        true
+    }
+
+    /// The answer came. Returns whether it is of the present life.
+    pub(super) fn listed(
+        &mut self,
+        generation: Generation,
+        (listing, judged): (Listing, Judged),
+        now: Instant,
+    ) -> bool {
+        if self.asking != Some(generation) {
+            return false;
+        }
+        self.asking = None;
+        self.failures = 0;
+        self.retry_at = None;
+        self.read_at = Some(now);
+        self.listing = Some(Arc::new(listing));
+        self.judged = Some(Arc::new(judged));
+        true
+    }
+
+    /// No answer came. Returns how long to wait before the next question.
+    pub(super) fn missed(&mut self, generation: Generation, now: Instant) -> Option<Duration> {
+        if self.asking != Some(generation) {
+            return None;
+        }
+        self.asking = None;
+        self.dirty = true;
+        self.awaited = false;
+        let wait = RETRY.saturating_mul(1 << self.failures.min(6)).min(RETRY_MAX);
+        self.failures = self.failures.saturating_add(1);
+        self.retry_at = Some(now + wait);
+        Some(wait)
+    }
+
+    /// When the list is to be read again: `ttl` after the last time, sooner if the server says so.
+    pub(super) fn fresh_until(&self, ttl: Duration) -> Option<Instant> {
+        let told = self.listing()?.ttl_ms.map(Duration::from_millis);
+        // A server that says "do not keep this" (0) has no say in how we spare it; a list_changed has.
+        let ttl = told.filter(|told| !told.is_zero()).map_or(ttl, |told| told.max(LEAST).min(ttl));
+        Some(self.read_at? + ttl)
+    }
+}

@@ -1,0 +1,120 @@
+//! This file names the lists that a server may have, and what it says it has.
+//!
+//! It leaves reading them to the servers and showing them to the merger.
+
+/// A list that a server may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ListKind {
+    /// `tools/list`
+    Tools,
+    /// `prompts/list`
+    Prompts,
+    /// `resources/list`
+    Resources,
+    /// `resources/templates/list`
+    Templates,
+}
+
+impl ListKind {
+    /// All of them, tools first.
+    pub const ALL: [Self; 4] = [Self::Tools, Self::Prompts, Self::Resources, Self::Templates];
+
+    /// The method that reads it.
+    pub fn method(self) -> &'static str {
+        match self {
+            Self::Tools => "tools/list",
+            Self::Prompts => "prompts/list",
+            Self::Resources => "resources/list",
+            Self::Templates => "resources/templates/list",
+        }
+    }
+
+    /// The member of a result that holds it.
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Tools => "tools",
+            Self::Prompts => "prompts",
+            Self::Resources => "resources",
+            Self::Templates => "resourceTemplates",
+        }
+    }
+
+    /// One entry, in a word.
+    pub fn noun(self) -> &'static str {
+        match self {
+            Self::Tools => "tool",
+            Self::Prompts => "prompt",
+            Self::Resources => "resource",
+            Self::Templates => "template",
+        }
+    }
+}
+
+/// One of something for each list.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PerList<T> {
+    tools: T,
+    prompts: T,
+    resources: T,
+    templates: T,
+}
+
+impl<T> PerList<T> {
+    /// Makes one for each list.
+    pub(crate) fn make(mut one: impl FnMut(ListKind) -> T) -> Self {
+        Self {
+            tools: one(ListKind::Tools),
+            prompts: one(ListKind::Prompts),
+            resources: one(ListKind::Resources),
+            templates: one(ListKind::Templates),
+        }
+    }
+
+    /// The one for this list.
+    pub(crate) fn get(&self, kind: ListKind) -> &T {
+        match kind {
+            ListKind::Tools => &self.tools,
+            ListKind::Prompts => &self.prompts,
+            ListKind::Resources => &self.resources,
+            ListKind::Templates => &self.templates,
+        }
+    }
+
+    /// The same, to be changed.
+    pub(crate) fn get_mut(&mut self, kind: ListKind) -> &mut T {
+        match kind {
+            ListKind::Tools => &mut self.tools,
+            ListKind::Prompts => &mut self.prompts,
+            ListKind::Resources => &mut self.resources,
+            ListKind::Templates => &mut self.templates,
+        }
+    }
+
+    /// Each with its list.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (ListKind, &T)> {
+        ListKind::ALL.into_iter().map(|kind| (kind, self.get(kind)))
+    }
+}
+
+/// What a server says it has beside tools.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Offers {
+    /// Prompts.
+    pub prompts: bool,
+    /// Resources, and templates of them.
+    pub resources: bool,
+    /// Completion of arguments.
+    pub completions: bool,
+}
+
+impl Offers {
+    /// Whether there is such a list. Tools are asked for in any case: some servers with tools do
+    /// not declare them.
+    pub(crate) fn has(self, kind: ListKind) -> bool {
+        match kind {
+            ListKind::Tools => true,
+            ListKind::Prompts => self.prompts,
+            ListKind::Resources | ListKind::Templates => self.resources,
+        }
+    }
+}

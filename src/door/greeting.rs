@@ -1,0 +1,72 @@
+//! This file says what a door is when a client first asks: name, revision, what there is.
+//!
+//! It leaves the choice of a revision to `service`.
+
+use conductor_actors::wire::MODERN;
+use conductor_actors::{ListKind, Scope, System};
+use serde_json::{Map, Value, json};
+
+use super::service::{TTL_MAX, millis};
+
+/// The result of `initialize`.
+pub(super) fn initialize(system: &System, scope: &Scope, version: &str) -> String {
+    json!({
+        "protocolVersion": version,
+        "capabilities": capabilities(system, scope),
+        "serverInfo": identity(),
+        "instructions": instructions(scope),
+    })
+    .to_string()
+}
+
+/// The result of `server/discover`.
+pub(super) fn discover(system: &System, scope: &Scope) -> String {
+    json!({
+        "resultType": "complete",
+        "supportedVersions": [MODERN],
+        "capabilities": capabilities(system, scope),
+        "instructions": instructions(scope),
+        "ttlMs": millis(TTL_MAX),
+        "cacheScope": "private",
+        "_meta": { "io.modelcontextprotocol/serverInfo": identity() },
+    })
+    .to_string()
+}
+
+/// What there is, or may be once a server comes up: servers come and go, clients ask once.
+fn capabilities(system: &System, scope: &Scope) -> Value {
+    let catalog = system.catalog().current();
+    let view = catalog.view(scope);
+    let mut capabilities = Map::new();
+    for (kind, key) in [
+        (ListKind::Tools, "tools"),
+        (ListKind::Prompts, "prompts"),
+        (ListKind::Resources, "resources"),
+    ] {
+        if kind == ListKind::Tools || view.is_none_or(|view| view.may_have(kind)) {
+            capabilities.insert(key.to_owned(), json!({ "listChanged": true }));
+        }
+    }
+    if catalog.completes(scope) {
+        capabilities.insert("completions".to_owned(), json!({}));
+    }
+    Value::Object(capabilities)
+}
+
+fn instructions(scope: &Scope) -> &'static str {
+    match scope {
+        Scope::Workspace(_) | Scope::View(_) => {
+            "Several MCP servers behind one gateway. The name of a tool or a prompt begins with the \
+             name of its server. When a call fails, its text says whether it was carried out and \
+             when to try again."
+        }
+        Scope::Server(_) => {
+            "One MCP server behind a gateway that supervises it. When a call fails, its text says \
+             whether it was carried out and when to try again."
+        }
+    }
+}
+
+fn identity() -> Value {
+    json!({ "name": "mcp-conductor", "version": env!("CARGO_PKG_VERSION") })
+}
