@@ -222,12 +222,15 @@ async fn what_a_child_starts_in_its_first_moment_is_under_its_limits() {
 #[tokio::test]
 async fn what_children_use_is_counted_with_all_that_they_started() {
     let (nursery, _dir) = nursery().await;
-    let script = "setsid sh -c 'while :; do :; done' & sleep 1000";
-    let (process, _pipes) = nursery.spawn(&shell(script), &Limits::default()).unwrap();
+    // The busy one ends by itself, should this test fail: it has left the group.
+    let script = "setsid timeout 60 sh -c 'while :; do :; done' & sleep 1000";
+    let (mut process, _pipes) = nursery.spawn(&shell(script), &Limits::default()).unwrap();
     let counted = until(Duration::from_secs(30), || async {
         let usages = nursery.usages();
         let Some(usage) = usages.get(&process.pid) else { return false };
-        usage.processes == 3 && usage.memory > 1 << 20 && usage.cpu > 0.05 && usage.cpu < 1.2
+        usage.processes == 4 && usage.memory > 1 << 20 && usage.cpu > 0.05 && usage.cpu < 1.2
     });
     assert!(counted.await.is_some(), "{:?}", nursery.usages());
+    process.kill();
+    process.gone.wait_for(|gone| *gone).await.unwrap();
 }
