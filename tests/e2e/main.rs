@@ -12,6 +12,7 @@ mod calling;
 mod commands;
 #[cfg(test)]
 mod confined;
+mod containers;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]

@@ -15,6 +15,8 @@ use tokio::sync::watch;
 use tracing::warn;
 
 use super::census;
+use super::containers;
+use super::engine::Engine;
 use super::group::{Group, pid};
 use super::hunt::hunt;
 use super::quarry::Quarry;
@@ -52,6 +54,8 @@ pub(crate) struct Process {
     pub(crate) exit: watch::Receiver<Option<Exit>>,
     /// Becomes `true` when the process is reaped and its group is gone.
     pub(crate) gone: watch::Receiver<bool>,
+    /// Becomes `true` when its containers are removed, if it was to run any.
+    clean: watch::Receiver<bool>,
     group: Arc<Group>,
 }
 
@@ -59,10 +63,17 @@ pub(crate) struct Process {
 #[derive(Debug, Clone)]
 pub(crate) struct Killer {
     exit: watch::Receiver<Option<Exit>>,
+    clean: watch::Receiver<bool>,
     group: Arc<Group>,
 }
 
 impl Killer {
+    /// Waits until the containers that the process was to run are removed: a few times as long as an
+    /// engine may take for a command. For one that has ended.
+    pub(crate) async fn cleaned(mut self) {
+        let _ = self.clean.wait_for(|clean| *clean).await; // as above
+    }
+
     /// Ends the whole group, and waits until the process has ended.
     pub(crate) async fn kill(mut self) {
         self.group.signal(Signal::KILL);
@@ -90,6 +101,8 @@ pub(super) struct Started {
     pub(super) end: AsyncFd<OwnedFd>,
     /// Carried by it and all that it starts.
     pub(super) mark: Mark,
+    /// What runs its containers, and the environment to ask that in, if it was to run one.
+    pub(super) engine: Option<(Engine, BTreeMap<String, String>)>,
     /// Where it is written down.
     pub(super) roll: Roll,
 }
@@ -101,8 +114,9 @@ impl Process {
         let group = Arc::new(Group::new(pid));
         let (exited, exit) = watch::channel(None);
         let (buried, gone) = watch::channel(false);
-        tokio::spawn(bury(started, Arc::clone(&group), exited, buried));
-        Self { pid, exit, gone, group }
+        let (cleaned, clean) = watch::channel(started.engine.is_none());
+        tokio::spawn(bury(started, Arc::clone(&group), exited, buried, cleaned));
+        Self { pid, exit, gone, clean, group }
     }
 
     /// Asks the whole group to end.
@@ -117,7 +131,11 @@ impl Process {
 
     /// For those who have to end the process wherever it is held.
     pub(crate) fn killer(&self) -> Killer {
-        Killer { exit: self.exit.clone(), group: Arc::clone(&self.group) }
+        Killer {
+            exit: self.exit.clone(),
+            clean: self.clean.clone(),
+            group: Arc::clone(&self.group),
+        }
     }
 
     /// Whether the process is suspended (SIGSTOP or a debugger), so that it does nothing at all.
@@ -132,19 +150,21 @@ impl Drop for Process {
     }
 }
 
-/// Waits for the end of a child, tells it, ends what is left of what it started, and reaps it.
+/// Waits for the end of a child, tells it, ends what is left of what it started, reaps it, and
+/// removes its containers.
 async fn bury(
     started: Started,
     group: Arc<Group>,
     exited: watch::Sender<Option<Exit>>,
     buried: watch::Sender<bool>,
+    cleaned: watch::Sender<bool>,
 ) {
-    let Started { mut child, pid, start, end, mark, roll } = started;
+    let Started { mut child, pid, start, end, mark, engine, roll } = started;
     if end.readable().await.is_ok()
         && let Some(exit) = peek(pid)
     {
         exited.send_replace(Some(exit));
-        sweep(pid, start, mark).await;
+        sweep(pid, start, mark.clone()).await;
     }
     group.bury();
     let status = child.wait().await;
@@ -155,6 +175,13 @@ async fn bury(
     });
     roll.strike_out(pid);
     buried.send_replace(true);
+    if let Some((engine, ours)) = engine {
+        let mark = mark.to_string();
+        if containers::remove(&engine, &mark, &ours, &roll).await {
+            roll.strike_out_containers(&mark);
+        }
+        cleaned.send_replace(true);
+    }
 }
 
 /// Ends whatever the leader of a group has left behind, also what moved to other groups. The

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{info, warn};
 
+use super::containers::PATIENCE;
 use super::guard::{Guard, GuardProgram};
 use super::guard_book::Charge;
 use super::hunt::hunt;
@@ -101,8 +102,10 @@ impl Keeper {
     }
 
     async fn update(&mut self, entries: Entries) {
-        if entries.groups != self.record.groups {
+        let is_new = entries.groups != self.record.groups;
+        if is_new || entries.containers != self.record.containers {
             self.record.groups = entries.groups;
+            self.record.containers = entries.containers;
             self.tell().await;
             self.write().await;
         }
@@ -131,8 +134,15 @@ impl Keeper {
     /// Lets the guard go if nothing is left, or else sets it to work.
     async fn close(&mut self) {
         let mut changes = self.roll.watch();
-        let empty = changes.wait_for(|entries| entries.groups.is_empty());
-        let is_empty = timeout(CLOSE, empty).await.is_ok();
+        let run = format!("{}.", self.record.run.mark());
+        let is_ours = |mark: &String| mark.starts_with(&run);
+        // Those of an earlier run that could not be removed at the start will not be now.
+        let boxed = |entries: &Entries| entries.containers.keys().any(is_ours);
+        let limit = if boxed(&self.roll.current()) { CLOSE + 2 * PATIENCE } else { CLOSE };
+        let empty = changes.wait_for(|entries| entries.groups.is_empty() && !boxed(entries));
+        let _ = timeout(limit, empty).await; // what is left is seen below
+        let Entries { groups, containers, .. } = self.roll.current();
+        let is_empty = groups.is_empty();
         let me = std::process::id();
         let quarry = Quarry {
             mark: self.record.run.mark(),
@@ -152,6 +162,10 @@ impl Keeper {
         }
         if let Some(guard) = self.guard.take() {
             guard.dismiss().await;
+        }
+        if !containers.is_empty() {
+            (self.record.groups, self.record.containers) = (groups, containers);
+            return self.write().await;
         }
         match self.file.remove() {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

@@ -17,10 +17,15 @@
 //!
 //! `meter` looks every few seconds at what all of them use, for others to rule on.
 //!
+//! Containers are not processes of ours: those that a child was to run are labelled (`engine`), and
+//! removed when it is gone (`containers`).
+//!
 //! It leaves what is said to a child, and when it has to go, to others.
 
 mod census;
 mod child;
+mod containers;
+mod engine;
 mod group;
 mod guard;
 mod guard_book;

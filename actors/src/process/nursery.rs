@@ -24,7 +24,7 @@ use super::record::{Record, RecordFile};
 use super::roll::Roll;
 use super::run::Run;
 use super::spawn::{SpawnError, spawn};
-use super::{orphans, reaper};
+use super::{containers, orphans, reaper};
 
 /// Names the daemon's own program in the environment that it hands over. Where it is missing there
 /// is no guard, and nobody's orphans are adopted: this process is then not the daemon's alone.
@@ -89,8 +89,9 @@ impl Nursery {
         let file = RecordFile::within(state_dir);
         let last = file.clone();
         let reaped = tokio::task::spawn_blocking(move || orphans::reap(&last)).await;
-        reaped.map_err(|_| NurseryError::Runtime)?;
+        let left = reaped.map_err(|_| NurseryError::Runtime)?;
         let roll = Roll::default();
+        roll.inherit(containers::remove_all(left, &environment, &roll).await);
         let mut tasks = Vec::new();
         if adopts {
             match reaper::adopt(roll.clone()) {
@@ -103,6 +104,7 @@ impl Nursery {
             run: run.clone(),
             since: start_of(std::process::id()).unwrap_or_default(),
             groups: BTreeMap::new(),
+            containers: roll.current().containers,
         };
         let mut keeper = Keeper {
             roll: roll.clone(),

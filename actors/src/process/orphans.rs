@@ -2,12 +2,13 @@
 //!
 //! It is needed only where the guard was killed together with the daemon.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tracing::{error, info, warn};
 
 use super::census::boot;
+use super::engine::Engine;
 use super::hunt::hunt;
 use super::quarry::Quarry;
 use super::record::RecordFile;
@@ -15,19 +16,20 @@ use super::record::RecordFile;
 /// Time that orphans get to end by themselves.
 const GRACE: Duration = Duration::from_millis(500);
 
-/// Ends the processes of the run that `file` tells of. Returns how many there were. Blocks.
-pub(super) fn reap(file: &RecordFile) -> usize {
+/// Ends the processes of the run that `file` tells of. Returns what ran its containers, by the
+/// marks of children. Blocks.
+pub(super) fn reap(file: &RecordFile) -> BTreeMap<String, Engine> {
     let record = match file.read() {
         Ok(Some(record)) => record,
-        Ok(None) => return 0,
+        Ok(None) => return BTreeMap::new(),
         Err(error) => {
             warn!(error = %chain(&error), "what the last run left cannot be told");
-            return 0;
+            return BTreeMap::new();
         }
     };
     // After a restart of the machine nothing is left, and numbers and times mean nothing.
     if boot().as_ref() != Some(&record.boot) {
-        return 0;
+        return record.containers;
     }
     let quarry = Quarry {
         mark: record.run.mark(),
@@ -43,7 +45,7 @@ pub(super) fn reap(file: &RecordFile) -> usize {
     } else if count > 0 {
         info!(count, ?pids, "processes that the last run had left are ended");
     }
-    count
+    record.containers
 }
 
 /// An error with all its causes.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::engine::Engine;
 use super::run::Run;
 use crate::store::{PrivateFileError, read_private, write_private};
 
@@ -26,6 +27,9 @@ pub(super) struct Record {
     pub(super) since: u64,
     /// Leaders of its groups, with their start times.
     pub(super) groups: BTreeMap<u32, u64>,
+    /// What runs containers for its children, by their marks.
+    #[serde(default)]
+    pub(super) containers: BTreeMap<String, Engine>,
 }
 
 /// Why the record of the last run is of no use.

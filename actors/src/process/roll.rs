@@ -8,11 +8,15 @@ use std::io;
 
 use tokio::sync::watch;
 
+use super::engine::Engine;
+
 /// Who is awaited.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Entries {
     /// Leaders of groups by number, with their start times.
     pub(super) groups: BTreeMap<u32, u64>,
+    /// What runs containers for children, by their marks, until those are removed.
+    pub(super) containers: BTreeMap<String, Engine>,
     /// The guard.
     pub(super) guard: Option<u32>,
     /// Starts under way: children that are there, but not written down yet.
@@ -60,6 +64,16 @@ impl Roll {
     /// The leader of this group is reaped.
     pub(super) fn strike_out(&self, leader: u32) {
         self.0.send_if_modified(|entries| entries.groups.remove(&leader).is_some());
+    }
+
+    /// The containers of the child with this mark are removed.
+    pub(super) fn strike_out_containers(&self, mark: &str) {
+        self.0.send_if_modified(|entries| entries.containers.remove(mark).is_some());
+    }
+
+    /// Containers of an earlier run are still to be removed.
+    pub(super) fn inherit(&self, containers: BTreeMap<String, Engine>) {
+        self.0.send_modify(|entries| entries.containers.extend(containers));
     }
 
     /// The guard is reaped.

@@ -14,6 +14,7 @@ use tokio::process::Command;
 
 use super::census::start_of;
 use super::child::{Pipes, Process, Started, end_of};
+use super::engine::labelled;
 use super::limits::limit;
 use super::roll::Roll;
 use super::run::Mark;
@@ -72,18 +73,27 @@ pub(super) fn spawn(
     mark: Mark,
     roll: &Roll,
 ) -> Result<(Process, Pipes), SpawnError> {
-    let mut command = command(spec, ours, &mark);
+    let (engine, args) = match labelled(spec, &mark) {
+        Some((engine, args)) => (Some(engine), args),
+        None => (None, spec.args.clone()),
+    };
+    let mut command = command(spec, &args, ours, &mark);
     let fork = || {
         let child = command.spawn()?;
         let pid = child.id().ok_or(io::ErrorKind::NotFound)?;
         // Whose end cannot be seen must not live: dropping it kills it.
         let end = end_of(pid)?;
         let start = start_of(pid).unwrap_or_default();
-        Ok(Started { child, pid, start, end, mark, roll: roll.clone() })
+        let (mark, roll) = (mark.clone(), roll.clone());
+        let engine = engine.clone().map(|engine| (engine, ours.clone()));
+        Ok(Started { child, pid, start, end, mark, engine, roll })
     };
     let mut started = roll
         .fork(fork, |entries, started| {
             entries.groups.insert(started.pid, started.start);
+            if let Some((engine, _)) = &started.engine {
+                entries.containers.insert(started.mark.to_string(), engine.clone());
+            }
         })
         .map_err(|error| explain(spec, error))?;
     limit(started.pid, started.start, limits);
@@ -97,21 +107,22 @@ pub(super) fn spawn(
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that starts children")]
-fn command(spec: &StdioSpec, ours: &BTreeMap<String, String>, mark: &Mark) -> Command {
+fn command(
+    spec: &StdioSpec,
+    args: &[String],
+    ours: &BTreeMap<String, String>,
+    mark: &Mark,
+) -> Command {
     let mut command = Command::new(&spec.program);
     command
-        .args(&spec.args)
+        .args(args)
         .env_clear()
+        .envs(inherited(ours))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .process_group(0)
         .kill_on_drop(true);
-    for name in INHERITED {
-        if let Some(value) = ours.get(name) {
-            command.env(name, value);
-        }
-    }
     for (name, value) in &spec.env {
         command.env(name, value.expose());
     }
@@ -121,6 +132,11 @@ fn command(spec: &StdioSpec, ours: &BTreeMap<String, String>, mark: &Mark) -> Co
         command.current_dir(directory);
     }
     command
+}
+
+/// What children see of our own environment.
+pub(super) fn inherited(ours: &BTreeMap<String, String>) -> impl Iterator<Item = (&str, &String)> {
+    INHERITED.into_iter().filter_map(|name| Some((name, ours.get(name)?)))
 }
 
 fn explain(spec: &StdioSpec, source: io::Error) -> SpawnError {

@@ -225,6 +225,7 @@ async fn a_record_of_another_start_of_the_machine_or_of_nothing_harms_nobody() {
     let mut child = Command::new("sleep").arg("1000").process_group(0).spawn().unwrap();
     let number = child.id().unwrap();
     let record = Record {
+        containers: BTreeMap::new(),
         boot: "another".to_owned(),
         run: Run::draw().unwrap(),
         since: 0,

@@ -14,6 +14,9 @@ use crate::process::{Killer, Process};
 /// How long a killed process may take to go.
 pub(super) const REAP: Duration = Duration::from_secs(2);
 
+/// How long its containers may take to be removed.
+const REMOVE: Duration = Duration::from_secs(12);
+
 /// The process of one life, known from the moment it runs: a start that is given up may still hold
 /// it, or a message that nobody will read.
 #[derive(Debug, Clone, Default)]
@@ -30,6 +33,9 @@ impl Remains {
         let Some(killer) = self.0.get() else { return };
         if timeout(REAP, killer.clone().kill()).await.is_err() {
             warn!(%server, "server does not end even when killed");
+        }
+        if timeout(REMOVE, killer.clone().cleaned()).await.is_err() {
+            warn!(%server, "containers of the server are not removed yet");
         }
     }
 }
