@@ -1,40 +1,42 @@
-//! This file loads an endpoint: some connections, each with one call at a time, every answer checked.
-//! It leaves starting what is loaded to `run.rs` and telling the result to `report.rs`.
+//! This file loads a place: some connections, each with one call or more at a time, answers checked.
+//! It leaves starting what is loaded to others, and telling the result to `report.rs`.
 
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use conductor_e2e::client::http_client::Connection;
-use conductor_e2e::client::{Client, modern_meta};
-use http::Method;
-use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::cpu;
+use crate::process;
+use crate::talk::{Place, Talk};
+use crate::work::Work;
 
 /// No single call may take longer.
-const CALL_LIMIT: Duration = Duration::from_secs(10);
+const CALL_LIMIT: Duration = Duration::from_secs(20);
 
-/// What is loaded.
+/// What is loaded, and with what.
 #[derive(Debug, Clone)]
 pub(crate) struct Target {
-    pub(crate) addr: SocketAddr,
-    pub(crate) path: String,
-    pub(crate) tool: String,
-    /// The process whose processor time is read.
+    pub(crate) place: Place,
+    /// The names of the tool, taken in turn.
+    pub(crate) tools: Arc<[String]>,
+    /// The process whose processor time is read; that of the command if there is one.
     pub(crate) pid: Option<i32>,
 }
 
 /// How it is loaded.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Window {
+    pub(crate) work: Work,
     pub(crate) modern: bool,
-    pub(crate) connections: u32,
+    /// Calls under way at one time, each on a connection of its own, or all on one of a command.
+    pub(crate) clients: u32,
+    /// Legacy sessions in all; at least one a connection.
+    pub(crate) sessions: u32,
     pub(crate) warmup: Duration,
     pub(crate) measured: Duration,
-    pub(crate) bytes: usize,
 }
 
 /// What was seen.
@@ -48,94 +50,120 @@ pub(crate) struct Seen {
     pub(crate) cpu: Option<Duration>,
 }
 
+impl Seen {
+    /// Processor time of one call in microseconds.
+    pub(crate) fn cpu_us(&self) -> Option<f64> {
+        Some(self.cpu?.as_secs_f64() * 1e6 / self.micros.len() as f64)
+    }
+
+    /// Calls in a second.
+    pub(crate) fn rate(&self) -> f64 {
+        self.micros.len() as f64 / self.span.as_secs_f64()
+    }
+}
+
 /// Loads the target; fails on the first answer that is not the right one.
-pub(crate) async fn load(target: &Target, window: Window) -> Result<Seen> {
+pub(crate) async fn load(target: &Target, window: &Window) -> Result<Seen> {
+    let (mut talks, mut pid) = (Vec::new(), target.pid);
+    let (connections, depth) = match target.place {
+        Place::Command(_) => (1, window.clients),
+        Place::Http { .. } | Place::Unix(_) => (window.clients, 1),
+    };
+    for number in 0..connections {
+        let mut talk = Talk::open(&target.place).await?;
+        if !window.modern {
+            let more =
+                window.sessions / connections + u32::from(number < window.sessions % connections);
+            for _ in 0..more.max(1) {
+                timeout(CALL_LIMIT, talk.initialize()).await.context("no handshake in time")??;
+            }
+        }
+        pid = pid.or(talk.pid());
+        talks.push(talk);
+    }
     let from = Instant::now() + window.warmup;
     let to = from + window.measured;
     let mut workers = JoinSet::new();
-    for number in 0..window.connections {
-        workers.spawn(work(target.clone(), window, number, from, to));
+    for (number, talk) in talks.into_iter().enumerate() {
+        let client = Client {
+            talk,
+            number: u32::try_from(number)?,
+            last: u64::try_from(number)? * 7,
+            tools: Arc::clone(&target.tools),
+            work: window.work.clone(),
+            modern: window.modern,
+            under_way: HashMap::new(),
+        };
+        workers.spawn(client.run(depth, from, to));
     }
-    let cpu_at = |pid: Option<i32>| pid.map(cpu::time_of).transpose();
+    let cpu_at = || pid.map(process::time_of).transpose();
     sleep_until(from).await;
-    let (before, began) = (cpu_at(target.pid)?, Instant::now());
+    let (before, began) = (cpu_at(), Instant::now());
     sleep_until(to).await;
-    let (after, span) = (cpu_at(target.pid)?, began.elapsed());
+    let (after, span) = (cpu_at(), began.elapsed());
     let mut micros = Vec::new();
     while let Some(worker) = workers.join_next().await {
-        micros.extend(worker.context("a connection's task panicked")??);
+        let (times, talk) = worker.context("a connection's task panicked")??;
+        micros.extend(times);
+        talk.end().await;
     }
     if micros.is_empty() {
         bail!("no call was answered in {span:?}");
     }
     micros.sort_unstable();
-    let cpu = after.zip(before).map(|(after, before)| after.saturating_sub(before));
+    // A process that is gone has told why by now.
+    let cpu = after?.zip(before?).map(|(after, before)| after.saturating_sub(before));
     Ok(Seen { micros, span, cpu })
 }
 
-/// One connection's calls, one after the other; the times of those that ended in the window.
-async fn work(
-    target: Target,
-    window: Window,
+/// One connection and what is under way on it.
+struct Client {
+    talk: Talk,
     number: u32,
-    from: Instant,
-    to: Instant,
-) -> Result<Vec<u32>> {
-    let client = if window.modern {
-        Client::modern(target.addr, &target.path)
-    } else {
-        Client::legacy(target.addr, &target.path).await?
-    };
-    let mut connection = Connection::open(target.addr).await?;
-    let mut times = Vec::new();
-    let mut id = 0_u64;
-    while Instant::now() < to {
-        id += 1;
-        // No two calls have the same text, so that a mixed-up answer shows.
-        let mut text = format!("{number}:{id}:");
-        text.extend(std::iter::repeat_n('x', window.bytes.saturating_sub(text.len())));
-        let body = call(&target.tool, id, &text, window.modern);
-        let headers = client.headers_of(&body);
-        let sent = Instant::now();
-        let whole = exchange(&mut connection, &target.path, &headers, &body);
-        let answer = timeout(CALL_LIMIT, whole).await.context("a call took too long")??;
-        let ended = Instant::now();
-        if answer["id"] != id || answer["result"]["content"][0]["text"] != text.as_str() {
-            bail!("call {id} of connection {number} was answered wrongly: {answer}");
-        }
-        if ended >= from && ended < to {
-            times.push(u32::try_from((ended - sent).as_micros()).unwrap_or(u32::MAX));
-        }
-    }
-    Ok(times)
+    last: u64,
+    tools: Arc<[String]>,
+    work: Work,
+    modern: bool,
+    under_way: HashMap<u64, Instant>,
 }
 
-fn call(tool: &str, id: u64, text: &str, modern: bool) -> Value {
-    let mut params = json!({ "name": tool, "arguments": { "text": text } });
-    if modern {
-        modern_meta(&mut params, conductor_e2e::client::MODERN);
+impl Client {
+    /// Calls until `to`; the times of those that were answered in the window. The connection comes
+    /// back: the command behind it has to live until its processor time has been read.
+    async fn run(mut self, depth: u32, from: Instant, to: Instant) -> Result<(Vec<u32>, Talk)> {
+        let mut times = Vec::new();
+        for _ in 0..depth {
+            self.ask()?;
+        }
+        self.talk.flush().await?;
+        while !self.under_way.is_empty() {
+            let answer = timeout(CALL_LIMIT, self.talk.next()).await;
+            let (_, answer) = answer.context("a call took too long")??;
+            let ended = Instant::now();
+            let id = self.work.check(self.number, &answer)?;
+            let sent = self.under_way.remove(&id).with_context(|| format!("{id} came twice"))?;
+            if ended >= from && ended < to {
+                times.push(u32::try_from((ended - sent).as_micros()).unwrap_or(u32::MAX));
+            }
+            if ended < to {
+                self.ask()?;
+            }
+            if !self.talk.has_more() {
+                self.talk.flush().await?;
+            }
+        }
+        Ok((times, self.talk))
     }
-    json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params })
-}
 
-/// Sends one call and reads its answer to the end, so that the connection can be used again.
-async fn exchange(
-    connection: &mut Connection,
-    path: &str,
-    headers: &[(String, String)],
-    body: &Value,
-) -> Result<Value> {
-    let mut answer = connection.send(Method::POST, path, headers, body.to_string()).await?;
-    if !answer.status.is_success() {
-        let status = answer.status;
-        bail!("status {status}: {}", String::from_utf8_lossy(&answer.bytes().await?));
+    fn ask(&mut self) -> Result<()> {
+        self.last += 1;
+        let at = usize::try_from(self.last)? % self.tools.len().max(1);
+        let tool = self.tools.get(at).map_or("", String::as_str);
+        let (method, _) = self.work.names();
+        let body = self.work.request(self.number, self.last, tool, self.modern);
+        let tool = if method == "tools/call" { tool } else { "" };
+        self.talk.queue(&body, method, tool, self.modern);
+        self.under_way.insert(self.last, Instant::now());
+        Ok(())
     }
-    if !answer.is_stream() {
-        return answer.next().await?.context("an answer without a body");
-    }
-    let mut last = None;
-    while let Some(message) = answer.next().await? {
-        last = Some(message);
-    }
-    last.context("a stream without an answer")
 }

@@ -1,17 +1,30 @@
 //! This program measures what the gateway costs per call, beside the direct path, in one run.
 //! It measures one machine at one time: compare only figures of one run, or of runs taken in turn.
 
-mod cpu;
+mod answers;
+mod book;
+mod document;
 mod echo;
 mod load;
+mod machine;
+mod plot;
+mod process;
 mod report;
 mod run;
+mod suite;
+mod talk;
+mod targets;
+mod work;
+mod world;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
+
+use crate::answers::Answers;
 
 /// What the gateway costs, beside the direct path.
 #[derive(Debug, Parser)]
@@ -25,11 +38,16 @@ struct Args {
 enum Verb {
     /// Measures the direct path and the gateway in turn and prints both.
     Run(RunArgs),
+    /// Measures everything: doors, sizes, lists, memory, start, recovery, scale.
+    Suite(SuiteArgs),
     /// An MCP server that answers as fast as it can: on stdin and stdout, or over HTTP.
     Echo {
         /// Serves HTTP here instead and prints the address it got.
         #[arg(long, value_name = "ADDR:PORT")]
         http: Option<SocketAddr>,
+        /// How many tools it lists.
+        #[arg(long, default_value_t = 3)]
+        tools: usize,
     },
     /// Loads any endpoint that has an echo tool, and prints what it saw.
     Load {
@@ -66,6 +84,34 @@ struct RunArgs {
 }
 
 #[derive(Debug, Clone, clap::Args)]
+struct SuiteArgs {
+    /// The daemon; the `conductor` beside this program unless given.
+    #[arg(long, value_name = "FILE")]
+    conductor: Option<PathBuf>,
+    /// Less of everything, in two minutes.
+    #[arg(long)]
+    quick: bool,
+    /// Only these parts: echo, sizes, list, memory, start, recover, scale.
+    #[arg(long, value_delimiter = ',', value_name = "PART")]
+    only: Vec<String>,
+    /// How often each is measured, in turn.
+    #[arg(long)]
+    rounds: Option<u32>,
+    /// Seconds that are measured, each time.
+    #[arg(long)]
+    seconds: Option<f64>,
+    /// Calls after which memory is looked at.
+    #[arg(long)]
+    calls: Option<u64>,
+    /// Where all figures go; with `--only`, those of the other parts are kept from it.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// A document whose measured part is renewed, and the plots beside it.
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, clap::Args)]
 struct WindowArgs {
     /// Revisions of the protocol.
     #[arg(long, value_enum, default_value_t = Eras::Both)]
@@ -97,8 +143,8 @@ enum Eras {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    if let Verb::Echo { http: None } = args.verb {
-        return echo::stdio();
+    if let Verb::Echo { http: None, tools } = args.verb {
+        return echo::stdio(&Answers::new(tools));
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -106,9 +152,14 @@ fn main() -> ExitCode {
         runtime.block_on(async {
             match args.verb {
                 Verb::Run(args) => run::run(args).await,
-                Verb::Echo { http } => echo::http(http).await,
+                Verb::Suite(args) => suite::run(args).await,
+                Verb::Echo { http, tools } => {
+                    let addr = http.context("failed to serve HTTP without an address")?;
+                    echo::http(addr, Answers::new(tools)).await
+                }
                 Verb::Load { addr, path, tool, pid, window } => {
-                    let target = load::Target { addr, path, tool, pid };
+                    let place = talk::Place::Http { addr, path };
+                    let target = load::Target { place, tools: vec![tool].into(), pid };
                     run::load_once(&target, &window).await
                 }
             }

@@ -44,7 +44,7 @@ impl Figures {
 }
 
 /// The smallest value that so many per cent of all are not above; 0 for none.
-fn percentile(sorted: &[u32], per_cent: usize) -> u32 {
+pub(crate) fn percentile(sorted: &[u32], per_cent: usize) -> u32 {
     let rank = (sorted.len() * per_cent).div_ceil(100).max(1);
     sorted.get(rank - 1).copied().unwrap_or(0)
 }

@@ -1,0 +1,258 @@
+//! This file tells the figures of a suite: tables, held against the targets, and plots.
+//! What they mean is written by hand around them, in docs/performance.md.
+
+use std::fmt::Write as _;
+use std::path::Path as File;
+
+use anyhow::{Context as _, Result};
+
+use crate::book::{Book, Key, Measure, Path, Record};
+use crate::plot::{Plot, Series};
+use crate::targets::{TARGETS, ratio};
+
+const BEGIN: &str = "<!-- measured: begin (conductor-bench suite --write) -->\n";
+const END: &str = "<!-- measured: end -->\n";
+
+/// Renews the part between the marks of a document, and the plots in the folder named after it.
+pub(crate) fn write(book: &Book, file: &File) -> Result<()> {
+    let old = std::fs::read_to_string(file)
+        .with_context(|| format!("failed to read {}", file.display()))?;
+    let folder = file.with_extension("");
+    let stem = folder.file_name().and_then(|name| name.to_str()).context("no name of a file")?;
+    let mut made = text(book);
+    std::fs::create_dir_all(&folder)?;
+    for (name, plot) in plots(book) {
+        let Some(drawn) = plot.draw() else { continue };
+        std::fs::write(folder.join(format!("{name}.svg")), drawn)?;
+        let _ = write!(made, "\n![{}]({stem}/{name}.svg)\n", plot.title);
+    }
+    let new = between(&old, &made).context("the document has no marks for what is measured")?;
+    Ok(std::fs::write(file, new)?)
+}
+
+fn between(old: &str, made: &str) -> Option<String> {
+    let (before, rest) = old.split_once(BEGIN)?;
+    let (_, after) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n{made}\n{END}{after}"))
+}
+
+/// All tables.
+pub(crate) fn text(book: &Book) -> String {
+    let mut out = String::new();
+    let said: Vec<String> =
+        book.machine.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+    let _ = writeln!(out, "{}.\n", said.join("; "));
+    targets(&mut out, book);
+    calls(&mut out, book, "echo", "Echo of 100 bytes", "clients");
+    calls(&mut out, book, "sizes", "Large results", "clients");
+    calls(&mut out, book, "list", "A list that is at hand, 16 clients", "tools");
+    single(&mut out, book, "memory", "Memory of the daemon alone", "how many");
+    single(&mut out, book, "start", "From start to first answer", "servers");
+    single(&mut out, book, "recover", "From `kill -9` of a server to the next answer", "servers");
+    calls(&mut out, book, "scale", "More of everything, 16 clients (lists: 4)", "how many");
+    out
+}
+
+fn targets(out: &mut String, book: &Book) {
+    let _ =
+        writeln!(out, "### Targets\n\n| target | limit | measured | |\n| --- | --- | --- | --- |");
+    for target in &TARGETS {
+        let Some(found) = target.found(book) else { continue };
+        let limit = if target.at_least { "≥" } else { "≤" };
+        let met = if target.is_met(found) { "met" } else { "**missed**" };
+        let (text, unit) = (target.text, target.unit);
+        let _ = writeln!(
+            out,
+            "| {text} | {limit} {} {unit} | {} {unit} | {met} |",
+            number(target.limit),
+            number(found)
+        );
+    }
+    out.push('\n');
+}
+
+/// A step with direct and gateway side by side.
+fn calls(out: &mut String, book: &Book, step: &str, title: &str, counted: &str) {
+    let rows = book.rows(step);
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "### {title}\n\n| what | {counted} | CPU of a call, direct | gateway (lowest to highest) \
+         | ratio | calls/s, direct | gateway | ratio | p50, direct | gateway | p99, direct \
+         | gateway |\n| --- {}|",
+        "| ---: ".repeat(11)
+    );
+    for (case, count) in rows {
+        let direct = Key { step, case, count, path: Path::Direct };
+        let gateway = Key { path: Path::Gateway, ..direct };
+        let one = |key, measure| shown(book.median(key, measure));
+        let Some(cpu) = book.find(gateway, Measure::Cpu) else {
+            continue;
+        };
+        let of = |measure| shown(ratio(book, direct, measure));
+        let _ = writeln!(
+            out,
+            "| {case} | {count} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            one(direct, Measure::Cpu),
+            ranged(cpu),
+            of(Measure::Cpu),
+            one(direct, Measure::Rate),
+            one(gateway, Measure::Rate),
+            of(Measure::Rate),
+            one(direct, Measure::P50),
+            one(gateway, Measure::P50),
+            one(direct, Measure::P99),
+            one(gateway, Measure::P99),
+        );
+    }
+    out.push('\n');
+    single(out, book, step, "", counted);
+}
+
+/// Figures that stand alone.
+fn single(out: &mut String, book: &Book, step: &str, title: &str, counted: &str) {
+    let alone = [Measure::Memory, Measure::Each, Measure::Wait];
+    let records = book.records.iter().filter(|it| it.step == step && alone.contains(&it.measure));
+    let rows: Vec<String> = records
+        .map(|record| {
+            let unit = match record.measure {
+                Measure::Memory => "MiB",
+                Measure::Each => "KiB",
+                Measure::Wait => "ms",
+                Measure::Cpu | Measure::P50 | Measure::P99 => "µs",
+                Measure::Rate => "calls/s",
+            };
+            let direct = if record.path == Path::Direct { ", direct" } else { "" };
+            format!("| {}{direct} | {} | {} {unit} |\n", record.case, record.count, ranged(record))
+        })
+        .collect();
+    if rows.is_empty() {
+        return;
+    }
+    if !title.is_empty() {
+        let _ = writeln!(out, "### {title}\n");
+    }
+    let _ = writeln!(out, "| what | {counted} | |\n| --- | ---: | ---: |\n{}", rows.concat());
+}
+
+fn ranged(record: &Record) -> String {
+    let (low, high) = record.spread();
+    let median = number(record.median());
+    if record.values.len() < 2 {
+        return median;
+    }
+    format!("{median} ({} to {})", number(low), number(high))
+}
+
+fn shown(value: Option<f64>) -> String {
+    value.map_or(String::new(), number)
+}
+
+/// Three figures that count.
+fn number(value: f64) -> String {
+    match value.abs() {
+        size if size >= 1000.0 => {
+            let text = format!("{value:.0}");
+            let (front, back) = text.split_at(text.len() - 3);
+            format!("{front},{back}")
+        }
+        size if size >= 100.0 => format!("{value:.0}"),
+        size if size >= 10.0 => format!("{value:.1}"),
+        _ => format!("{value:.2}"),
+    }
+}
+
+/// What is drawn, by the names of the files.
+fn plots(book: &Book) -> Vec<(&'static str, Plot)> {
+    let line = |step: &str, case: &str, path, measure, name: &str| {
+        let rows = book.rows(step).into_iter().filter(|(found, _)| *found == case);
+        let points = rows.filter_map(|(case, count)| {
+            let value = book.median(Key { step, case, count, path }, measure)?;
+            Some((f64::from(count), value))
+        });
+        Series { name: name.to_owned(), points: points.collect() }
+    };
+    let echo = |measure| {
+        let own = |case: &str| line("echo", case, Path::Gateway, measure, case);
+        let case = "HTTP 2025-11-25";
+        let direct = line("echo", case, Path::Direct, measure, "direct, HTTP");
+        vec![direct, own(case), own("HTTP 2026-07-28"), own("Unix socket"), own("stdio")]
+    };
+    let scale = |names: &[&str]| {
+        let own = |name: &&str| line("scale", name, Path::Gateway, Measure::Cpu, name);
+        names.iter().map(own).collect()
+    };
+    let clients = "clients at one time";
+    vec![
+        ("cpu", by("Processor time of one call", clients, "µs", false, echo(Measure::Cpu))),
+        ("rate", by("Calls a second", clients, "calls/s", false, echo(Measure::Rate))),
+        ("p50", by("Half of the calls took no longer", clients, "µs", true, echo(Measure::P50))),
+        (
+            "calls",
+            by(
+                "Processor time of one call by servers, tools, sessions",
+                "how many",
+                "µs",
+                false,
+                scale(&["servers: echo", "tools: echo", "sessions: echo"]),
+            ),
+        ),
+        (
+            "lists",
+            by("Processor time of one list", "tools in it", "µs", true, scale(&["tools: list"])),
+        ),
+    ]
+}
+
+fn by(
+    title: &'static str,
+    across: &'static str,
+    up: &'static str,
+    up_by_factors: bool,
+    series: Vec<Series>,
+) -> Plot {
+    let series = series.into_iter().filter(|series| !series.points.is_empty()).collect();
+    Plot { title, across, up, up_by_factors, series }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Book {
+        let mut book = Book::default();
+        for (path, value) in [(Path::Direct, 10.0), (Path::Gateway, 21.0), (Path::Gateway, 23.0)] {
+            let key = Key { step: "echo", case: "HTTP 2025-11-25", count: 16, path };
+            book.note(key, Measure::Cpu, value);
+        }
+        book
+    }
+
+    #[test]
+    fn only_what_is_between_the_marks_is_renewed() {
+        let old = format!("before\n{BEGIN}old\n{END}after\n");
+        let new = between(&old, "new\n").unwrap();
+        assert_eq!(new, format!("before\n{BEGIN}\nnew\n\n{END}after\n"));
+        assert_eq!(between(&new, "new\n").unwrap(), new);
+        assert!(between("no marks", "new").is_none());
+    }
+
+    #[test]
+    fn a_target_and_its_row_are_told_with_the_ratio() {
+        let text = text(&sample());
+        assert!(text.contains("| ≤ 2.50 times | 2.20 times | met |"), "{text}");
+        assert!(text.contains("| 10.0 | 22.0 (21.0 to 23.0) | 2.20 |"), "{text}");
+        assert!(!text.contains("Memory"), "{text}");
+    }
+
+    #[test]
+    fn numbers_keep_three_figures() {
+        for (value, expected) in
+            [(1.234, "1.23"), (12.34, "12.3"), (123.4, "123"), (12345.6, "12,346")]
+        {
+            assert_eq!(number(value), expected);
+        }
+    }
+}
