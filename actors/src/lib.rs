@@ -33,7 +33,7 @@ pub mod wire;
 pub use delegation::{Caller, LocalCaller};
 pub use merger::{
     Account, Action, BadCursor, Catalog, CatalogReader, Filter, Finding, List, ListState,
-    ListedEntry, Page, Resolution, View, Visibility,
+    ListedEntry, Page, PinChange, PinDifference, Resolution, Unapproved, View, Visibility,
 };
 pub use model::{
     Answer, Call, CallError, Cause, Downfall, Fate, Generation, ListKind, Outage, Scope,

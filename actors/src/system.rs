@@ -20,7 +20,7 @@ use crate::delegation::{
     self, Admission, Caller, Cost, DelegationHandle, KeyError, Limit, Limits, OwnKey, Rate, Refusal,
 };
 use crate::merger::{
-    CatalogReader, Memory, MergerActor, MergerHandle, Resolution, with_public_addresses,
+    CatalogReader, Memory, MergerActor, MergerHandle, Resolution, Unapproved, with_public_addresses,
 };
 use crate::model::{Answer, Call, CallError, Outage, Scope, ServerState, Target, Wake};
 use crate::process::{Nursery, NurseryError};
@@ -210,6 +210,17 @@ impl System {
     fn completes_nothing(&self, kind: CallKind, target: &Target) -> bool {
         matches!(kind, CallKind::PromptArgument | CallKind::TemplateVariable)
             && self.0.catalog.current().is_without_completion(&target.server)
+    }
+
+    /// What of the servers' tools is not as it was approved.
+    pub async fn unapproved(&self) -> Vec<Unapproved> {
+        self.0.merger.unapproved().await
+    }
+
+    /// Approves these tools of a server as they are now, or with none named all of it. Returns those
+    /// that it does not list; `None` if there is no such server or its list is not known.
+    pub async fn approve(&self, server: ServerId, tools: Vec<String>) -> Option<Vec<String>> {
+        self.0.merger.approve(server, tools).await
     }
 
     /// Ends the present life of a server and begins the next one.

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::{
-    Backoff, Heartbeat, Limits, ProtocolMode, RestartAbove, RestartPolicy, Restarts, StartMode,
-    StopGrace,
+    Backoff, Heartbeat, Limits, PinPolicy, ProtocolMode, RestartAbove, RestartPolicy, Restarts,
+    StartMode, StopGrace,
 };
 
 /// What holds for a server that does not say otherwise; the fields are those of
@@ -18,6 +18,8 @@ pub struct ServerDefaults {
     pub idle_stop: Option<Duration>,
     /// Whether it is started again after it ended.
     pub restart: RestartPolicy,
+    /// What follows when a tool is not as it was approved.
+    pub pins: PinPolicy,
     /// From its start to the answer of its handshake, at most.
     pub startup_timeout: Duration,
     /// The deadline of one call.

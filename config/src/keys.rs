@@ -121,6 +121,7 @@ const SHARED: &[Key] = &[
     key("start", Text),
     key("idleStop", Text),
     key("restart", Text),
+    key("pins", Text),
     key("startupTimeout", Text),
     key("timeout", Text),
     key("maxInFlight", Count),

@@ -55,7 +55,7 @@ pub use settings::{
 };
 pub use size::{SizeError, format_size, parse_size};
 pub use spec::{
-    Backoff, Heartbeat, ProtocolMode, RemoteKind, RemoteSpec, RestartPolicy, Restarts, ServerSpec,
-    StartMode, StdioSpec, StopGrace, Transport,
+    Backoff, Heartbeat, PinPolicy, ProtocolMode, RemoteKind, RemoteSpec, RestartPolicy, Restarts,
+    ServerSpec, StartMode, StdioSpec, StopGrace, Transport,
 };
 pub use view::ViewSpec;

@@ -53,6 +53,7 @@ pub(crate) fn read(
         start: tuned.start,
         idle_stop: tuned.idle_stop,
         restart: tuned.restart,
+        pins: tuned.pins,
         startup_timeout: tuned.startup_timeout,
         timeout: tuned.timeout,
         max_in_flight: tuned.max_in_flight,

@@ -32,6 +32,8 @@ pub struct ServerSpec {
     pub idle_stop: Option<Duration>,
     /// Whether it is started again after it ended.
     pub restart: RestartPolicy,
+    /// What follows when one of its tools is not as it was approved.
+    pub pins: PinPolicy,
     /// From its start to the answer of its handshake, at most.
     pub startup_timeout: Duration,
     /// The deadline of one call.
@@ -225,6 +227,18 @@ choice! {
         Always = "always",
         /// Not until someone asks.
         Never = "never",
+    }
+}
+
+choice! {
+    /// What follows when a tool is not as it was approved.
+    PinPolicy {
+        /// Nothing: it is approved as it is.
+        Allow = "allow",
+        /// It is shown, and told.
+        Warn = "warn",
+        /// It is held back until somebody approves it.
+        Hold = "hold",
     }
 }
 

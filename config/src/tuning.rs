@@ -4,7 +4,7 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use crate::{
-    Backoff, Heartbeat, Limits, ProtocolMode, RestartAbove, RestartPolicy, Restarts,
+    Backoff, Heartbeat, Limits, PinPolicy, ProtocolMode, RestartAbove, RestartPolicy, Restarts,
     ServerDefaults, StartMode, StopGrace, clients, document,
     keys::{BACKOFF, HEARTBEAT, RESTARTS, STOP},
     limits,
@@ -27,6 +27,7 @@ pub(crate) const UNREAD: ServerDefaults = ServerDefaults {
     start: StartMode::Eager,
     idle_stop: None,
     restart: RestartPolicy::OnFailure,
+    pins: PinPolicy::Warn,
     startup_timeout: Duration::ZERO,
     timeout: Duration::ZERO,
     max_in_flight: 0,
@@ -57,6 +58,7 @@ pub(crate) fn read(table: &Table<'_>, base: &ServerDefaults) -> ServerDefaults {
             .unless_off("idleStop", |node| node.duration(TIME))
             .unwrap_or(base.idle_stop),
         restart: table.choice("restart").unwrap_or(base.restart),
+        pins: table.choice("pins").unwrap_or(base.pins),
         startup_timeout: table.duration("startupTimeout", TIME).unwrap_or(base.startup_timeout),
         timeout: table.get("timeout").and_then(timeout).unwrap_or(base.timeout),
         max_in_flight: table.count("maxInFlight", MANY).unwrap_or(base.max_in_flight),

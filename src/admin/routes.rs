@@ -24,7 +24,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::secrets::Secrets;
-use super::{Connection, Connections, Problem, config, explain, rfc3339, streams};
+use super::{Connection, Connections, Problem, config, explain, pins, rfc3339, streams};
 use crate::door::unix::OpenSockets;
 use crate::reload::Reloader;
 
@@ -150,6 +150,8 @@ pub fn router(admin: Admin) -> Router {
         .route("/api/v1/aegis/tools", get(tools))
         .route("/api/v1/aegis/tools/explain", get(explain::all))
         .route("/api/v1/aegis/tools/why", get(explain::why))
+        .route("/api/v1/aegis/pins", get(pins::pending))
+        .route(&format!("{ONE}/pins"), post(pins::approve))
         .route("/api/v1/aegis/call", post(call))
         .route("/api/v1/aegis/config", get(config::history))
         .route("/api/v1/aegis/config/plan", get(config::plan).post(config::plan))
@@ -335,7 +337,7 @@ fn workspace(name: &str) -> Result<WorkspaceName, Refusal> {
     name.parse().map_err(|error: conductor_config::NameError| bad_name(&error))
 }
 
-fn server((workspace, name): &(String, String)) -> Result<ServerId, Refusal> {
+pub(super) fn server((workspace, name): &(String, String)) -> Result<ServerId, Refusal> {
     let id = |workspace: &str, name: &str| {
         Ok(ServerId { workspace: workspace.parse()?, name: name.parse()? })
     };

@@ -2,12 +2,16 @@
 //!
 //! It carries nothing out.
 
+mod tools;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use conductor_config::{LogFormat, ServerId, parse_duration};
+
+pub(super) use tools::{CallArgs, PinsArgs, PinsCommand, ScopeArgs, ToolsArgs, WhyArgs};
 
 /// Many MCP servers behind one endpoint, supervised.
 ///
@@ -52,6 +56,7 @@ pub(super) enum Command {
     Logs(LogsArgs),
     Tools(ToolsArgs),
     Why(WhyArgs),
+    Pins(PinsArgs),
     Call(CallArgs),
     ClientConfig(ClientConfigArgs),
     Connect(ConnectArgs),
@@ -260,82 +265,6 @@ pub(super) struct LogsArgs {
     pub(super) follow: bool,
 }
 
-/// List the tools that agents see.
-///
-/// Waits a few seconds for servers that are still coming up, and says on stderr whose tools are
-/// missing.
-#[derive(Debug, Args)]
-#[command(after_long_help = "\
-Examples:
-  conductor tools
-  conductor tools --server git                (under git's own names)
-  conductor tools --explain                   (those that are hidden as well, and why)
-  conductor tools --json | jq '.[].name'")]
-pub(super) struct ToolsArgs {
-    #[command(flatten)]
-    pub(super) daemon: DaemonArgs,
-    #[command(flatten)]
-    pub(super) scope: ScopeArgs,
-    /// Print the whole definitions as a JSON array.
-    #[arg(long)]
-    pub(super) json: bool,
-    /// What became of every tool that a server lists: shown, hidden or refused, what was found in
-    /// its definition, and what was changed.
-    #[arg(long)]
-    pub(super) explain: bool,
-    /// How long to wait for servers that are coming up, a minute at most.
-    #[arg(long, value_name = "DURATION", default_value = "5s", value_parser = duration)]
-    pub(super) wait: Duration,
-}
-
-/// Say why agents see a tool, or why they do not.
-///
-/// Ends with 0 if they see it and with 1 if not.
-#[derive(Debug, Args)]
-#[command(after_long_help = "\
-Examples:
-  conductor why git.push
-  conductor why push --server git             (by git's own name)")]
-pub(super) struct WhyArgs {
-    /// The tool, named as agents would name it.
-    pub(super) tool: String,
-    #[command(flatten)]
-    pub(super) daemon: DaemonArgs,
-    #[command(flatten)]
-    pub(super) scope: ScopeArgs,
-    /// Print one JSON object.
-    #[arg(long)]
-    pub(super) json: bool,
-}
-
-/// Call a tool and print what it answers.
-///
-/// Prints the text of the answer. Ends with 0 if the tool succeeded and with 1 if it says that
-/// it failed. Ctrl-C takes the call back.
-#[derive(Debug, Args)]
-#[command(after_long_help = "\
-Examples:
-  conductor call sample.add '{\"a\": 1, \"b\": 2}'
-  conductor call echo '{\"text\": \"hi\"}' --server sample
-  generate-arguments | conductor call git.log - --json | jq .content")]
-pub(super) struct CallArgs {
-    /// The tool, named as `conductor tools` names it.
-    pub(super) tool: String,
-    /// Its arguments, a JSON object; `-` reads them from stdin.
-    #[arg(value_name = "JSON", default_value = "{}")]
-    pub(super) arguments: String,
-    #[command(flatten)]
-    pub(super) daemon: DaemonArgs,
-    #[command(flatten)]
-    pub(super) scope: ScopeArgs,
-    /// Print the whole result as JSON.
-    #[arg(long)]
-    pub(super) json: bool,
-    /// How long to wait; the server's own limit if left out.
-    #[arg(long, value_name = "DURATION", value_parser = duration)]
-    pub(super) timeout: Option<Duration>,
-}
-
 /// Print the entry that a client needs to reach the daemon.
 ///
 /// The entry goes to stdout; where to put it is said on stderr. The address is that of the
@@ -420,17 +349,6 @@ pub(super) struct DaemonArgs {
     /// The state directory of the daemon; as in the settings if left out.
     #[arg(long, value_name = "DIR")]
     pub(super) state_dir: Option<PathBuf>,
-}
-
-/// Which tools.
-#[derive(Debug, Args)]
-pub(super) struct ScopeArgs {
-    /// Only this server, its tools under their own names.
-    #[arg(long, value_name = "NAME")]
-    pub(super) server: Option<conductor_config::ServerName>,
-    /// The workspace.
-    #[arg(long, value_name = "NAME", default_value = "default")]
-    pub(super) workspace: conductor_config::WorkspaceName,
 }
 
 /// The clients whose settings we know.

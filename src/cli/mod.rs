@@ -13,6 +13,7 @@ mod doctor;
 mod load;
 mod logs;
 mod out;
+mod pins;
 mod private_dir;
 mod reload;
 mod restart;
@@ -86,6 +87,7 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
         Command::Logs(args) => Box::pin(logs::run(args, out)),
         Command::Tools(args) => Box::pin(tools::run(args, out)),
         Command::Why(args) => Box::pin(why::run(args, out)),
+        Command::Pins(args) => Box::pin(pins::run(args, out)),
         Command::Call(args) => Box::pin(call::run(args, out)),
         Command::ClientConfig(args) => Box::pin(client_config::run(args, out)),
         Command::Connect(args) => Box::pin(connect::run(args)),

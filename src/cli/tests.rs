@@ -39,6 +39,7 @@ fn the_commands_are_those_of_the_manual() {
         "logs",
         "tools",
         "why",
+        "pins",
         "call",
         "client-config",
         "connect",

@@ -12,6 +12,7 @@ mod calling;
 mod commands;
 #[cfg(test)]
 mod confined;
+#[cfg(test)]
 mod containers;
 #[cfg(test)]
 mod crash;
@@ -35,6 +36,8 @@ mod mock_contract;
 mod operating;
 #[cfg(test)]
 mod orphans;
+#[cfg(test)]
+mod pins;
 #[cfg(test)]
 mod pool;
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use conductor_config::{CatalogSettings, ServerId, ServerSpec};
+use conductor_config::{CatalogSettings, PinPolicy, ServerId, ServerSpec};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
@@ -17,6 +17,8 @@ use super::catalog::Catalog;
 use super::handle::{CatalogReader, MergerHandle, Shelf};
 use super::memory::Memory;
 use super::merge::merge;
+use super::pin_book::{PinBook, Saving, now};
+use super::pins::{Now, Unapproved};
 use super::sanitize::{Judged, Policy};
 use super::slice::Slice;
 use crate::model::{Generation, ListKind, ServerState, Wake};
@@ -35,14 +37,8 @@ pub(crate) struct MergerActor;
 pub(crate) enum Message {
     /// Take over settings.
     Configure(Box<CatalogSettings>),
-    /// A server takes calls.
-    Up { spec: Arc<ServerSpec>, link: ServerLink },
-    /// A server takes none.
-    Down { server: ServerId, state: ServerState, wakeable: bool },
-    /// A server has new settings, or is new.
-    Retune(Arc<ServerSpec>),
-    /// A server is no more.
-    Forget(ServerId),
+    /// The supervisor tells of a server.
+    Server(News),
     /// A server says that a list of it changed.
     Changed(ServerId),
     /// A list was read, or not.
@@ -51,8 +47,25 @@ pub(crate) enum Message {
     Refresh,
     /// All servers are known: publish from now on.
     Open,
+    /// Tell what is not as it was approved.
+    Unapproved(RpcReplyPort<Vec<Unapproved>>),
+    /// Approve these tools of a server as they are, or all of it; answers with those that are not
+    /// known, nothing if the server's list is not known.
+    Approve { server: ServerId, tools: Vec<String>, reply: RpcReplyPort<Option<Vec<String>>> },
     /// Answer when everything said before is in the catalogue.
     Sync(RpcReplyPort<()>),
+}
+
+/// What the supervisor tells of a server.
+pub(crate) enum News {
+    /// It takes calls.
+    Up { spec: Arc<ServerSpec>, link: ServerLink },
+    /// It takes none.
+    Down { server: ServerId, state: ServerState, wakeable: bool },
+    /// It has new settings, or is new.
+    Retune(Arc<ServerSpec>),
+    /// It is no more.
+    Forget(ServerId),
 }
 
 /// All slices, and the tasks that fill them.
@@ -119,24 +132,7 @@ impl Actor for MergerActor {
                 state.settings = *settings;
                 true
             }
-            Message::Up { spec, link } => {
-                state.watch(&myself, &link);
-                state.slice(&spec).up(link);
-                true
-            }
-            Message::Down { server, state: doing, wakeable } => {
-                let slice = state.slices.get_mut(&server);
-                slice.map(|slice| slice.down(doing, wakeable)).is_some()
-            }
-            Message::Retune(spec) => {
-                state.slice(&spec).spec = Arc::clone(&spec);
-                true
-            }
-            Message::Forget(server) => {
-                let forgotten = state.memory.forget(&server);
-                state.spawn(forgotten);
-                state.slices.remove(&server).is_some()
-            }
+            Message::Server(news) => state.on_news(&myself, news),
             Message::Changed(server) => {
                 if let Some(slice) = state.slices.get_mut(&server) {
                     slice.changed();
@@ -154,6 +150,16 @@ impl Actor for MergerActor {
                 state.open = true;
                 true
             }
+            Message::Unapproved(reply) => {
+                let _ = reply.send(state.unapproved());
+                false
+            }
+            Message::Approve { server, tools, reply } => {
+                let unknown = state.approve(&server, &tools);
+                let visible = unknown.is_some();
+                let _ = reply.send(unknown);
+                visible
+            }
             Message::Refresh => {
                 state.shelf.nudged.store(false, Ordering::Release);
                 false
@@ -168,11 +174,61 @@ impl Actor for MergerActor {
 }
 
 impl State {
+    /// Takes over what is new about a server; returns whether that may be seen.
+    fn on_news(&mut self, myself: &ActorRef<Message>, news: News) -> bool {
+        match news {
+            News::Up { spec, link } => {
+                self.watch(myself, &link);
+                self.slice(&spec).up(link);
+                true
+            }
+            News::Down { server, state, wakeable } => {
+                let slice = self.slices.get_mut(&server);
+                slice.map(|slice| slice.down(state, wakeable)).is_some()
+            }
+            News::Retune(spec) => {
+                self.slice(&spec).spec = Arc::clone(&spec);
+                true
+            }
+            News::Forget(server) => {
+                let forgotten = self.memory.forget(&server);
+                self.spawn(forgotten);
+                self.slices.remove(&server).is_some()
+            }
+        }
+    }
+
     fn slice(&mut self, spec: &Arc<ServerSpec>) -> &mut Slice {
-        let Self { slices, memory, .. } = self;
-        slices
-            .entry(spec.id.clone())
-            .or_insert_with(|| Slice::new(Arc::clone(spec), memory.recall(spec)))
+        let Self { slices, memory, tasks, .. } = self;
+        slices.entry(spec.id.clone()).or_insert_with(|| {
+            let mut slice = Slice::new(Arc::clone(spec), memory.recall(spec));
+            if let Some(tools) = slice.tools() {
+                let (unapproved, saving) = memory.pins.review(spec, &now(spec, tools));
+                slice.unapproved = unapproved.into();
+                saving.into_iter().for_each(|saving| drop(tasks.spawn(saving)));
+            }
+            slice
+        })
+    }
+
+    fn unapproved(&self) -> Vec<Unapproved> {
+        let slices = self.slices.iter().filter(|(_, slice)| !slice.unapproved.is_empty());
+        let told = slices.map(|(server, slice)| Unapproved {
+            server: server.clone(),
+            held: slice.spec.pins == PinPolicy::Hold,
+            differences: Arc::clone(&slice.unapproved),
+        });
+        told.collect()
+    }
+
+    fn approve(&mut self, server: &ServerId, tools: &[String]) -> Option<Vec<String>> {
+        let slice = self.slices.get_mut(server)?;
+        let now = now(&slice.spec, slice.tools()?);
+        let (unknown, saving) = self.memory.pins.approve(server, &now, tools);
+        slice.unapproved = self.memory.pins.review(&slice.spec, &now).0.into();
+        info!(%server, left = slice.unapproved.len(), "tool definitions approved");
+        self.spawn(saving);
+        Some(unknown)
     }
 
     fn spawn(&mut self, task: Option<impl Future<Output = ()> + Send + 'static>) {
@@ -206,14 +262,15 @@ impl State {
         let now = Instant::now();
         for (server, slice) in &mut self.slices {
             let Some((link, due)) = slice.ask(now, self.settings.ttl) else { continue };
-            let limit = slice.spec.timeout.min(LIST);
+            let (limit, spec) = (slice.spec.timeout.min(LIST), Arc::clone(&slice.spec));
             for kind in due {
                 let asked = Asked { generation: link.generation, kind };
                 debug!(%server, generation = %asked.generation, list = kind.method(), "reading");
                 let (myself, server, link) = (myself.clone(), server.clone(), link.clone());
+                let spec = Arc::clone(&spec);
                 let read = async move {
                     let result = match link.list(kind, limit).await {
-                        Ok(listing) => judge(&server, listing).await,
+                        Ok(listing) => judge(spec, listing).await,
                         Err(error) => Err(error),
                     };
                     let _ = myself.cast(Message::Listed { server, asked, result });
@@ -233,14 +290,16 @@ impl State {
         let Some(slice) = self.slices.get_mut(server) else { return false };
         let (now, list) = (Instant::now(), kind.key());
         match result {
-            Ok(read) => {
-                let (entries, rejected) = (read.0.entries.len(), read.0.rejected.len());
-                let held = read.1.held().count();
-                if !slice.parts.get_mut(kind).listed(generation, read, now) {
+            Ok((listing, judged, found)) => {
+                let (entries, rejected) = (listing.entries.len(), listing.rejected.len());
+                let held = judged.held().count();
+                if !slice.parts.get_mut(kind).listed(generation, (listing, judged), now) {
                     return false;
                 }
+                let saving = found.and_then(|found| compare(&mut self.memory.pins, slice, &found));
                 let kept = self.memory.keep(slice);
                 self.spawn(kept);
+                self.spawn(saving);
                 info!(%server, %generation, list, entries, "list read");
                 if rejected > 0 {
                     warn!(%server, %generation, list, rejected, "some entries cannot be shown");
@@ -289,15 +348,26 @@ pub(crate) struct Asked {
     kind: ListKind,
 }
 
-/// A list as it was read, and what may be shown of it.
-type Read = (Listing, Judged);
+/// A list as it was read, what may be shown of it, and what of it is compared with what was approved.
+type Read = (Listing, Judged, Option<Now>);
+
+/// Compares tools with what was approved, and tells of differences that are new.
+fn compare(pins: &mut PinBook, slice: &mut Slice, found: &Now) -> Option<Saving> {
+    let (unapproved, saving) = pins.review(&slice.spec, found);
+    if !unapproved.is_empty() && *slice.unapproved != *unapproved {
+        let (held, changed) = (slice.spec.pins == PinPolicy::Hold, unapproved.len());
+        warn!(server = %slice.spec.id, changed, held, "tools are not as they were approved, see `conductor pins diff`");
+    }
+    slice.unapproved = unapproved.into();
+    saving
+}
 
 /// Judges a list where it holds up nobody: a long one takes a while.
-async fn judge(server: &ServerId, listing: Listing) -> Result<Read, ListError> {
-    let name = server.name.clone();
+async fn judge(spec: Arc<ServerSpec>, listing: Listing) -> Result<Read, ListError> {
     let judging = tokio::task::spawn_blocking(move || {
-        let judged = Judged::new(name.as_ref(), &listing, &Policy::default());
-        (listing, judged)
+        let judged = Judged::new(spec.id.name.as_ref(), &listing, &Policy::default());
+        let now = (listing.kind == ListKind::Tools).then(|| now(&spec, &listing));
+        (listing, judged, now)
     });
     judging.await.map_err(|error| ListError::Shape(error.to_string()))
 }

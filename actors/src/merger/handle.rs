@@ -10,10 +10,11 @@ use ractor::Actor;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 
-use super::actor::{Arguments, MergerActor, Message};
+use super::actor::{Arguments, MergerActor, Message, News};
 use super::catalog::Catalog;
 use super::list::ListState;
 use super::memory::Memory;
+use super::pins::Unapproved;
 use crate::model::{ListKind, Scope, ServerState, Wake};
 use crate::post::Post;
 use crate::server::ServerLink;
@@ -54,24 +55,43 @@ impl MergerHandle {
         self.tell(Message::Open);
     }
 
+    /// What is not as it was approved.
+    pub(crate) async fn unapproved(&self) -> Vec<Unapproved> {
+        let (port, told) = ractor::concurrency::oneshot();
+        self.tell(Message::Unapproved(port.into()));
+        told.await.unwrap_or_default()
+    }
+
+    /// Approves these tools of a server as they are, or all of it; returns those that it does not
+    /// list, nothing if its list is not known.
+    pub(crate) async fn approve(
+        &self,
+        server: ServerId,
+        tools: Vec<String>,
+    ) -> Option<Vec<String>> {
+        let (port, told) = ractor::concurrency::oneshot();
+        self.tell(Message::Approve { server, tools, reply: port.into() });
+        told.await.ok().flatten()
+    }
+
     pub(crate) fn configure(&self, settings: CatalogSettings) {
         self.tell(Message::Configure(Box::new(settings)));
     }
 
     pub(crate) fn server_up(&self, spec: Arc<ServerSpec>, link: ServerLink) {
-        self.tell(Message::Up { spec, link });
+        self.tell(Message::Server(News::Up { spec, link }));
     }
 
     pub(crate) fn server_down(&self, server: ServerId, state: ServerState, wakeable: bool) {
-        self.tell(Message::Down { server, state, wakeable });
+        self.tell(Message::Server(News::Down { server, state, wakeable }));
     }
 
     pub(crate) fn retune(&self, spec: Arc<ServerSpec>) {
-        self.tell(Message::Retune(spec));
+        self.tell(Message::Server(News::Retune(spec)));
     }
 
     pub(crate) fn forget(&self, server: ServerId) {
-        self.tell(Message::Forget(server));
+        self.tell(Message::Server(News::Forget(server)));
     }
 
     /// Returns when everything said before is in the catalogue.

@@ -12,6 +12,7 @@ use ring::digest::{Context, SHA256};
 use tracing::warn;
 
 use super::list::ListState;
+use super::pin_book::PinBook;
 use super::slice::{Remembered, Slice};
 use crate::model::ListKind;
 use crate::server::Listing;
@@ -22,13 +23,15 @@ use crate::wire::Members;
 pub(crate) struct Memory {
     store: Option<Arc<dyn Store>>,
     lists: HashMap<String, Bytes>,
+    /// What was approved.
+    pub(super) pins: PinBook,
 }
 
 impl Memory {
     /// Remembers nothing and keeps nothing.
     #[cfg(test)]
     pub(crate) fn none() -> Self {
-        Self { store: None, lists: HashMap::new() }
+        Self { store: None, lists: HashMap::new(), pins: PinBook::none() }
     }
 
     /// Reads what an earlier run has kept. What cannot be read is as good as forgotten.
@@ -38,7 +41,9 @@ impl Memory {
             Vec::new()
         });
         let lists = documents.into_iter().map(|kept| (kept.key, Bytes::from(kept.body)));
-        Self { lists: lists.collect(), store: Some(store) }
+        let lists = lists.collect();
+        let pins = PinBook::load(Arc::clone(&store)).await;
+        Self { store: Some(store), lists, pins }
     }
 
     /// What was last known of a server, if it is still started in the same way.
@@ -92,7 +97,7 @@ fn key(server: &ServerId) -> String {
 }
 
 /// How the server is started and reached, as a digest: it may hold secrets.
-fn launch(spec: &ServerSpec) -> String {
+pub(super) fn launch(spec: &ServerSpec) -> String {
     let mut digest = Context::new(&SHA256);
     let mut add = |part: &str| {
         digest.update(part.as_bytes());

@@ -96,11 +96,14 @@ impl Names<'_> {
             }));
             for entry in &judged.entries {
                 let verdict = entry.verdict(self.is_foreign(entry));
-                let hidden = filter(&slice.spec, &entry.name).filter(|_| kind == ListKind::Tools);
+                let is_tool = kind == ListKind::Tools;
+                let hidden = filter(&slice.spec, &entry.name).filter(|_| is_tool);
                 let visibility = if let Some(filter) = hidden {
                     Visibility::Filtered(filter)
                 } else if blocked || verdict.held.is_some() {
                     Visibility::Rejected(held_reason(verdict))
+                } else if is_tool && slice.waits_for_approval(&entry.name) {
+                    Visibility::Rejected(UNAPPROVED.to_owned())
                 } else {
                     let definition = &verdict.definition;
                     let shown = Shown { kind, id: self.id, entry, definition };
@@ -255,6 +258,9 @@ fn namespaces(slices: &BTreeMap<ServerId, Slice>) -> BTreeMap<&WorkspaceName, Na
     }
     namespaces
 }
+
+/// Why a tool is held back that is harmless as far as can be told.
+const UNAPPROVED: &str = "held back: it is not as it was approved; see `conductor pins diff`";
 
 /// Why a tool is held back.
 fn held_reason(verdict: &Verdict) -> String {

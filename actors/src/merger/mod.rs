@@ -20,6 +20,8 @@ mod memory;
 mod merge;
 mod names;
 mod part;
+mod pin_book;
+mod pins;
 mod sanitize;
 mod slice;
 #[cfg(test)]
@@ -37,4 +39,5 @@ pub(crate) use handle::MergerHandle;
 pub(crate) use links::with_public_addresses;
 pub use list::{BadCursor, List, ListState, ListedEntry, Page};
 pub(crate) use memory::Memory;
+pub use pins::{PinChange, PinDifference, Unapproved};
 pub use sanitize::{Action, Finding};

@@ -6,10 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use conductor_config::ServerSpec;
+use conductor_config::{PinPolicy, ServerSpec};
 use tokio::time::Instant;
 
 use super::part::Part;
+use super::pins::PinDifference;
 use super::sanitize::{Judged, Policy};
 use crate::model::{ListKind, Offers, PerList, ServerState};
 use crate::server::{Listing, ServerLink};
@@ -28,6 +29,8 @@ pub(super) enum Remembered {
 pub(super) struct Slice {
     pub(super) spec: Arc<ServerSpec>,
     pub(super) parts: PerList<Part>,
+    /// What of its tools is not as it was approved, in the order of names.
+    pub(super) unapproved: Arc<[PinDifference]>,
     pub(super) link: Option<ServerLink>,
     /// What its last life said it has.
     pub(super) offers: Option<Offers>,
@@ -51,7 +54,7 @@ impl Slice {
                 Remembered::Nothing(kind) => parts.get_mut(kind).remember_none(),
             }
         }
-        Self { spec, parts, link: None, offers: None }
+        Self { spec, parts, unapproved: Arc::default(), link: None, offers: None }
     }
 
     /// A new life takes calls.
@@ -70,6 +73,17 @@ impl Slice {
         for kind in ListKind::ALL {
             self.parts.get_mut(kind).down(state, wakeable);
         }
+    }
+
+    /// Whether a tool may not be shown until somebody approves it.
+    pub(super) fn waits_for_approval(&self, tool: &str) -> bool {
+        let at = self.unapproved.binary_search_by(|one| one.tool.as_str().cmp(tool));
+        self.spec.pins == PinPolicy::Hold && at.is_ok()
+    }
+
+    /// The tools that it lists, if that is known.
+    pub(super) fn tools(&self) -> Option<&Arc<Listing>> {
+        self.parts.get(ListKind::Tools).listing()
     }
 
     /// The server says that a list of it changed.

@@ -250,6 +250,7 @@ async fn a_closed_router_refuses_new_calls_and_lets_the_others_end() {
 #[tokio::test(start_paused = true)]
 async fn a_router_that_is_gone_is_told_from_a_slow_one() {
     let router = router().await;
+    router.close();
     router.stop();
     tokio::time::sleep(Duration::from_millis(1)).await;
     check(call(&router, None).await, "not_sent, the gateway is shutting down");

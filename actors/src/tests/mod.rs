@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use conductor_config::{
     Backoff, CallSettings, CatalogSettings, Config, DelegationSettings, DelegatorLimit,
-    ExportStyle, Heartbeat, Limits, Listen, LogFormat, LogSettings, ProtocolMode, Rate,
+    ExportStyle, Heartbeat, Limits, Listen, LogFormat, LogSettings, PinPolicy, ProtocolMode, Rate,
     ReloadSettings, RestartAbove, RestartPolicy, Restarts, ServerDefaults, ServerId, ServerSpec,
     StartMode, State, StdioSpec, StopGrace, Transport,
 };
@@ -42,6 +42,7 @@ pub(crate) fn spec(name: &str) -> ServerSpec {
         start: defaults.start,
         idle_stop: defaults.idle_stop,
         restart: defaults.restart,
+        pins: defaults.pins,
         startup_timeout: defaults.startup_timeout,
         timeout: defaults.timeout,
         max_in_flight: defaults.max_in_flight,
@@ -124,6 +125,7 @@ fn defaults() -> ServerDefaults {
         start: StartMode::Eager,
         idle_stop: None,
         restart: RestartPolicy::OnFailure,
+        pins: PinPolicy::Warn,
         startup_timeout: Duration::from_secs(60),
         timeout: Duration::from_secs(60),
         max_in_flight: 64,

@@ -14,7 +14,7 @@ pub(super) struct Ban {
 }
 
 /// Files that decide and do nothing else.
-pub(super) const PURE: [&str; 52] = [
+pub(super) const PURE: [&str; 53] = [
     "actors/src/delegation/quota.rs",
     "actors/src/merger/addresses.rs",
     "actors/src/merger/catalog.rs",
@@ -23,6 +23,7 @@ pub(super) const PURE: [&str; 52] = [
     "actors/src/merger/merge.rs",
     "actors/src/merger/names.rs",
     "actors/src/merger/part.rs",
+    "actors/src/merger/pins.rs",
     "actors/src/merger/slice.rs",
     "actors/src/process/engine.rs",
     "actors/src/process/guard_book.rs",

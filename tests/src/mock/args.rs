@@ -83,6 +83,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) launcher: bool,
 
+    /// Lists one more tool, `changing`, with what is in this file as its description.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) changing: Option<PathBuf>,
+
     /// Runs beside nobody with the same file, as those with a port or a database of their own do:
     /// the second ends with code 73 and leaves a line in the file.
     #[arg(long, value_name = "FILE")]

@@ -59,6 +59,9 @@ fn all(shared: &Shared, added: &[String]) -> Vec<String> {
     if shared.args.library {
         tools.extend(library().iter().map(Value::to_string));
     }
+    if let Some(text) = shared.args.changing.as_deref().map(std::fs::read_to_string) {
+        tools.push(tool("changing", &text.unwrap_or_default(), json!({}), &[]).to_string());
+    }
     tools.extend(added.iter().map(|name| generated(name)));
     tools
 }
