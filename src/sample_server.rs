@@ -16,13 +16,20 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+mod fault;
 mod tools;
 
 #[cfg(test)]
 mod tests;
 
+use fault::Armed;
+pub use fault::Fault;
+
 /// How long answers that are ready may take to reach a reader that has closed its side.
 const LAST_ANSWERS: Duration = Duration::from_millis(500);
+
+/// What a server that may go wrong can have written before it is carried on.
+const PIPE: usize = 64 * 1024;
 
 /// Most generated tools; beyond it a list is of no use to anyone.
 const TOOLS_MAX: usize = 10_000;
@@ -50,7 +57,7 @@ pub enum SampleError {
 }
 
 /// Serves one client on stdin and stdout, with `tools` generated tools (`tool_001`…, at most
-/// 10 000) beside the fixed ones.
+/// 10 000) beside the fixed ones. With a `fault` it has a tool `misbehave` that sets it off.
 ///
 /// Returns at the end of input and on SIGTERM or SIGINT; calls that still run are given up.
 /// A read of a terminal may then still block a thread, so the process should exit rather than
@@ -59,7 +66,7 @@ pub enum SampleError {
 /// # Errors
 ///
 /// See [`SampleError`]. A client that leaves early is none.
-pub async fn run(tools: usize) -> Result<(), SampleError> {
+pub async fn run(tools: usize, fault: Option<Fault>) -> Result<(), SampleError> {
     if tools > TOOLS_MAX {
         return Err(SampleError::TooManyTools { asked: tools, max: TOOLS_MAX });
     }
@@ -67,21 +74,49 @@ pub async fn run(tools: usize) -> Result<(), SampleError> {
     let mut int = signal(SignalKind::interrupt()).map_err(SampleError::Signals)?;
     let (stdin, stdout) = rmcp::transport::stdio_pipes();
     tokio::select! {
-        ended = serve(stdin, stdout, tools) => ended,
+        ended = serve_spoilt(stdin, stdout, tools, fault) => ended,
         _ = term.recv() => Ok(()),
         _ = int.recv() => Ok(()),
     }
 }
 
+/// As [`serve`], going wrong when told to if there is a `fault`.
+async fn serve_spoilt<R, W>(
+    input: R,
+    output: W,
+    tools: usize,
+    fault: Option<Fault>,
+) -> Result<(), SampleError>
+where
+    R: AsyncRead + Send + Unpin + 'static,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
+    let Some(fault) = fault else { return serve(input, output, tools, None).await };
+    let armed = Armed::new(fault);
+    let (near, far) = tokio::io::duplex(PIPE);
+    tokio::select! {
+        ended = serve(input, near, tools, Some(armed.clone())) => ended,
+        // Nobody reads any more: that is the end of a client, and no error.
+        _ = fault::carry(far, output, armed) => Ok(()),
+    }
+}
+
 /// Serves one client on any pair of streams until its input ends.
-async fn serve<R, W>(input: R, output: W, tools: usize) -> Result<(), SampleError>
+async fn serve<R, W>(
+    input: R,
+    output: W,
+    tools: usize,
+    armed: Option<Armed>,
+) -> Result<(), SampleError>
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
     let ended = CancellationToken::new();
     let input = EndWatch { input, ended: ended.clone() };
-    let server = SampleServer { tools: tools::all(tools), ended: ended.clone() };
+    let mut tools = tools::all(tools);
+    tools.extend(armed.iter().map(|_| fault::tool()));
+    let server = SampleServer { tools, armed, ended: ended.clone() };
     let running = match server.serve((input, output)).await {
         Ok(running) => running,
         Err(ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
@@ -102,6 +137,7 @@ where
 /// The server as rmcp sees it.
 struct SampleServer {
     tools: Vec<Tool>,
+    armed: Option<Armed>,
     ended: CancellationToken,
 }
 
@@ -128,6 +164,9 @@ impl ServerHandler for SampleServer {
         request: CallToolRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
+        if let Some(armed) = self.armed.as_ref().filter(|_| request.name == fault::TOOL) {
+            armed.set_off().await;
+        }
         let (cancelled, ended) = (context.ct.clone(), self.ended.clone());
         let given_up = || ErrorData::internal_error("the call was given up", None);
         // In this order: an answer that is ready goes out even if the input has just ended.

@@ -39,7 +39,7 @@ pub use model::{
     Answer, Call, CallError, Cause, Downfall, Fate, Generation, ListKind, Outage, Scope,
     ServerState, Target,
 };
-pub use process::{NurseryError, Usage, guard_main};
+pub use process::{Harm, NurseryError, Usage, guard_main, harm_self};
 pub use server::{Rejected, StderrLog, StderrTail};
 pub use supervisor::{Board, BoardReader, RestartError, ServerStatus, Weakness};
 pub use system::{StartError, System};

@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use conductor_config::{LogFormat, ServerId, parse_duration};
 
+use crate::sample_server::Fault;
 pub(super) use tools::{CallArgs, PinsArgs, PinsCommand, ScopeArgs, ToolsArgs, WhyArgs};
 
 /// Many MCP servers behind one endpoint, supervised.
@@ -154,16 +155,36 @@ pub(super) struct CheckArgs {
 /// environment, or the way to its server; at state directory, address, limits and kernel; and, if
 /// a daemon runs, at what it runs and how its servers do, with the last words of those that are
 /// down. Changes nothing. Ends with 0 if there is no problem and with 1 if there is one.
+///
+/// With --chaos it tries what supervision is worth with your settings: each entry that starts a
+/// program gets stand-ins, which are this program as a sample server under the entry's name,
+/// heartbeat, restarts, timeout and limits. They are killed, frozen, and made to write garbage, half
+/// a line, a flood, or byte by byte; a card tells when that was noticed, when the next one was back,
+/// what became of calls, how a neighbour did, and what is left. Your servers are never started or
+/// touched, nor is a running daemon. With the default heartbeat a frozen server is noticed after
+/// about a minute, so all of it takes one to two.
 #[derive(Debug, Args)]
 #[command(after_long_help = "\
 Examples:
   conductor doctor
   conductor doctor --config .mcp.json
-  conductor doctor --json | jq '.checks[] | select(.level == \"problem\")'")]
+  conductor doctor --json | jq '.checks[] | select(.level == \"problem\")'
+  conductor doctor --chaos                              (all entries, all faults)
+  conductor doctor --chaos git search --only kill,stop")]
 pub(super) struct DoctorArgs {
+    /// With --chaos: only these servers; `workspace/name` outside the workspace `default`.
+    #[arg(value_name = "NAME", requires = "chaos")]
+    pub(super) names: Vec<ServerId>,
+    /// Run faults against stand-ins of your entries.
+    #[arg(long, conflicts_with = "state_dir")]
+    pub(super) chaos: bool,
+    /// With --chaos: only these faults.
+    #[arg(long, value_name = "FAULT", value_enum, value_delimiter = ',', requires = "chaos")]
+    pub(super) only: Vec<Fault>,
     #[command(flatten)]
     pub(super) daemon: DaemonArgs,
-    /// Print one JSON object: `problems`, `warnings`, and `checks`.
+    /// Print one JSON object: `problems`, `warnings` and `checks`, or, with --chaos, `bad`, `left`
+    /// and `trials`.
     #[arg(long)]
     pub(super) json: bool,
 }
@@ -315,6 +336,9 @@ pub(super) struct SampleServerArgs {
     /// How many generated tools to have beside the fixed ones, 10000 at most.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(super) tools: usize,
+    /// Go wrong in this way when the tool `misbehave` is called.
+    #[arg(long, value_enum, hide = true)]
+    pub(super) fault: Option<Fault>,
 }
 
 /// Which settings files.

@@ -10,6 +10,7 @@ use conductor_config::{Config, Overrides, ServerSpec, Transport};
 use tokio::task::JoinSet;
 
 use super::args::DoctorArgs;
+use super::chaos;
 use super::load::{Surroundings, state_dir};
 use super::out::Out;
 use crate::doctor::{
@@ -19,6 +20,9 @@ use crate::doctor::{
 use crate::exit::{Exit, Failure};
 
 pub(super) async fn run(args: &DoctorArgs, out: Out) -> Result<Exit, Failure> {
+    if args.chaos {
+        return Box::pin(chaos::run(args, out)).await;
+    }
     let report = out.patiently("looking around", look(args)).await?;
     if args.json {
         out.json(&report)?;

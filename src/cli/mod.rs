@@ -5,6 +5,7 @@
 
 mod args;
 mod call;
+mod chaos;
 mod check;
 mod client_config;
 mod client_file;
@@ -72,8 +73,7 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
         let guarding = |source| Failure::System { doing: "guard a daemon", source };
         return guard_main().map(|()| Exit::Success).map_err(guarding);
     }
-    let is_daemon = matches!(command, Command::Serve(_) | Command::Stdio(_));
-    let runtime = runtime(is_daemon)
+    let runtime = runtime(has_system(&command))
         .map_err(|source| Failure::System { doing: "start the runtime", source })?;
     let work: Work<'_> = match &command {
         Command::Serve(args) => Box::pin(serve::serve(args)),
@@ -92,7 +92,7 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
         Command::ClientConfig(args) => Box::pin(client_config::run(args, out)),
         Command::Connect(args) => Box::pin(connect::run(args)),
         Command::SampleServer(args) => Box::pin(async {
-            sample_server::run(args.tools).await?;
+            sample_server::run(args.tools, args.fault).await?;
             Ok(Exit::Success)
         }),
         Command::Guard => Box::pin(async { Ok(Exit::Success) }), // done above, without a runtime
@@ -103,9 +103,18 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
     result
 }
 
-/// Several threads for the daemon; one is enough for everything else.
-fn runtime(is_daemon: bool) -> io::Result<Runtime> {
-    if !is_daemon {
+/// Whether a command runs servers: the daemon's, or stand-ins of them.
+fn has_system(command: &Command) -> bool {
+    match command {
+        Command::Serve(_) | Command::Stdio(_) => true,
+        Command::Doctor(args) => args.chaos,
+        _ => false,
+    }
+}
+
+/// Several threads for a running system; one is enough for everything else.
+fn runtime(has_system: bool) -> io::Result<Runtime> {
+    if !has_system {
         return Builder::new_current_thread().enable_all().build();
     }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

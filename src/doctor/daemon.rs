@@ -178,8 +178,8 @@ fn server(connection: &Connection) -> Check {
             let again = again.map_or_else(String::new, |at| format!("; next try at {at}"));
             about(format!("is {}{ended}{again}", connection.state)).fails(cure).with_details(tail)
         }
-        "starting" if why.is_some() => {
-            about(format!("is being started again{ended}")).warns(cure).with_details(tail)
+        "starting" if why.is_some_and(|error| error.code != "stopped") => {
+            about(format!("is being started again{ended}")).fails(cure).with_details(tail)
         }
         "stopped" if why.is_some_and(|error| error.code != "stopped") => {
             about(format!("is stopped{ended}"))
@@ -308,14 +308,16 @@ mod tests {
     #[test]
     fn a_server_that_is_down_is_told_with_its_last_words_and_the_cure() {
         let words = ["exited with code 1", "Cannot find module", "Node.js module"];
-        for state in ["backoff", "failed"] {
+        for state in ["backoff", "failed", "starting"] {
             let down = connection(state, died("exited"));
             check(|a| a.connections = vec![down], Level::Problem, &words);
         }
         let ended = connection("stopped", died("exited"));
         check(|a| a.connections = vec![ended], Level::Warning, &["conductor restart git"]);
-        let asked = connection("stopped", died("stopped"));
-        check(|a| a.connections = vec![asked], Level::Ok, &[]);
+        for state in ["stopped", "starting"] {
+            let asked = connection(state, died("stopped"));
+            check(|a| a.connections = vec![asked], Level::Ok, &[]);
+        }
     }
 
     #[test]

@@ -8,10 +8,11 @@
 //!                  └─ advice ──┘
 //! ```
 //!
-//! It changes nothing and starts nothing; it leaves the command line to `cli/`.
+//! It changes nothing and, outside of `chaos/`, starts nothing; it leaves the command line to `cli/`.
 
 mod advice;
 mod ask;
+mod chaos;
 mod daemon;
 mod entry;
 mod findings;
@@ -22,6 +23,7 @@ mod reach;
 mod settings;
 
 pub(crate) use ask::look_at_daemon;
+pub(crate) use chaos::{Card, Round, RoundError, Wanted, bound, seconds};
 pub(crate) use daemon::Asked;
 pub(crate) use entry::EntryFacts;
 pub(crate) use findings::{Area, Check, Report};

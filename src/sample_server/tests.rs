@@ -22,7 +22,7 @@ impl Talk {
     fn open(tools: usize, modern: bool) -> Self {
         let (to, input) = tokio::io::duplex(1 << 16);
         let (output, from) = tokio::io::duplex(1 << 16);
-        let server = tokio::spawn(serve(input, output, tools));
+        let server = tokio::spawn(serve(input, output, tools, None));
         Self { to, from: BufReader::new(from).lines(), server, modern }
     }
 

@@ -170,7 +170,7 @@ fn title(name: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
-fn schema(properties: Value, required: &[&str]) -> Arc<JsonObject> {
+pub(super) fn schema(properties: Value, required: &[&str]) -> Arc<JsonObject> {
     let mut schema = JsonObject::new();
     schema.insert("type".to_owned(), json!("object"));
     schema.insert("properties".to_owned(), properties);

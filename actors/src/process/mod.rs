@@ -30,6 +30,7 @@ mod group;
 mod guard;
 mod guard_book;
 mod guard_main;
+mod harm;
 mod hunt;
 mod keeper;
 mod limits;
@@ -52,6 +53,7 @@ mod tests_guard;
 
 pub(crate) use child::{Exit, Killer, Process};
 pub use guard_main::guard_main;
+pub use harm::{Harm, harm_self};
 pub(crate) use nursery::Nursery;
 pub use nursery::NurseryError;
 pub use tally::Usage;

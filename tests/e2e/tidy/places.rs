@@ -14,7 +14,7 @@ pub(super) struct Ban {
 }
 
 /// Files that decide and do nothing else.
-pub(super) const PURE: [&str; 53] = [
+pub(super) const PURE: [&str; 56] = [
     "actors/src/delegation/quota.rs",
     "actors/src/merger/addresses.rs",
     "actors/src/merger/catalog.rs",
@@ -54,6 +54,9 @@ pub(super) const PURE: [&str; 53] = [
     "config/src/diff.rs",
     "config/src/nearest.rs",
     "src/doctor/advice.rs",
+    "src/doctor/chaos/bounds.rs",
+    "src/doctor/chaos/card.rs",
+    "src/doctor/chaos/verdict.rs",
     "src/doctor/daemon.rs",
     "src/doctor/entry.rs",
     "src/doctor/findings.rs",
