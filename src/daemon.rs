@@ -20,6 +20,7 @@ use crate::admin::{self, Admin, AdminSocket, DaemonFacts};
 use crate::door;
 use crate::door::unix::{OpenSockets, Opened, UnixDoors};
 use crate::exit::{Exit, Failure};
+use crate::handover::Handed;
 use crate::reload::{Reloader, Source};
 use crate::shutdown::{self, Stop};
 
@@ -39,10 +40,11 @@ pub(crate) enum Agent {
 }
 
 /// Whether this daemon opens Unix sockets beside the admin socket.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) enum Sockets {
-    /// Those that the settings ask for, and one for each server and workspace.
-    Open,
+    /// Those that the settings ask for, and one for each server and workspace, in place of which
+    /// the service manager may hold some of them.
+    Open(Handed),
     /// None: nobody is to find this daemon.
     None,
 }
@@ -65,16 +67,20 @@ pub(crate) async fn run(
     let signals = |source| Failure::System { doing: "listen for signals", source };
     let stop = shutdown::on_signals().map_err(signals)?;
     // Before any server is started: a taken port must cost nothing.
+    let (mut handed, sockets) = match sockets {
+        Sockets::Open(handed) => (handed, true),
+        Sockets::None => (Handed::default(), false),
+    };
     let http = match config.listen.http {
-        Some(address) => Some(bind(address)?),
+        Some(address) => Some(door_at(address, &mut handed)?),
         None => None,
     };
-    let named = match sockets {
-        Sockets::Open => {
-            Opened::named(&config).await.map_err(|error| Failure::Socket(Box::new(error)))?
-        }
-        Sockets::None => Vec::new(),
+    let opened = match sockets {
+        true => Opened::at_start(&config, &mut handed).await,
+        false => Ok(Vec::new()),
     };
+    let opened = opened.map_err(|error| Failure::Socket(Box::new(error)))?;
+    handed.all_served()?;
     let config = Arc::new(config);
     let system = Box::pin(System::start(Arc::clone(&config), source.environment().clone())).await?;
     let admin = match AdminSocket::open(&config.state.dir).await {
@@ -91,12 +97,21 @@ pub(crate) async fn run(
     let reloader = Reloader::start(running, source, started, watched, signals, ended);
     let mut doors = Doors::new();
     let states = match sockets {
-        Sockets::Open => doors.open_unix((&config, &system), named).await,
-        Sockets::None => OpenSockets::none(),
+        true => doors.open_unix((&config, &system), opened).await,
+        false => OpenSockets::none(),
     };
     doors.open_admin((&config, &system), reloader, (admin, states), http.as_ref());
     doors.open((&config, &system), http, agent);
     Ok(doors.until_stopped(system, stop).await)
+}
+
+/// The listener of the HTTP door: one that is handed over, or else one that is bound to `address`.
+fn door_at(address: SocketAddr, handed: &mut Handed) -> Result<(TcpListener, SocketAddr), Failure> {
+    let Some((listener, address)) = handed.http() else { return bind(address) };
+    let listener = TcpListener::from_std(listener);
+    let listener = listener.map_err(|source| Failure::Listen { address, source })?;
+    info!(addr = %address, "a socket is taken over");
+    Ok((listener, address))
 }
 
 fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
@@ -138,9 +153,9 @@ impl Doors {
     async fn open_unix(
         &mut self,
         (config, system): (&Arc<Config>, &System),
-        named: Vec<Opened>,
+        opened: Vec<Opened>,
     ) -> OpenSockets {
-        let mut unix = UnixDoors::new(system.clone(), named, self.close_agents.clone());
+        let mut unix = UnixDoors::new(system.clone(), opened, self.close_agents.clone());
         unix.follow(config).await;
         let states = unix.states();
         self.agents.spawn(async {

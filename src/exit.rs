@@ -14,6 +14,7 @@ use thiserror::Error;
 use crate::admin::ClientError;
 use crate::cli::FileError;
 use crate::door::unix::NotOpened;
+use crate::handover::HandoverError;
 use crate::sample_server::SampleError;
 use crate::socket::SocketError;
 
@@ -95,6 +96,9 @@ pub enum Failure {
         /// What the system said.
         source: io::Error,
     },
+    /// A socket that the service manager holds cannot be used.
+    #[error(transparent)]
+    Handover(#[from] HandoverError),
     /// The admin socket cannot be opened.
     #[error("failed to open the admin socket")]
     AdminSocket(#[from] SocketError),
@@ -151,7 +155,7 @@ impl Failure {
             Self::Usage(_) | Self::Settings(_) => Exit::Usage,
             Self::Sample(SampleError::TooManyTools { .. }) => Exit::Usage,
             Self::Daemon(error) => of_client(error),
-            Self::Listen { .. } | Self::Socket(_) => Exit::Listen,
+            Self::Listen { .. } | Self::Socket(_) | Self::Handover(_) => Exit::Listen,
             Self::AdminSocket(_) => Exit::State,
             Self::Start(error) => of_start(error),
             Self::NoSocket(_) | Self::ClientFile(_) => Exit::Failed,

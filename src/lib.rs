@@ -8,6 +8,7 @@ mod daemon;
 mod doctor;
 pub mod door;
 pub mod exit;
+mod handover;
 pub mod reload;
 pub mod sample_server;
 mod shutdown;

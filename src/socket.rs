@@ -5,10 +5,12 @@
 
 use std::fs::{self, DirBuilder};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, PermissionsExt, lchown};
 use std::path::{Path, PathBuf};
 
+use conductor_config::Group;
 use rustix::fs::{Mode, fchmod};
+use rustix::io::Errno;
 use thiserror::Error;
 use tokio::net::{UnixListener, UnixSocket, UnixStream};
 
@@ -52,6 +54,25 @@ pub enum SocketError {
         /// The directory.
         dir: PathBuf,
     },
+    /// There is no group of that name.
+    #[error("socket {path} cannot be given to group {group}: there is no such group")]
+    NoGroup {
+        /// Its path.
+        path: PathBuf,
+        /// The group.
+        group: Group,
+    },
+    /// The system does not let this user give the socket to that group.
+    #[error("socket {path} cannot be given to group {group}: be a member of it, or choose one")]
+    GroupRefused {
+        /// Its path.
+        path: PathBuf,
+        /// The group.
+        group: Group,
+        /// What it said.
+        #[source]
+        source: io::Error,
+    },
     /// The system refused.
     #[error("socket {path} cannot be opened")]
     Io {
@@ -73,12 +94,14 @@ pub struct Socket {
 }
 
 /// How a socket and the directories above it may be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Modes {
     /// Permission bits of the socket: whoever may write to it may connect.
     pub socket: u32,
     /// Permission bits of directories that are made for it.
     pub dirs: u32,
+    /// The group that it and these directories belong to; none means that of this process.
+    pub group: Option<Group>,
 }
 
 impl Socket {
@@ -88,14 +111,16 @@ impl Socket {
     /// # Errors
     ///
     /// See [`SocketError`]; then nothing was changed but directories.
-    pub async fn open(path: &Path, modes: Modes) -> Result<Self, SocketError> {
+    pub async fn open(path: &Path, modes: &Modes) -> Result<Self, SocketError> {
         let io = |source| SocketError::Io { path: path.to_owned(), source };
         if path.as_os_str().len() > PATH_MAX {
             return Err(SocketError::TooLong { path: path.to_owned() });
         }
+        let group = modes.group.as_ref();
+        let number = group.map(|group| number(path, group)).transpose()?;
         let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty());
         let dir = dir.unwrap_or(Path::new("."));
-        make_dirs(dir, modes.dirs).map_err(io)?;
+        make_dirs(dir, modes.dirs, number).map_err(|error| refused(path, group, error))?;
         let mode = fs::metadata(dir).map_err(io)?.permissions().mode();
         if mode & 0o1002 == 0o0002 {
             return Err(SocketError::Exposed { dir: dir.to_owned() });
@@ -107,9 +132,26 @@ impl Socket {
         fchmod(&socket, Mode::from_raw_mode(modes.socket & 0o600)).map_err(|no| io(no.into()))?;
         socket.bind(path).map_err(io)?;
         let file = SocketFile::of(path).map_err(io)?;
+        // Before anybody of a group may connect, it is the right one.
+        lchown(path, None, number).map_err(|error| refused(path, group, error))?;
         let listener = socket.listen(BACKLOG).map_err(io)?;
         fs::set_permissions(path, fs::Permissions::from_mode(modes.socket)).map_err(io)?;
         Ok(Self { listener, file })
+    }
+
+    /// A socket at `path` that somebody else has opened, and whose file they keep. It must not
+    /// block. Must be called within a runtime.
+    ///
+    /// # Errors
+    ///
+    /// If the system refuses to watch it.
+    pub(crate) fn handed(
+        listener: std::os::unix::net::UnixListener,
+        path: &Path,
+    ) -> Result<Self, SocketError> {
+        let io = |source| SocketError::Io { path: path.to_owned(), source };
+        let listener = UnixListener::from_std(listener).map_err(io)?;
+        Ok(Self { listener, file: SocketFile { path: path.to_owned(), ours: None } })
     }
 
     /// Where it is.
@@ -119,16 +161,41 @@ impl Socket {
     }
 }
 
-/// Makes `dir` and what is missing above it, each with this mode.
-fn make_dirs(dir: &Path, mode: u32) -> io::Result<()> {
+/// The number of a group.
+fn number(path: &Path, group: &Group) -> Result<u32, SocketError> {
+    let unknown = || SocketError::NoGroup { path: path.to_owned(), group: group.clone() };
+    group
+        .known_number()
+        .or_else(|name| uzers::get_group_by_name(name).map(|found| found.gid()).ok_or_else(unknown))
+}
+
+/// That something at `path` could not be had, or could not be given to the group.
+fn refused(path: &Path, group: Option<&Group>, source: io::Error) -> SocketError {
+    let path = path.to_owned();
+    match group {
+        Some(group) if source.raw_os_error() == Some(Errno::PERM.raw_os_error()) => {
+            SocketError::GroupRefused { path, group: group.clone(), source }
+        }
+        Some(_) | None => SocketError::Io { path, source },
+    }
+}
+
+/// Makes `dir` and what is missing above it, each with this mode and group.
+fn make_dirs(dir: &Path, mode: u32, group: Option<u32>) -> io::Result<()> {
     if dir.as_os_str().is_empty() || dir.is_dir() {
         return Ok(());
     }
     if let Some(above) = dir.parent() {
-        make_dirs(above, mode)?;
+        make_dirs(above, mode, group)?;
     }
     match DirBuilder::new().mode(0o700).create(dir) {
-        Ok(()) => fs::set_permissions(dir, fs::Permissions::from_mode(mode)),
+        Ok(()) => {
+            let given = lchown(dir, None, group);
+            let given =
+                given.and_then(|()| fs::set_permissions(dir, fs::Permissions::from_mode(mode)));
+            // One that is not as it should be would be taken for somebody's own the next time.
+            given.inspect_err(|_| drop(fs::remove_dir(dir)))
+        }
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => Ok(()),
         Err(error) => Err(error),
     }
@@ -166,20 +233,20 @@ async fn make_room(path: &Path) -> Result<(), SocketError> {
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
-    device: u64,
-    inode: u64,
+    /// Its device and number, unless somebody else keeps it.
+    ours: Option<(u64, u64)>,
 }
 
 impl SocketFile {
     fn of(path: &Path) -> io::Result<Self> {
         let found = fs::symlink_metadata(path)?;
-        Ok(Self { path: path.to_owned(), device: found.dev(), inode: found.ino() })
+        Ok(Self { path: path.to_owned(), ours: Some((found.dev(), found.ino())) })
     }
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let ours = |found: fs::Metadata| (found.dev(), found.ino()) == (self.device, self.inode);
+        let ours = |found: fs::Metadata| Some((found.dev(), found.ino())) == self.ours;
         if fs::symlink_metadata(&self.path).is_ok_and(ours) {
             let _ = fs::remove_file(&self.path); // a stale one is replaced by the next daemon
         }
@@ -190,7 +257,7 @@ impl Drop for SocketFile {
 mod tests {
     use super::*;
 
-    const MODES: Modes = Modes { socket: 0o660, dirs: 0o750 };
+    const MODES: Modes = Modes { socket: 0o660, dirs: 0o750, group: None };
 
     fn mode(path: &Path) -> u32 {
         fs::symlink_metadata(path).unwrap().permissions().mode() & 0o7777
@@ -200,13 +267,55 @@ mod tests {
     async fn m22_directories_are_made_and_socket_and_directories_get_their_modes() {
         let dir = tempfile::TempDir::new().unwrap();
         let path = dir.path().join("a/b/s.sock");
-        let socket = Socket::open(&path, MODES).await.unwrap();
+        let socket = Socket::open(&path, &MODES).await.unwrap();
         assert_eq!(socket.path(), path);
         let modes = ["a/b/s.sock", "a/b", "a"].map(|name| mode(&dir.path().join(name)));
         assert_eq!(modes, [0o660, 0o750, 0o750]);
         drop(socket);
         assert!(!path.exists(), "its file goes with it");
-        drop(Socket::open(&path, MODES).await.unwrap());
+        drop(Socket::open(&path, &MODES).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn socket_and_new_directories_belong_to_the_group_that_is_named() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let root = rustix::process::geteuid().is_root();
+        // A group that this process may give: any for root, else its own.
+        let number = if root { 54_321 } else { rustix::process::getegid().as_raw() };
+        let modes = Modes { group: Group::number(number), ..MODES };
+        let socket = Socket::open(&dir.path().join("a/s.sock"), &modes).await.unwrap();
+        for name in ["a", "a/s.sock"] {
+            let found = fs::symlink_metadata(dir.path().join(name)).unwrap();
+            assert_eq!(found.gid(), number, "{name}");
+        }
+        drop(socket);
+        let known = uzers::get_group_by_gid(rustix::process::getegid().as_raw());
+        if let Some(known) = known {
+            let group = known.name().to_str().unwrap().parse().ok();
+            let path = dir.path().join("named.sock");
+            let _socket = Socket::open(&path, &Modes { group, ..MODES }).await.unwrap();
+            assert_eq!(fs::symlink_metadata(&path).unwrap().gid(), known.gid());
+        }
+    }
+
+    #[tokio::test]
+    async fn a_group_that_does_not_exist_or_may_not_be_given_is_told_and_leaves_nothing() {
+        let dir = tempfile::TempDir::new().unwrap();
+        let path = dir.path().join("new/s.sock");
+        let modes = Modes { group: "no-such-group".parse().ok(), ..MODES };
+        let error = Socket::open(&path, &modes).await.unwrap_err().to_string();
+        assert!(error.ends_with("group no-such-group: there is no such group"), "{error}");
+        assert!(!dir.path().join("new").exists());
+        if rustix::process::geteuid().is_root() {
+            return; // who may give any
+        }
+        for name in ["new/s.sock", "s.sock"] {
+            let path = dir.path().join(name);
+            let modes = Modes { group: Group::number(0), ..MODES };
+            let error = Socket::open(&path, &modes).await.unwrap_err().to_string();
+            assert!(error.contains("be a member of it"), "{error}");
+            assert!(!path.exists() && !dir.path().join("new").exists());
+        }
     }
 
     #[tokio::test]
@@ -230,18 +339,18 @@ mod tests {
             ("file/s.sock", "cannot be opened"),
             (&long, "has a path of more than 107 bytes"),
         ] {
-            let error = Socket::open(&at(name), MODES).await.unwrap_err().to_string();
+            let error = Socket::open(&at(name), &MODES).await.unwrap_err().to_string();
             assert!(error.contains(expected), "{name}: {error}");
         }
         assert_eq!(fs::read(at("file")).unwrap(), b"x");
         assert!(!at("nothing").exists());
-        Socket::open(&at("stale"), MODES).await.unwrap();
+        Socket::open(&at("stale"), &MODES).await.unwrap();
     }
 
     #[tokio::test]
     async fn a_socket_in_a_directory_like_the_temporary_one_is_fine() {
         let dir = tempfile::TempDir::new().unwrap();
         fs::set_permissions(dir.path(), fs::Permissions::from_mode(0o1777)).unwrap();
-        Socket::open(&dir.path().join("s.sock"), MODES).await.unwrap();
+        Socket::open(&dir.path().join("s.sock"), &MODES).await.unwrap();
     }
 }

@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::{
-    Backoff, Heartbeat, Limits, PinPolicy, ProtocolMode, RestartAbove, RestartPolicy, Restarts,
-    StartMode, StopGrace,
+    Backoff, Group, Heartbeat, Limits, PinPolicy, ProtocolMode, RestartAbove, RestartPolicy,
+    Restarts, StartMode, StopGrace,
 };
 
 /// What holds for a server that does not say otherwise; the fields are those of
@@ -48,4 +48,6 @@ pub struct ServerDefaults {
     pub protocol: ProtocolMode,
     /// The mode of its socket, such as `0o660`.
     pub socket_mode: u32,
+    /// The group its socket belongs to; none means that of the daemon.
+    pub socket_group: Option<Group>,
 }

@@ -56,6 +56,8 @@ pub(crate) const ROOT: Keys = &[&[
 pub(crate) const LISTEN: Keys = &[&[
     key("http", Text),
     key("unix", Text),
+    key("unixMode", Text),
+    key("unixGroup", Text),
     key("allowedHosts", List),
     key("allowedOrigins", List),
     key("maxBody", Text),
@@ -71,6 +73,7 @@ pub(crate) const LISTEN: Keys = &[&[
 pub(crate) const SOCKET: Keys = &[&[
     key("path", Text),
     key("mode", Text),
+    key("group", Text),
     key("uids", List),
     key("workspace", Text),
     key("servers", List),
@@ -136,6 +139,7 @@ const SHARED: &[Key] = &[
     key("maxLine", Text),
     key("protocol", Text),
     key("socketMode", Text),
+    key("socketGroup", Text),
 ];
 
 /// What stands with a server only.

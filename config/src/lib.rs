@@ -10,6 +10,7 @@ mod duration;
 mod env_file;
 mod environment;
 mod expand;
+mod group;
 mod keys;
 mod layer;
 mod limits;
@@ -40,6 +41,7 @@ pub const DEFAULTS: &str = include_str!("../default.toml");
 
 pub use defaults::ServerDefaults;
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use group::{Group, GroupError};
 pub use limits::{Limits, RestartAbove};
 pub use load::{load, load_server, load_state};
 pub use name::{NameError, ServerId, ServerName, WorkspaceName, slug};

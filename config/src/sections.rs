@@ -20,6 +20,8 @@ pub(crate) fn listen(root: &Table<'_>) -> Option<Listen> {
         http: table.unless_off("http", address).flatten(),
         sockets: sockets(&table),
         unix: table.unless_off("unix", server::socket_path).flatten(),
+        unix_mode: table.get("unixMode").and_then(|node| tuning::mode(&node)).unwrap_or_default(),
+        unix_group: table.unless_off("unixGroup", tuning::group).flatten(),
         allowed_hosts: texts(&table, "allowedHosts", host_fault),
         allowed_origins: texts(&table, "allowedOrigins", origin_fault),
         max_body: table.size("maxBody", 1 << 10..=1 << 30).unwrap_or_default(),
@@ -52,6 +54,7 @@ fn socket(name: &str, node: &Node<'_>) -> Option<SocketSpec> {
         None => node.fail("has no `path`: say where the socket is to be"),
     };
     let mode = table.get("mode").map(|node| tuning::mode(&node));
+    let group = table.unless_off("group", tuning::group).flatten();
     let uid = |node: &Node<'_>| node.count(0..=u64::from(u32::MAX));
     let uids = table.get("uids").and_then(|node| node.list());
     let uids = uids.map(|nodes| nodes.iter().filter_map(uid).collect());
@@ -62,7 +65,7 @@ fn socket(name: &str, node: &Node<'_>) -> Option<SocketSpec> {
         servers,
         tools: server::patterns(&table, "tools"),
     };
-    Some(SocketSpec { path: path?, mode: mode.unwrap_or(Some(SOCKET_MODE))?, uids, view })
+    Some(SocketSpec { path: path?, mode: mode.unwrap_or(Some(SOCKET_MODE))?, group, uids, view })
 }
 
 fn server_name(node: &Node<'_>) -> Option<ServerName> {

@@ -69,6 +69,7 @@ pub(crate) fn read(
         protocol: tuned.protocol,
         socket,
         socket_mode: tuned.socket_mode,
+        socket_group: tuned.socket_group,
         id,
     })
 }

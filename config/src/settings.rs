@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    Rate, ServerDefaults, ServerId, ServerSpec, ViewSpec,
+    Group, Rate, ServerDefaults, ServerId, ServerSpec, ViewSpec,
     spec::{Choice, choice},
 };
 
@@ -54,6 +54,10 @@ pub struct Listen {
     pub http: Option<SocketAddr>,
     /// The Unix socket of the merged namespace; none means no such door.
     pub unix: Option<PathBuf>,
+    /// The mode of that socket, such as `0o660`.
+    pub unix_mode: u32,
+    /// The group that socket belongs to; none means that of the daemon.
+    pub unix_group: Option<Group>,
     /// Further Unix sockets, by name, each with a part of the tools.
     pub sockets: BTreeMap<String, SocketSpec>,
     /// Values of `Host` accepted beside the loopback names.
@@ -81,6 +85,8 @@ pub struct SocketSpec {
     pub path: PathBuf,
     /// Its mode, such as `0o660`.
     pub mode: u32,
+    /// The group it belongs to; none means that of the daemon.
+    pub group: Option<Group>,
     /// The users who may come in; whoever the mode lets in if there is no list.
     pub uids: Option<BTreeSet<u32>>,
     /// What it shows.

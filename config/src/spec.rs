@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
-use crate::{Limits, RestartAbove, Secret, ServerId};
+use crate::{Group, Limits, RestartAbove, Secret, ServerId};
 
 /// Everything about one server that the settings decide. Two specs are equal exactly if
 /// nothing about the server changed.
@@ -64,6 +64,8 @@ pub struct ServerSpec {
     pub socket: PathBuf,
     /// The mode of that socket, such as `0o660`.
     pub socket_mode: u32,
+    /// The group that socket belongs to; none means that of the daemon.
+    pub socket_group: Option<Group>,
 }
 
 /// How a server is reached.

@@ -4,8 +4,8 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use crate::{
-    Backoff, Heartbeat, Limits, PinPolicy, ProtocolMode, RestartAbove, RestartPolicy, Restarts,
-    ServerDefaults, StartMode, StopGrace, clients, document,
+    Backoff, Group, Heartbeat, Limits, PinPolicy, ProtocolMode, RestartAbove, RestartPolicy,
+    Restarts, ServerDefaults, StartMode, StopGrace, clients, document,
     keys::{BACKOFF, HEARTBEAT, RESTARTS, STOP},
     limits,
     reader::{Node, Table},
@@ -48,6 +48,7 @@ pub(crate) const UNREAD: ServerDefaults = ServerDefaults {
     max_line: 0,
     protocol: ProtocolMode::Auto,
     socket_mode: 0,
+    socket_group: None,
 };
 
 /// What the table says, and `base` where it says nothing.
@@ -76,6 +77,9 @@ pub(crate) fn read(table: &Table<'_>, base: &ServerDefaults) -> ServerDefaults {
             .get("socketMode")
             .and_then(|node| mode(&node))
             .unwrap_or(base.socket_mode),
+        socket_group: table
+            .unless_off("socketGroup", group)
+            .unwrap_or_else(|| base.socket_group.clone()),
     }
 }
 
@@ -142,5 +146,19 @@ pub(crate) fn mode(node: &Node<'_>) -> Option<u32> {
         _ => node.fail(format!(
             "must be an octal mode that lets the owner read and write, such as \"0660\", got {text:?}"
         )),
+    }
+}
+
+/// A group, by name or by number; a number may stand without quotes.
+pub(crate) fn group(node: &Node<'_>) -> Option<Group> {
+    if let Some(number) = document::whole(node.value) {
+        return match u32::try_from(number).map(Group::number) {
+            Ok(Some(group)) => Some(group),
+            Ok(None) | Err(_) => node.fail("is no number of a group"),
+        };
+    }
+    match node.text()?.parse() {
+        Ok(group) => Some(group),
+        Err(error) => node.fail(format!("{error}")),
     }
 }

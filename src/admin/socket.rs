@@ -15,7 +15,7 @@ use crate::socket::{Modes, Socket, SocketError};
 /// How long to wait when no further connection can be taken.
 const PAUSE: Duration = Duration::from_millis(100);
 /// Nobody else is even to knock.
-const PRIVATE: Modes = Modes { socket: 0o600, dirs: 0o700 };
+const PRIVATE: Modes = Modes { socket: 0o600, dirs: 0o700, group: None };
 
 /// Where the admin socket of a state directory is.
 #[must_use]
@@ -35,7 +35,7 @@ impl AdminSocket {
     ///
     /// See [`SocketError`].
     pub async fn open(state_dir: &Path) -> Result<Self, SocketError> {
-        Socket::open(&path_in(state_dir), PRIVATE).await.map(Self)
+        Socket::open(&path_in(state_dir), &PRIVATE).await.map(Self)
     }
 
     /// Where it is.

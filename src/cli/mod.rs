@@ -41,6 +41,7 @@ use self::args::{Cli, Command};
 pub use self::client_file::FileError;
 use self::out::Out;
 use crate::exit::{Exit, Failure};
+use crate::handover::Handed;
 use crate::sample_server;
 
 /// The most threads that work on the daemon's tasks.
@@ -73,10 +74,15 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
         let guarding = |source| Failure::System { doing: "guard a daemon", source };
         return guard_main().map(|()| Exit::Success).map_err(guarding);
     }
+    // Before there is a thread: it removes variables.
+    let handed = match command {
+        Command::Serve(_) => Handed::take()?,
+        _ => Handed::default(),
+    };
     let runtime = runtime(has_system(&command))
         .map_err(|source| Failure::System { doing: "start the runtime", source })?;
     let work: Work<'_> = match &command {
-        Command::Serve(args) => Box::pin(serve::serve(args)),
+        Command::Serve(args) => Box::pin(serve::serve(args, handed)),
         Command::Stdio(args) => Box::pin(serve::stdio(args)),
         Command::Check(args) => Box::pin(async { check::run(args, out) }),
         Command::Doctor(args) => Box::pin(doctor::run(args, out)),

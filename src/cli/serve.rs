@@ -10,12 +10,13 @@ use super::load::{Surroundings, overrides};
 use super::{connect, private_dir};
 use crate::daemon::{self, Agent, Sockets};
 use crate::exit::{Exit, Failure};
+use crate::handover::Handed;
 use crate::reload::Source;
 use crate::telemetry;
 
 /// Runs the daemon.
-pub(super) async fn serve(args: &ServeArgs) -> Result<Exit, Failure> {
-    run(&args.settings, None, Agent::Nowhere).await
+pub(super) async fn serve(args: &ServeArgs, handed: Handed) -> Result<Exit, Failure> {
+    run(&args.settings, None, Agent::Nowhere, handed).await
 }
 
 /// Runs the system for one agent.
@@ -24,12 +25,13 @@ pub(super) async fn stdio(args: &StdioArgs) -> Result<Exit, Failure> {
         return connect::bridge(socket).await;
     }
     if args.settings.state_dir.is_some() {
-        return run(&args.settings, None, Agent::OnStdio).await;
+        return run(&args.settings, None, Agent::OnStdio, Handed::default()).await;
     }
     // The lock of a directory that lasts would let only one agent in, and no daemon beside it.
     let dir = private_dir::make()
         .map_err(|source| Failure::System { doing: "make a temporary state directory", source })?;
-    let ended = run(&args.settings, Some(dir.path()), Agent::OnStdio).await;
+    let none = Handed::default();
+    let ended = run(&args.settings, Some(dir.path()), Agent::OnStdio, none).await;
     if let Err(source) = dir.close() {
         let failure = Failure::System { doing: "remove the temporary state directory", source };
         return ended.and(Err(failure));
@@ -37,7 +39,12 @@ pub(super) async fn stdio(args: &StdioArgs) -> Result<Exit, Failure> {
     ended
 }
 
-async fn run(args: &SettingsArgs, dir: Option<&Path>, agent: Agent) -> Result<Exit, Failure> {
+async fn run(
+    args: &SettingsArgs,
+    dir: Option<&Path>,
+    agent: Agent,
+    handed: Handed,
+) -> Result<Exit, Failure> {
     let surroundings = Surroundings::read()?;
     let mut overrides = overrides(args);
     if let Some(dir) = dir {
@@ -47,7 +54,7 @@ async fn run(args: &SettingsArgs, dir: Option<&Path>, agent: Agent) -> Result<Ex
     let source = Source::new(surroundings.request(&args.files.config, overrides), http);
     let config = source.load()?;
     // A private directory is nobody's business, nor are the sockets.
-    let sockets = if dir.is_some() { Sockets::None } else { Sockets::Open };
+    let sockets = if dir.is_some() { Sockets::None } else { Sockets::Open(handed) };
     let log = telemetry::start(&surroundings.log_filter(&config), config.log.format)
         .map_err(|source| Failure::System { doing: "start the log", source })?;
     let ended = Box::pin(daemon::run(config, source, agent, sockets)).await;

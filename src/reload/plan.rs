@@ -86,8 +86,8 @@ pub(super) fn waiting(started: &Config, wanted: &Config) -> Vec<String> {
 
 /// `wanted` as far as it can hold before the next start.
 pub(super) fn possible(started: &Config, mut wanted: Config) -> Config {
-    let Listen { unix, sockets, .. } = wanted.listen;
-    wanted.listen = Listen { unix, sockets, ..started.listen.clone() };
+    let Listen { unix, unix_mode, unix_group, sockets, .. } = wanted.listen;
+    wanted.listen = Listen { unix, unix_mode, unix_group, sockets, ..started.listen.clone() };
     wanted.state.clone_from(&started.state);
     wanted.calls.max_in_flight = started.calls.max_in_flight;
     wanted.calls.max_queued_per_server = started.calls.max_queued_per_server;

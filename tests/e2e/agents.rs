@@ -17,9 +17,20 @@ use crate::world::{SOON, journal, mock_with, serve, status, wait_tool};
 
 const AGENTS: usize = 200;
 const ROUNDS: usize = 10;
+/// How often as many agents come after the first time.
+const CROWDS: usize = 4;
+/// Memory that may come and go with when pages are given back, in KiB.
+const GROWTH_MAX: usize = 8 * 1024;
 
 fn fds(daemon: &Daemon) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap().count()
+}
+
+/// The memory that the daemon has in use, in KiB.
+fn memory(daemon: &Daemon) -> usize {
+    let text = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
 }
 
 fn call(id: usize, tool: &str, arguments: Value) -> String {
@@ -38,19 +49,11 @@ async fn m02_r69_agents_with_equal_ids_share_one_process_and_those_who_vanish_co
     let socket = own_socket(&daemon, "a");
     talk(&socket, 0).await; // what is opened once for all agents is open now
     let before = fds(&daemon);
-    let mut agents = JoinSet::new();
-    for number in 0..AGENTS {
-        let socket = socket.clone();
-        agents.spawn(async move {
-            if number % 2 == 0 {
-                talk(&socket, number).await;
-            } else {
-                vanish(&socket, number).await;
-            }
-        });
-    }
-    while let Some(ended) = agents.join_next().await {
-        ended.unwrap();
+    let fresh = memory(&daemon);
+    crowd(&socket).await;
+    let warm = memory(&daemon); // what a crowd needs at once is kept for the next one
+    for _ in 0..CROWDS {
+        crowd(&socket).await;
     }
     let flat = wait::until("the descriptors are closed", SOON, async || {
         (fds(&daemon) <= before).then_some(())
@@ -62,6 +65,32 @@ async fn m02_r69_agents_with_equal_ids_share_one_process_and_those_who_vanish_co
     });
     idle.await.unwrap();
     talk(&socket, AGENTS).await;
+    let after = memory(&daemon);
+    println!(
+        "{} times {AGENTS} agents, half of them vanished: {before} descriptors before, {} after; \
+         {fresh} KiB before, {warm} after the first, {after} after the last; one child",
+        CROWDS + 1,
+        fds(&daemon),
+    );
+    assert!(after < warm + GROWTH_MAX, "{warm} KiB became {after}");
+}
+
+/// As many agents at once, half of which vanish.
+async fn crowd(socket: &Path) {
+    let mut agents = JoinSet::new();
+    for number in 0..AGENTS {
+        let socket = socket.to_owned();
+        agents.spawn(async move {
+            if number % 2 == 0 {
+                talk(&socket, number).await;
+            } else {
+                vanish(&socket, number).await;
+            }
+        });
+    }
+    while let Some(ended) = agents.join_next().await {
+        ended.unwrap();
+    }
 }
 
 /// Calls under ids that every agent uses, and finds its own answers.

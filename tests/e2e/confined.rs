@@ -45,6 +45,16 @@ async def main():
 asyncio.run(main())
 "#;
 
+/// An official client of TypeScript (version 1 or 2) over `conductor connect`, as `interop/run.py` has it.
+fn typescript(version: &str, mode: &str, door: &str) -> String {
+    json!({
+        "sdk": version, "mode": mode, "command": [CONDUCTOR, "connect", "--socket", door],
+        "env": {}, "listSeconds": 10,
+        "calls": [{ "tool": "echo", "arguments": { "text": "hello" } }],
+    })
+    .to_string()
+}
+
 /// A sandbox: what runs in it has no network, and of the state directory sees the socket of `a`.
 struct Confined {
     daemon: Daemon,
@@ -120,7 +130,7 @@ async fn m45_a_servers_secrets_are_not_seen_through_its_socket() {
 }
 
 #[tokio::test]
-async fn a_script_of_twenty_lines_and_the_official_client_work_in_a_sandbox() {
+async fn a_script_of_twenty_lines_and_the_official_clients_work_in_a_sandbox() {
     let Some(confined) = Confined::new(mock(&[])).await else { return };
     let python = command("python3").args(["-c", "import socket"]).output().await;
     if python.is_ok_and(|output| output.status.success()) {
@@ -128,14 +138,31 @@ async fn a_script_of_twenty_lines_and_the_official_client_work_in_a_sandbox() {
     } else {
         println!("skipped: no python3 here");
     }
-    let interop = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop/.venv");
+    let interop = Path::new(env!("CARGO_MANIFEST_DIR")).join("interop");
     for venv in ["v1", "v2"] {
-        let python = interop.join(venv).join("bin/python");
+        let python = interop.join(".venv").join(venv).join("bin/python");
         if !python.exists() {
             println!("skipped: tests/interop/run.py has not installed {venv} here");
             continue;
         }
         let words = [python.to_str().unwrap(), "-c", CLIENT, CONDUCTOR, confined.door()];
         says(&confined.run(&words).await, "hello");
+    }
+    let script = interop.join("client.mjs").display().to_string();
+    for (package, version, mode) in
+        [("sdk", "1", "legacy"), ("client", "2", "legacy"), ("client", "2", "auto")]
+    {
+        let package = format!("node_modules/@modelcontextprotocol/{package}");
+        if !interop.join(&package).exists() {
+            println!("skipped: tests/interop/run.py has not installed {package} here");
+            continue;
+        }
+        let task = typescript(version, mode, confined.door());
+        let output = confined.run(&["node", &script, &task]).await;
+        says(&output, r#""text":"hello""#);
+        let told: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let tools = told["tools"].as_array().unwrap();
+        let foreign = tools.iter().any(|tool| tool.as_str().unwrap().contains('.'));
+        assert!(!foreign, "one server's tools only: {tools:?}");
     }
 }

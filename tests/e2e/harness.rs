@@ -91,7 +91,7 @@ async fn the_http_client_speaks_both_eras() {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
-    let addr = lines.next_line().await.unwrap().unwrap().parse().unwrap();
+    let addr: std::net::SocketAddr = lines.next_line().await.unwrap().unwrap().parse().unwrap();
     for client in [Client::legacy(addr, "/mcp").await.unwrap(), Client::modern(addr, "/mcp")] {
         assert_eq!(client.tool_names().await.unwrap(), ["echo"]);
         let reply = client.call("echo", json!({ "text": "hé\n" })).await.unwrap();

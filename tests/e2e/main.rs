@@ -25,6 +25,8 @@ mod faults;
 #[cfg(test)]
 mod features;
 #[cfg(test)]
+mod handover;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod lines;
@@ -56,6 +58,8 @@ mod sockets;
 mod stdio_door;
 #[cfg(test)]
 mod tidy;
+#[cfg(test)]
+mod unix_http;
 #[cfg(test)]
 mod views;
 #[cfg(test)]

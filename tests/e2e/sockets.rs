@@ -134,6 +134,42 @@ async fn a_named_socket_that_cannot_open_ends_the_start_and_another_one_only_its
 }
 
 #[tokio::test]
+async fn m41_a_socket_belongs_to_the_group_that_the_settings_name_or_says_why_not() {
+    let sandbox = std::sync::Arc::new(Sandbox::new().unwrap());
+    let at = |name: &str| sandbox.path(&format!("run/{name}.sock"));
+    // A group that this process may give: any for root, else its own.
+    let root = rustix::process::geteuid().is_root();
+    let own = rustix::process::getegid().as_raw();
+    let group = if root { 54_321 } else { own };
+    let listen = |part: &str| {
+        json!({
+            "unix": at("all"), "unixMode": "0600", "unixGroup": group,
+            "sockets": { "part": { "path": at("part"), "group": part } },
+        })
+    };
+    let options = || Options { sandbox: Some(sandbox.clone()), ..Options::default() };
+    let servers = json!({
+        "a": mock_with(&[], json!({ "socket": at("a"), "socketGroup": group.to_string() })),
+        "b": mock_with(&[], json!({ "socketGroup": "no-such-group" })),
+    });
+    let settings = json!({ "listen": listen("no-such-group"), "mcpServers": servers });
+    let error = Daemon::start(CONDUCTOR, settings, options()).await.unwrap_err().to_string();
+    assert!(error.contains("exit status: 4"), "{error}");
+    assert!(error.contains("group no-such-group: there is no such group"), "{error}");
+
+    let settings = json!({ "listen": listen(&group.to_string()), "mcpServers": servers });
+    let daemon = Daemon::start(CONDUCTOR, settings, options()).await.unwrap();
+    wait_tool(&daemon, "a.echo").await.unwrap();
+    for (name, mode) in [("all", 0o600), ("part", 0o660), ("a", 0o660)] {
+        let found = fs::symlink_metadata(at(name)).unwrap();
+        assert_eq!((found.gid(), found.mode() & 0o777), (group, mode), "{name}");
+    }
+    assert_eq!(fs::metadata(sandbox.path("run")).unwrap().gid(), group, "whoever may, gets there");
+    let row = status(&daemon, "b").await.unwrap();
+    assert!(row["socket_error"].as_str().unwrap().contains("no such group"), "{row}");
+}
+
+#[tokio::test]
 async fn a_socket_outlives_its_server_with_its_inode_and_connections() {
     let daemon = serve(json!({ "a": mock(&["--fault-tools"]) })).await.unwrap();
     wait_tool(&daemon, "a.echo").await.unwrap();

@@ -3,6 +3,7 @@
 
 mod documents;
 mod places;
+mod rows;
 mod rules;
 mod samples;
 mod source;
@@ -80,6 +81,13 @@ fn references_lead_somewhere() {
 #[test]
 fn decisions_say_why_and_what_was_refused() {
     hold(documents::decision);
+}
+
+#[test]
+fn every_row_of_the_pool_has_its_test() {
+    let sources = source::all();
+    let table = sources.iter().find(|source| source.path == "docs/pool.md");
+    nothing(&rows::rows(table.expect("docs/pool.md is there"), &sources));
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! This file is an MCP client over HTTP made of raw JSON, for the legacy and the modern revisions.
 //! It hides nothing: answers come back as the messages they were, with status and headers.
 
-use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -13,7 +12,7 @@ use tokio::time::timeout;
 pub mod http_client;
 pub mod lines;
 
-use http_client::{Answer, Connection};
+use http_client::{Answer, Connection, Place};
 
 /// The modern revision.
 pub const MODERN: &str = "2026-07-28";
@@ -26,7 +25,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// A client of one endpoint. Every exchange has a connection of its own.
 #[derive(Debug)]
 pub struct Client {
-    addr: SocketAddr,
+    place: Place,
     path: String,
     /// The legacy session, if the server gave one.
     pub session: Option<String>,
@@ -90,8 +89,8 @@ impl Client {
     /// # Errors
     ///
     /// When it was refused.
-    pub async fn legacy(addr: SocketAddr, path: &str) -> Result<Self> {
-        Self::legacy_of(addr, path, LEGACY).await
+    pub async fn legacy(place: impl Into<Place>, path: &str) -> Result<Self> {
+        Self::legacy_of(place, path, LEGACY).await
     }
 
     /// A client that has done the legacy handshake of this revision.
@@ -99,8 +98,8 @@ impl Client {
     /// # Errors
     ///
     /// When it was refused.
-    pub async fn legacy_of(addr: SocketAddr, path: &str, version: &str) -> Result<Self> {
-        let mut client = Self::new(addr, path, version);
+    pub async fn legacy_of(place: impl Into<Place>, path: &str, version: &str) -> Result<Self> {
+        let mut client = Self::new(place.into(), path, version);
         let params = json!({
             "protocolVersion": version,
             "capabilities": {},
@@ -119,13 +118,13 @@ impl Client {
     }
 
     /// A client of the modern revision, which needs no handshake.
-    pub fn modern(addr: SocketAddr, path: &str) -> Self {
-        Self::new(addr, path, MODERN)
+    pub fn modern(place: impl Into<Place>, path: &str) -> Self {
+        Self::new(place.into(), path, MODERN)
     }
 
-    fn new(addr: SocketAddr, path: &str, version: &str) -> Self {
+    fn new(place: Place, path: &str, version: &str) -> Self {
         Self {
-            addr,
+            place,
             path: path.to_owned(),
             session: None,
             version: version.to_owned(),
@@ -213,7 +212,7 @@ impl Client {
         headers: &[(String, String)],
         body: String,
     ) -> Result<Answer> {
-        let mut connection = Connection::open(self.addr).await?;
+        let mut connection = Connection::open(self.place.clone()).await?;
         connection.send(method, &self.path, headers, body).await
     }
 

@@ -2,6 +2,7 @@
 //! It leaves speaking MCP with it to `client.rs`.
 
 use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -54,11 +55,19 @@ pub struct Options {
     pub sandbox: Option<Arc<Sandbox>>,
     /// How long it has until it listens.
     pub limit: Duration,
+    /// Listening sockets that are handed over as systemd does, by name; two at most.
+    pub handed: Vec<(&'static str, Arc<OwnedFd>)>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { args: vec![], env: vec![], sandbox: None, limit: Duration::from_secs(20) }
+        Self {
+            args: vec![],
+            env: vec![],
+            sandbox: None,
+            limit: Duration::from_secs(20),
+            handed: vec![],
+        }
     }
 }
 
@@ -107,9 +116,9 @@ impl Daemon {
             args.extend(["--config".to_owned(), file.display().to_string()]);
         }
         args.extend(options.args);
-        let mut command = command(binary);
+        let mut command = program(binary, &options.handed)?;
         command.args(&args).envs(options.env).current_dir(sandbox.folder());
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).process_group(0);
+        command.stderr(Stdio::piped()).process_group(0);
         let mut child = command.spawn().context("failed to start the daemon")?;
         let pid = child.id().and_then(|pid| i32::try_from(pid).ok()).context("no pid")?;
         let log = sandbox.path(&format!("daemon-{pid}.log"));
@@ -299,6 +308,36 @@ pub async fn run_to_end(
 #[expect(clippy::disallowed_methods, reason = "the ban is for the product; tests start it here")]
 pub fn command(binary: &str) -> Command {
     Command::new(binary)
+}
+
+/// The daemon, to be given its arguments. Sockets come to a shell as stdin and stdout, which moves them
+/// to where the daemon looks for them and becomes the daemon, so that its number is known to it.
+fn program(binary: &str, handed: &[(&'static str, Arc<OwnedFd>)]) -> Result<Command> {
+    let names: Vec<&str> = handed.iter().map(|(name, _)| *name).collect();
+    let mut fds = handed.iter().map(|(_, fd)| fd.try_clone());
+    let moves = match handed.len() {
+        0 => {
+            let mut command = command(binary);
+            command.stdin(Stdio::null()).stdout(Stdio::null());
+            return Ok(command);
+        }
+        1 => "exec 3<&0 </dev/null >/dev/null",
+        2 => "exec 3<&0 4<&1 </dev/null >/dev/null",
+        many => bail!("{many} sockets are more than two"),
+    };
+    let (count, names) = (handed.len(), names.join(":"));
+    let listen = format!("export LISTEN_PID=$$ LISTEN_FDS={count} LISTEN_FDNAMES={names}");
+    let mut command = command("sh");
+    command.args(["-c", &format!(r#"{moves}; {listen}; exec "$@""#), "sh", binary]);
+    for (number, fd) in fds.by_ref().enumerate() {
+        let fd = Stdio::from(fd?);
+        if number == 0 {
+            command.stdin(fd)
+        } else {
+            command.stdout(fd)
+        };
+    }
+    Ok(command)
 }
 
 fn write_settings(sandbox: &Sandbox, settings: Settings) -> Result<Option<PathBuf>> {

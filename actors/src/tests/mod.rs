@@ -58,6 +58,7 @@ pub(crate) fn spec(name: &str) -> ServerSpec {
         protocol: defaults.protocol,
         socket: "socket".into(),
         socket_mode: defaults.socket_mode,
+        socket_group: defaults.socket_group,
     }
 }
 
@@ -87,6 +88,8 @@ pub(crate) fn config(dir: &Path, servers: Vec<ServerSpec>) -> Arc<Config> {
         listen: Listen {
             http: None,
             unix: None,
+            unix_mode: 0o660,
+            unix_group: None,
             sockets: BTreeMap::new(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
@@ -144,5 +147,6 @@ fn defaults() -> ServerDefaults {
         max_line: 1 << 20,
         protocol: ProtocolMode::Auto,
         socket_mode: 0o660,
+        socket_group: None,
     }
 }

@@ -42,11 +42,12 @@ fn a_unix_socket_is_a_path_or_off() {
 fn a_socket_with_a_part_of_the_tools_is_read() {
     let text = "[listen.sockets.all]\npath = '/run/all.sock'\n\
                 [listen.sockets.few]\npath = 'few.sock'\nmode = '0600'\nuids = [0, 1000]\n\
-                servers = ['git']\ntools = ['git.*']\n\
+                group = 'agents'\n                servers = ['git']\ntools = ['git.*']\n\
                 [mcpServers.git]\ncommand = 'x'\n";
     let config = loaded("a.toml", text);
     let (all, few) = (&config.listen.sockets["all"], &config.listen.sockets["few"]);
     assert_eq!((all.path.to_str(), all.mode, &all.uids), (Some("/run/all.sock"), 0o660, &None));
+    assert_eq!((&all.group, few.group.clone()), (&None, Some("agents".parse().unwrap())));
     assert_eq!(all.view, crate::ViewSpec::default());
     assert!(few.path.is_absolute() && few.path.ends_with("few.sock"));
     assert_eq!((few.mode, few.uids.clone()), (0o600, Some([0, 1000].into())));
@@ -63,6 +64,8 @@ fn a_wrong_socket_is_told() {
         (socket("mode = '7'"), "listen.sockets.x.mode: must be an octal mode"),
         (socket("uids = ['me']"), "listen.sockets.x.uids[0]: must be a whole number"),
         (socket("uids = [-1]"), "listen.sockets.x.uids[0]: must be a whole number"),
+        (socket("group = 'a b'"), "listen.sockets.x.group: must be a group"),
+        (socket("group = 4294967295"), "listen.sockets.x.group: is no number of a group"),
         (socket("tools = ['[']"), "listen.sockets.x.tools[0]: the pattern"),
         (socket("tool = []"), "listen.sockets.x.tool: unknown key; did you mean `tools`?"),
         (

@@ -1,4 +1,5 @@
-//! This file takes TCP connections in, as many as there may be, and lets them end in order.
+//! This file takes TCP connections in, as many as there may be, and serves each connection, from
+//! wherever it came, until it ends in order.
 //!
 //! It leaves every request to `routes`.
 
@@ -6,15 +7,18 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::response::Response;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
-use hyper::service::{Service as _, service_fn};
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{Door, gate, routes};
@@ -23,6 +27,9 @@ use super::{Door, gate, routes};
 const HEAD_MAX: usize = 64 * 1024;
 /// After an accept that failed for want of file descriptors or memory.
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// How long a connection without any request is kept when the door closes.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// Accepts until `shutdown`; returns when the last connection has ended.
 pub(super) async fn accept(listener: TcpListener, door: Arc<Door>, shutdown: CancellationToken) {
@@ -45,6 +52,8 @@ pub(super) async fn accept(listener: TcpListener, door: Arc<Door>, shutdown: Can
         match accepted {
             Ok((stream, place)) => {
                 let (router, door) = (router.clone(), Arc::clone(&door));
+                // Answers are small and awaited; a socket that cannot be told so is merely slower.
+                let _ = stream.set_nodelay(true);
                 connections.spawn(async move {
                     connection(stream, router, door).await;
                     drop(place);
@@ -60,15 +69,19 @@ pub(super) async fn accept(listener: TcpListener, door: Arc<Door>, shutdown: Can
     while connections.join_next().await.is_some() {}
 }
 
-type Routes = TowerToHyperService<axum::Router>;
-
-async fn connection(stream: TcpStream, router: Routes, door: Arc<Door>) {
-    // Answers are small and awaited; a socket that cannot be told so is merely slower.
-    let _ = stream.set_nodelay(true);
+/// Serves one connection until it ends, or `door` closes: then the request under way is the last.
+pub(super) async fn connection<C, R>(stream: C, routes: R, door: Arc<Door>)
+where
+    C: AsyncRead + AsyncWrite + Unpin,
+    R: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone,
+{
     let shutdown = door.shutdown.clone();
     let header_timeout = door.settings.header_timeout;
+    let begun = CancellationToken::new();
+    let heard = begun.clone();
     let service = service_fn(move |request: Request<Incoming>| {
-        let (router, door) = (router.clone(), Arc::clone(&door));
+        heard.cancel();
+        let (routes, door) = (routes.clone(), Arc::clone(&door));
         async move {
             let pass = match door.gate.check(request.uri(), request.headers()) {
                 Ok(pass) => pass,
@@ -77,7 +90,7 @@ async fn connection(stream: TcpStream, router: Routes, door: Arc<Door>) {
             if let Some(answer) = pass.preflight(&request) {
                 return Ok(answer);
             }
-            let Ok(response) = router.call(request).await;
+            let Ok(response) = routes.call(request).await;
             Ok(pass.finish(response))
         }
     });
@@ -87,9 +100,15 @@ async fn connection(stream: TcpStream, router: Routes, door: Arc<Door>) {
         .max_buf_size(HEAD_MAX)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(serving);
+    // A client that was let in a moment ago has a request on its way, and would not know what became
+    // of it.
+    let closing = async {
+        shutdown.cancelled().await;
+        let _ = timeout(FIRST_REQUEST, begun.cancelled()).await;
+    };
     let ended = tokio::select! {
         ended = &mut serving => ended,
-        () = shutdown.cancelled() => {
+        () = closing => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }

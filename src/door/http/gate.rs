@@ -24,10 +24,12 @@ const HEADERS: &str = "Authorization, Content-Type, Accept, MCP-Protocol-Version
 const PARAMETER: &str = "mcp-param-";
 
 /// The names under which this daemon may be spoken to.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Gate {
     /// Loopback names with the port that is bound.
     own: Vec<String>,
+    /// Whether they count with any port, and without: where there is none to be bound.
+    any_port: bool,
     hosts: Vec<String>,
     origins: Vec<String>,
 }
@@ -51,7 +53,13 @@ impl Gate {
         if port == 80 {
             own.extend(["localhost", "127.0.0.1", "[::1]"].map(str::to_owned));
         }
-        Self { own, hosts: hosts.to_vec(), origins: origins.to_vec() }
+        Self { own, any_port: false, hosts: hosts.to_vec(), origins: origins.to_vec() }
+    }
+
+    /// A gate for a Unix socket. No browser gets to one, but a program may that passes requests
+    /// on; so `Host` is a loopback name all the same, and no page is let in that is not listed.
+    pub(super) fn of_socket(hosts: &[String], origins: &[String]) -> Self {
+        Self { own: vec![], any_port: true, hosts: hosts.to_vec(), origins: origins.to_vec() }
     }
 
     /// Whether a request with this target and these headers may enter.
@@ -80,7 +88,9 @@ impl Gate {
 
     fn is_host(&self, host: &str) -> bool {
         let bare = without_port(host);
-        self.own.iter().any(|own| own.eq_ignore_ascii_case(host))
+        let loopback = ["localhost", "127.0.0.1", "[::1]"];
+        (self.any_port && loopback.iter().any(|name| name.eq_ignore_ascii_case(bare)))
+            || self.own.iter().any(|own| own.eq_ignore_ascii_case(host))
             || self.hosts.iter().any(|allowed| {
                 allowed.eq_ignore_ascii_case(host) || allowed.eq_ignore_ascii_case(bare)
             })

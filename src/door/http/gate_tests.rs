@@ -99,3 +99,30 @@ fn a_page_may_send_the_headers_of_the_protocol_and_of_tools() {
     assert_eq!(allowed.to_str().unwrap(), format!("{HEADERS}, mcp-param-region"));
     assert_eq!(allowed_headers(None).to_str().unwrap(), HEADERS);
 }
+
+#[test]
+fn at_a_socket_loopback_names_enter_with_any_port_and_listed_pages_only() {
+    let allowed = |value: &str| vec![value.to_owned()];
+    let gate = Gate::of_socket(&allowed("gateway.example"), &allowed("https://app.example"));
+    for (host, origin, expected) in [
+        ("localhost", None, 200),
+        ("LOCALHOST:8722", None, 200),
+        ("127.0.0.1", None, 200),
+        ("[::1]:1", None, 200),
+        ("gateway.example:80", None, 200),
+        ("localhost", Some("https://app.example"), 200),
+        ("evil.example", None, 403),
+        ("localhost.evil.example", None, 403),
+        ("", None, 403),
+        ("localhost", Some("http://localhost"), 403),
+        ("localhost", Some("http://localhost:8722"), 403),
+        ("localhost", Some("null"), 403),
+    ] {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static(host));
+        origin.map(|origin| headers.insert(ORIGIN, HeaderValue::from_static(origin)));
+        let found = gate.check(&"/mcp".parse().unwrap(), &headers);
+        let found = found.map_or_else(Problem::status, |_| 200);
+        assert_eq!(found, expected, "{host} {origin:?}");
+    }
+}

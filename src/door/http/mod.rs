@@ -6,6 +6,9 @@
 //!                          Origin         ─▶ get ────▶ events: changes of the list
 //! ```
 //!
+//! The same over a Unix socket is `over_unix`, for connections that its door has found to speak
+//! HTTP: what the socket shows is at `/mcp` and `/`, and nothing else is there.
+//!
 //! Legacy clients have a session (`sessions`); a modern request needs none. A client that goes
 //! away takes a modern request back and leaves a legacy one running, as their revisions say.
 
@@ -17,6 +20,7 @@ mod get;
 mod health;
 mod many;
 mod negotiation;
+mod over_unix;
 mod post;
 mod respond;
 mod routes;
@@ -33,20 +37,23 @@ use tokio_util::sync::CancellationToken;
 
 use super::service::Service;
 use gate::Gate;
+pub(super) use over_unix::{OverUnix, turn_away};
 use sessions::Sessions;
 
 /// What all requests share.
 struct Door {
     system: System,
-    sessions: Sessions,
+    sessions: Arc<Sessions>,
     gate: Gate,
     settings: Listen,
+    /// Who comes in here, for the log.
+    caller: Box<str>,
     shutdown: CancellationToken,
 }
 
 impl Door {
     fn service(&self, scope: Scope) -> Service {
-        Service::new(self.system.clone(), scope, "http")
+        Service::new(self.system.clone(), scope, &self.caller)
     }
 
     /// Whether there is a server of this name, up or not.
@@ -76,22 +83,21 @@ pub async fn serve(
 ) -> std::io::Result<()> {
     let bound: SocketAddr = listener.local_addr()?;
     let gate = Gate::new(bound, &settings.allowed_hosts, &settings.allowed_origins);
-    let sessions = Sessions::new(settings.max_sessions, settings.session_idle);
-    let shutdown_of_door = shutdown.clone();
-    let door = Arc::new(Door { system, sessions, gate, settings, shutdown: shutdown_of_door });
-    let sweeper = tokio::spawn(sweep(Arc::clone(&door)));
+    let sessions = Arc::new(Sessions::new(settings.max_sessions, settings.session_idle));
+    let sweeper = tokio::spawn(sweep(Arc::clone(&sessions), settings.session_idle));
+    let (caller, closing) = ("http".into(), shutdown.clone());
+    let door = Arc::new(Door { system, sessions, gate, settings, caller, shutdown: closing });
     accept::accept(listener, door, shutdown).await;
     sweeper.abort();
     Ok(())
 }
 
 /// Forgets sessions that nobody uses.
-async fn sweep(door: Arc<Door>) {
-    let every =
-        (door.settings.session_idle / 4).clamp(Duration::from_secs(1), Duration::from_secs(60));
+async fn sweep(sessions: Arc<Sessions>, idle: Duration) {
+    let every = (idle / 4).clamp(Duration::from_secs(1), Duration::from_secs(60));
     loop {
         tokio::time::sleep(every).await;
-        door.sessions.sweep();
+        sessions.sweep();
     }
 }
 

@@ -70,7 +70,8 @@ async fn one_server(door: Arc<Door>, id: String, request: Request) -> Response {
     }
 }
 
-async fn mcp(door: Arc<Door>, scope: Scope, request: Request) -> Response {
+/// What lies under the paths that show `scope`.
+pub(super) async fn mcp(door: Arc<Door>, scope: Scope, request: Request) -> Response {
     match *request.method() {
         Method::POST => post::post(&door, scope, request).await,
         Method::GET => get::get(&door, scope, request.headers()),

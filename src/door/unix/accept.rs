@@ -1,8 +1,9 @@
 //! This file takes the connections of one Unix socket: who it is, whether they may come in, and
 //! whether there is room.
 //!
-//! It leaves what is said to `stream`.
+//! It leaves what is said to `stream`, or to `door::http` with peers that speak that.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use super::gone::gone;
+use super::speech::Speech;
 use super::wanted::Wanted;
+use crate::door::http::{self, OverUnix};
 use crate::door::reply::{Refusal, refuse};
 use crate::door::service::Service;
 use crate::door::stream;
@@ -26,6 +29,8 @@ pub(super) const CONNECTIONS_MAX: usize = 500;
 const TURNED_AWAY_MAX: usize = 50;
 /// How long telling them may take.
 const TURNING_AWAY: Duration = Duration::from_secs(1);
+/// How long to wait for the first word of a peer that is not to stay, so as to answer in kind.
+const FIRST_WORD: Duration = Duration::from_millis(100);
 /// How long to wait when no further connection can be taken.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -60,6 +65,8 @@ impl Door {
     /// Takes connections until the door is closed; returns when the last one has ended.
     pub(super) async fn serve(self) {
         let (mut inside, mut turned_away) = (JoinSet::new(), JoinSet::new());
+        let (system, scope) = (self.system.clone(), self.wanted.scope.clone());
+        let http = Arc::new(OverUnix::new(system, scope, self.closed.clone()));
         loop {
             while inside.try_join_next().is_some() {}
             while turned_away.try_join_next().is_some() {}
@@ -70,9 +77,11 @@ impl Door {
             };
             match accepted {
                 Ok((stream, _)) => match self.admit(&stream, inside.len()) {
-                    Ok(peer) => drop(inside.spawn(self.connection(stream, &peer))),
+                    Ok(peer) => {
+                        inside.spawn(self.connection(stream, &peer, Arc::clone(&http)));
+                    }
                     Err(refusal) if turned_away.len() < TURNED_AWAY_MAX => {
-                        turned_away.spawn(turn_away(stream, refuse(None, &refusal).body));
+                        turned_away.spawn(turn_away(stream, refusal));
                     }
                     Err(_) => {}
                 },
@@ -109,22 +118,41 @@ impl Door {
         &self,
         stream: UnixStream,
         peer: &Peer,
+        http: Arc<OverUnix>,
     ) -> impl Future<Output = ()> + Send + use<> {
         let label = peer.label();
         let service = Service::new(self.system.clone(), self.wanted.scope.clone(), &label);
         let closed = self.closed.clone();
         async move {
-            let (input, output) = stream.into_split();
-            stream::serve_until(input, output, service, closed, gone).await;
+            // A door that closes still hears a request that is on its way.
+            let closing = async {
+                closed.cancelled().await;
+                tokio::time::sleep(FIRST_WORD).await;
+            };
+            let heard = tokio::select! {
+                heard = Speech::heard(&stream) => heard.ok(),
+                () = closing => None,
+            };
+            if heard == Some(Speech::Http) {
+                http.serve(stream, &label).await;
+            } else {
+                let (input, output) = stream.into_split();
+                stream::serve_until(input, output, service, closed, gone).await;
+            }
             debug!(caller = label, "agent left");
         }
     }
 }
 
-/// Tells a peer why it cannot come in. What it has sent is read and thrown away, or it might see
-/// a broken connection instead of the reason.
-async fn turn_away(mut stream: UnixStream, mut line: Bytes) {
+/// Tells a peer why it cannot come in, as it speaks. What it has sent is read and thrown away, or it
+/// might see a broken connection instead of the reason.
+async fn turn_away(mut stream: UnixStream, refusal: Refusal) {
     let told = async {
+        if let Ok(Ok(Speech::Http)) = timeout(FIRST_WORD, Speech::heard(&stream)).await {
+            http::turn_away(stream, &refusal).await;
+            return Ok(());
+        }
+        let mut line: Bytes = refuse(None, &refusal).body;
         stream.write_all_buf(&mut line).await?;
         stream.write_all(b"\n").await?;
         stream.shutdown().await?;

@@ -15,6 +15,7 @@ use tracing::{info, warn};
 
 use super::accept::Door;
 use super::wanted::{Wanted, named, own};
+use crate::handover::Handed;
 use crate::socket::{Socket, SocketError, SocketFile};
 
 /// What has become of one server's own socket: where it is open, or why it is not.
@@ -86,21 +87,38 @@ pub struct NotOpened {
 }
 
 impl Opened {
-    /// Opens the sockets that the settings name under `listen`.
+    /// Opens the sockets that the settings name under `listen`, and takes over all of `handed` that
+    /// are wanted, be it under `listen` or not.
     ///
     /// # Errors
     ///
     /// If any of them cannot be opened; then none is.
-    pub async fn named(config: &Config) -> Result<Vec<Self>, NotOpened> {
+    pub(crate) async fn at_start(
+        config: &Config,
+        handed: &mut Handed,
+    ) -> Result<Vec<Self>, NotOpened> {
         let mut opened = Vec::new();
-        for wanted in named(config) {
-            opened.push(Self::new(wanted).await?);
+        let must = named(config).into_iter().map(|wanted| (wanted, true));
+        let may = own(config).into_iter().map(|wanted| (wanted, false));
+        for (wanted, must) in must.chain(may) {
+            let socket = match handed.unix(&wanted.path) {
+                Some(listener) => {
+                    info!(socket = %wanted.path.display(), "a socket is taken over");
+                    Socket::handed(listener, &wanted.path)
+                }
+                None if must => Socket::open(&wanted.path, &wanted.modes).await,
+                None => continue,
+            };
+            match socket {
+                Ok(socket) => opened.push(Self { wanted, socket }),
+                Err(source) => return Err(NotOpened { wanted, source }),
+            }
         }
         Ok(opened)
     }
 
     async fn new(wanted: Wanted) -> Result<Self, NotOpened> {
-        match Socket::open(&wanted.path, wanted.modes).await {
+        match Socket::open(&wanted.path, &wanted.modes).await {
             Ok(socket) => Ok(Self { wanted, socket }),
             Err(source) => Err(NotOpened { wanted, source }),
         }

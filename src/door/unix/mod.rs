@@ -4,7 +4,8 @@
 //! ```text
 //!  settings ─▶ wanted ─▶ doors ──opens, keeps, closes──▶ crate::socket
 //!                          │
-//!                          └─▶ accept ─▶ credentials of the peer ─▶ door::stream, one a connection
+//!                          └─▶ accept ─▶ credentials of the peer ─▶ speech ─┬─▶ door::stream
+//!                                                                   └─▶ door::http
 //! ```
 //!
 //! A socket belongs to the daemon, not to a life of its server: it stays, with its inode and its
@@ -13,6 +14,7 @@
 mod accept;
 mod doors;
 mod gone;
+mod speech;
 mod wanted;
 
 pub use doors::{NotOpened, OpenSockets, Opened, ServerSocket, UnixDoors};

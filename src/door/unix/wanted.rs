@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use conductor_actors::Scope;
-use conductor_config::{Config, WorkspaceName, workspace_socket};
+use conductor_config::{Config, Group, WorkspaceName, workspace_socket};
 
 use crate::socket::Modes;
 
-/// The mode of sockets that have no setting for it.
+/// The mode of the sockets of workspaces, which have no setting for it.
 const MODE: u32 = 0o660;
 
 /// A socket that is to be open.
@@ -29,11 +29,15 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    fn new(config: &Config, key: String, path: &Path, mode: u32, scope: Scope) -> Self {
-        let dirs = if path.starts_with(&config.state.dir) { 0o700 } else { dirs(mode) };
-        let modes = Modes { socket: mode, dirs };
+    fn new(key: String, path: &Path, modes: Modes, scope: Scope) -> Self {
         Self { key, path: path.to_owned(), modes, scope, uids: None }
     }
+}
+
+/// The modes of a socket at `path` that has this one.
+fn modes(config: &Config, path: &Path, mode: u32, group: Option<&Group>) -> Modes {
+    let ours = path.starts_with(&config.state.dir);
+    Modes { socket: mode, dirs: if ours { 0o700 } else { dirs(mode) }, group: group.cloned() }
 }
 
 /// Whoever may use a socket must get to it.
@@ -45,12 +49,15 @@ fn dirs(mode: u32) -> u32 {
 /// The sockets that the settings name under `listen`. They must open, or the daemon must not start.
 pub(super) fn named(config: &Config) -> Vec<Wanted> {
     let all = Scope::Workspace(WorkspaceName::default());
-    let merged = config.listen.unix.iter();
-    let merged =
-        merged.map(|path| Wanted::new(config, "listen.unix".to_owned(), path, MODE, all.clone()));
+    let listen = &config.listen;
+    let merged = listen.unix.iter().map(|path| {
+        let modes = modes(config, path, listen.unix_mode, listen.unix_group.as_ref());
+        Wanted::new("listen.unix".to_owned(), path, modes, all.clone())
+    });
     let parts = config.listen.sockets.iter().map(|(name, spec)| {
         let (key, scope) = (format!("listen.sockets.{name}"), Scope::View(name.as_str().into()));
-        let wanted = Wanted::new(config, key, &spec.path, spec.mode, scope);
+        let modes = modes(config, &spec.path, spec.mode, spec.group.as_ref());
+        let wanted = Wanted::new(key, &spec.path, modes, scope);
         Wanted { uids: spec.uids.clone(), ..wanted }
     });
     merged.chain(parts).collect()
@@ -68,12 +75,14 @@ pub(super) fn own(config: &Config) -> Vec<Wanted> {
     let servers = enabled.map(|spec| {
         let key = format!("mcpServers.{}.socket", spec.id.name);
         let scope = Scope::Server(spec.id.clone());
-        Wanted::new(config, key, &spec.socket, spec.socket_mode, scope)
+        let modes = modes(config, &spec.socket, spec.socket_mode, spec.socket_group.as_ref());
+        Wanted::new(key, &spec.socket, modes, scope)
     });
     let workspaces = workspaces.into_iter().map(|workspace| {
         let path = workspace_socket(&config.state.dir, &workspace);
         let key = format!("workspace {workspace}");
-        Wanted::new(config, key, &path, MODE, Scope::Workspace(workspace))
+        let modes = modes(config, &path, MODE, None);
+        Wanted::new(key, &path, modes, Scope::Workspace(workspace))
     });
     servers.chain(workspaces).collect()
 }

@@ -2,6 +2,7 @@
 //! It leaves what MCP says over it to `client.rs`.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
 use bytes::{Buf as _, Bytes, BytesMut};
@@ -11,7 +12,29 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+/// Where a daemon is reached.
+#[derive(Debug, Clone)]
+pub enum Place {
+    /// Over TCP.
+    Address(SocketAddr),
+    /// At a Unix socket.
+    Socket(PathBuf),
+}
+
+impl From<SocketAddr> for Place {
+    fn from(addr: SocketAddr) -> Self {
+        Self::Address(addr)
+    }
+}
+
+impl From<&Path> for Place {
+    fn from(path: &Path) -> Self {
+        Self::Socket(path.to_owned())
+    }
+}
 
 /// One connection to a daemon.
 #[derive(Debug)]
@@ -26,13 +49,28 @@ impl Connection {
     /// # Errors
     ///
     /// When nobody listens there.
-    pub async fn open(addr: SocketAddr) -> Result<Self> {
-        let stream = TcpStream::connect(addr).await.context("failed to connect")?;
-        stream.set_nodelay(true)?;
+    pub async fn open(place: impl Into<Place>) -> Result<Self> {
+        match place.into() {
+            Place::Address(addr) => {
+                let stream = TcpStream::connect(addr).await.context("failed to connect")?;
+                stream.set_nodelay(true)?;
+                Self::on(stream, addr.to_string()).await
+            }
+            Place::Socket(path) => {
+                let stream = UnixStream::connect(path).await.context("failed to connect")?;
+                Self::on(stream, "localhost".to_owned()).await
+            }
+        }
+    }
+
+    async fn on<S>(stream: S, host: String) -> Result<Self>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         // Ends with the sender, or with an error that the sender tells as well.
         tokio::spawn(connection);
-        Ok(Self { sender, host: addr.to_string() })
+        Ok(Self { sender, host })
     }
 
     /// Sends a request and waits for the head of its answer.
