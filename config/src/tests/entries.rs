@@ -299,8 +299,8 @@ fn a_limit_that_cannot_be_meant_is_told() {
     wrong(
         "command = 'x'\nrestartAbove = {memory = '1kB', for = '0s'}",
         &[
-            "mcpServers.git.restartAbove.for: must be a duration from 1ms",
             "mcpServers.git.restartAbove.memory: must be a size from 1MiB",
+            "mcpServers.git.restartAbove.for: must be a duration from 1ms",
         ],
     );
 }
