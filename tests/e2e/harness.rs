@@ -93,7 +93,7 @@ async fn the_http_client_speaks_both_eras() {
     let mut lines = BufReader::new(server.stdout.take().unwrap()).lines();
     let addr: std::net::SocketAddr = lines.next_line().await.unwrap().unwrap().parse().unwrap();
     for client in [Client::legacy(addr, "/mcp").await.unwrap(), Client::modern(addr, "/mcp")] {
-        assert_eq!(client.tool_names().await.unwrap(), ["echo"]);
+        assert_eq!(client.tool_names().await.unwrap(), ["echo", "text", "rows"]);
         let reply = client.call("echo", json!({ "text": "hé\n" })).await.unwrap();
         assert_eq!(reply.text().unwrap(), "hé\n");
         assert_eq!(reply.result().unwrap().get("resultType").is_some(), client.is_modern());
