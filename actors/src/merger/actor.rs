@@ -52,6 +52,8 @@ pub(crate) enum Message {
     /// Approve these tools of a server as they are, or all of it; answers with those that are not
     /// known, nothing if the server's list is not known.
     Approve { server: ServerId, tools: Vec<String>, reply: RpcReplyPort<Option<Vec<String>>> },
+    /// Publish what is new. One for all that has come meanwhile: to merge a lot takes a while.
+    Publish,
     /// Answer when everything said before is in the catalogue.
     Sync(RpcReplyPort<()>),
 }
@@ -77,6 +79,8 @@ pub(crate) struct State {
     tasks: JoinSet<()>,
     /// Whether what it knows is all there is, and may be published.
     open: bool,
+    /// Whether there is something to publish, and a message under way that says so.
+    has_news: bool,
 }
 
 /// What a merger begins with.
@@ -115,7 +119,7 @@ impl Actor for MergerActor {
         Arguments { settings, shelf, memory, open }: Arguments,
     ) -> Result<State, ActorProcessingErr> {
         let (slices, tasks) = (BTreeMap::new(), JoinSet::new());
-        let mut state = State { settings, slices, shelf, memory, tasks, open };
+        let mut state = State { settings, slices, shelf, memory, tasks, open, has_news: false };
         state.publish();
         Ok(state)
     }
@@ -142,7 +146,12 @@ impl Actor for MergerActor {
             Message::Listed { server, asked, result } => {
                 state.on_listed(&myself, &server, asked, result)
             }
+            Message::Publish => {
+                state.publish_news();
+                false
+            }
             Message::Sync(reply) => {
+                state.publish_news();
                 let _ = reply.send(());
                 false
             }
@@ -165,8 +174,9 @@ impl Actor for MergerActor {
                 false
             }
         };
-        if visible {
-            state.publish();
+        if visible && !std::mem::replace(&mut state.has_news, true) {
+            // Behind all that waits already.
+            let _ = myself.cast(Message::Publish);
         }
         state.ask(&myself);
         Ok(())
@@ -316,6 +326,12 @@ impl State {
                 let _timer = myself.send_after(wait, || Message::Refresh);
                 true
             }
+        }
+    }
+
+    fn publish_news(&mut self) {
+        if std::mem::take(&mut self.has_news) {
+            self.publish();
         }
     }
 
