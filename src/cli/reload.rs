@@ -49,14 +49,8 @@ fn text(plan: &Plan) -> String {
     if plan.is_empty() {
         return format!("nothing changes, {kept} kept");
     }
-    let lists = [
-        ("add", &plan.add),
-        ("remove", &plan.remove),
-        ("restart", &plan.restart),
-        ("retune", &plan.retune),
-        ("change", &plan.sections),
-    ];
-    let lines = lists.iter().flat_map(|(word, names)| names.iter().map(move |name| (word, name)));
+    let changes = plan.changes().into_iter();
+    let lines = changes.flat_map(|(word, names)| names.iter().map(move |name| (word, name)));
     let mut lines: Vec<String> = lines.map(|(word, name)| format!("{word:8} {name}")).collect();
     lines.push(format!("{:8} {kept}", "keep"));
     lines.join("\n")

@@ -101,14 +101,8 @@ fn settings(answers: &Answers, wanted: Option<&[String]>) -> Check {
         Ok(plan) => plan,
     };
     if !plan.is_empty() {
-        let lists = [
-            ("add", &plan.add),
-            ("remove", &plan.remove),
-            ("restart", &plan.restart),
-            ("retune", &plan.retune),
-            ("change", &plan.sections),
-        ];
-        let named = lists.iter().filter(|(_, names)| !names.is_empty());
+        let changes = plan.changes().into_iter();
+        let named = changes.filter(|(_, names)| !names.is_empty());
         let named: Vec<String> =
             named.map(|(word, names)| format!("{word} {}", names.join(", "))).collect();
         let message = format!("differ from what runs: a reload would {}", named.join("; "));

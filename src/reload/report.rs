@@ -30,8 +30,19 @@ impl Plan {
     /// Whether nothing changes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let servers = [&self.add, &self.remove, &self.restart, &self.retune];
-        servers.iter().all(|list| list.is_empty()) && self.sections.is_empty()
+        self.changes().iter().all(|(_, names)| names.is_empty())
+    }
+
+    /// What changes: a word, and what it concerns.
+    #[must_use]
+    pub fn changes(&self) -> [(&'static str, &[String]); 5] {
+        [
+            ("add", &self.add),
+            ("remove", &self.remove),
+            ("restart", &self.restart),
+            ("retune", &self.retune),
+            ("change", &self.sections),
+        ]
     }
 
     /// How many servers each change concerns.

@@ -5,13 +5,13 @@ use std::path::Path;
 use std::time::Duration;
 
 use conductor_e2e::client::lines::LineClient;
-use conductor_e2e::daemon::Daemon;
 use conductor_e2e::wait;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
+use crate::faults::measure::{fds, rss};
 use crate::lines::{bare, own_socket};
 use crate::world::{SOON, journal, mock_with, serve, status, wait_tool};
 
@@ -20,18 +20,7 @@ const ROUNDS: usize = 10;
 /// How often as many agents come after the first time.
 const CROWDS: usize = 4;
 /// Memory that may come and go with when pages are given back, in KiB.
-const GROWTH_MAX: usize = 8 * 1024;
-
-fn fds(daemon: &Daemon) -> usize {
-    std::fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap().count()
-}
-
-/// The memory that the daemon has in use, in KiB.
-fn memory(daemon: &Daemon) -> usize {
-    let text = std::fs::read_to_string(format!("/proc/{}/status", daemon.pid())).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().strip_suffix(" kB").unwrap().parse().unwrap()
-}
+const GROWTH_MAX: u64 = 8 * 1024;
 
 fn call(id: usize, tool: &str, arguments: Value) -> String {
     let id = u64::try_from(id).unwrap();
@@ -47,30 +36,31 @@ async fn m02_r69_agents_with_equal_ids_share_one_process_and_those_who_vanish_co
     let daemon = serve(json!({ "a": entry })).await.unwrap();
     wait_tool(&daemon, "a.echo").await.unwrap();
     let socket = own_socket(&daemon, "a");
+    let pid = daemon.pid();
     talk(&socket, 0).await; // what is opened once for all agents is open now
-    let before = fds(&daemon);
-    let fresh = memory(&daemon);
+    let before = fds(pid);
+    let fresh = rss(pid) / 1024;
     crowd(&socket).await;
-    let warm = memory(&daemon); // what a crowd needs at once is kept for the next one
+    let warm = rss(pid) / 1024; // what a crowd needs at once is kept for the next one
     for _ in 0..CROWDS {
         crowd(&socket).await;
     }
     let flat = wait::until("the descriptors are closed", SOON, async || {
-        (fds(&daemon) <= before).then_some(())
+        (fds(pid) <= before).then_some(())
     });
-    flat.await.unwrap_or_else(|error| panic!("{error}: {} of {before}", fds(&daemon)));
+    flat.await.unwrap_or_else(|error| panic!("{error}: {} of {before}", fds(pid)));
     assert_eq!(journal.started().len(), 1, "one process for all");
     let idle = wait::until("calls of those who left are over", SOON, async || {
         (status(&daemon, "a").await.ok()?["in_flight"] == 0).then_some(())
     });
     idle.await.unwrap();
     talk(&socket, AGENTS).await;
-    let after = memory(&daemon);
+    let after = rss(pid) / 1024;
     println!(
         "{} times {AGENTS} agents, half of them vanished: {before} descriptors before, {} after; \
          {fresh} KiB before, {warm} after the first, {after} after the last; one child",
         CROWDS + 1,
-        fds(&daemon),
+        fds(pid),
     );
     assert!(after < warm + GROWTH_MAX, "{warm} KiB became {after}");
 }

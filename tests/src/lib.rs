@@ -6,3 +6,4 @@ pub mod daemon;
 pub mod journal;
 pub mod sandbox;
 pub mod wait;
+pub mod ways;

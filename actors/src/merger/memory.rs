@@ -92,7 +92,8 @@ impl Memory {
     }
 }
 
-fn key(server: &ServerId) -> String {
+/// What a server is filed under.
+pub(super) fn key(server: &ServerId) -> String {
     format!("{}/{}", server.workspace, server.name)
 }
 

@@ -84,11 +84,9 @@ impl Names<'_> {
         let part = slice.parts.get(kind);
         let tools = slice.parts.get(ListKind::Tools).judged();
         let blocked = tools.is_some_and(|tools| tools.is_blocked());
-        let (mut own, mut rejected) = (Vec::new(), Vec::new());
+        let (mut own, mut accounts) = (Vec::new(), Vec::new());
         parts.servers.insert(self.id.clone(), part.state());
-        let mut accounts = Vec::new();
         if let Some(judged) = part.judged() {
-            rejected.extend(judged.rejected.iter().cloned());
             accounts.extend(judged.rejected.iter().map(|rejected| Account {
                 tool: Text::from(rejected.name.as_str()),
                 visibility: Visibility::Rejected(rejected.reason.clone()),
@@ -110,19 +108,17 @@ impl Names<'_> {
                     own.push(shown.list(entry.name.clone(), None, None));
                     self.add(&shown, parts)
                 };
-                if let Visibility::Rejected(reason) = &visibility {
-                    let (name, reason) = (entry.name.to_string(), reason.clone());
-                    rejected.push(Rejected { kind, name, reason });
-                }
                 let (tool, findings) = (entry.name.clone(), verdict.findings.clone());
                 accounts.push(Account { tool, visibility, findings });
             }
         }
-        if kind == ListKind::Tools && !accounts.is_empty() {
-            catalog.accounts.insert(self.id.clone(), accounts);
-        }
+        let rejected = accounts.iter().filter_map(|account| rejection(kind, account));
+        let rejected: Vec<Rejected> = rejected.collect();
         if !rejected.is_empty() {
             catalog.rejected.entry(self.id.clone()).or_default().extend(rejected);
+        }
+        if kind == ListKind::Tools && !accounts.is_empty() {
+            catalog.accounts.insert(self.id.clone(), accounts);
         }
         let servers = BTreeMap::from([(self.id.clone(), part.state())]);
         List::new(kind, own, servers, false)
@@ -174,6 +170,12 @@ impl Names<'_> {
         let namespace = self.namespaces.get(&self.id.workspace);
         namespace.is_some_and(|namespace| namespace.any_foreign(self.at, entry.mentions()))
     }
+}
+
+/// An entry that is not shown because something about it is wrong.
+fn rejection(kind: ListKind, account: &Account) -> Option<Rejected> {
+    let Visibility::Rejected(reason) = &account.visibility else { return None };
+    Some(Rejected { kind, name: account.tool.to_string(), reason: reason.clone() })
 }
 
 /// An entry that may be shown, and what of it.

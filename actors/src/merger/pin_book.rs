@@ -9,7 +9,7 @@ use std::sync::Arc;
 use conductor_config::{PinPolicy, ServerId, ServerSpec};
 use tracing::warn;
 
-use super::memory::launch;
+use super::memory::{key, launch};
 use super::pins::{Now, PinDifference, Pins, canonical};
 use crate::server::Listing;
 use crate::store::{Kind, Store};
@@ -97,8 +97,4 @@ pub(super) fn now(spec: &ServerSpec, listing: &Listing) -> Now {
     let tools = listing.entries.iter();
     let tools = tools.map(|tool| (tool.name.to_string(), canonical(&tool.definition))).collect();
     Now { launch: launch(spec), tools }
-}
-
-fn key(server: &ServerId) -> String {
-    format!("{}/{}", server.workspace, server.name)
 }

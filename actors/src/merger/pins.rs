@@ -85,8 +85,7 @@ pub(crate) struct Now {
 }
 
 /// How something differs from what was approved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum PinChange {
     /// The tool was not there when the server's tools were approved.
     New,
@@ -108,7 +107,7 @@ impl PinChange {
 }
 
 /// One tool that is not as it was approved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PinDifference {
     /// The server's name for it.
     pub tool: String,
@@ -135,10 +134,9 @@ impl Pins {
     /// Approves everything as it is now; approvals of tools that are gone are kept, so that one that
     /// comes back is no stranger. Returns whether that changes anything.
     pub(super) fn approve_all(&mut self, now: &Now) -> bool {
-        let all: Vec<String> = now.tools.keys().cloned().collect();
-        let before = self.clone();
+        let all: Vec<String> = self.differences(now).into_iter().map(|one| one.tool).collect();
         self.approve(now, &all);
-        *self != before
+        !all.is_empty()
     }
 
     /// Approves single tools; returns those that the server does not list.

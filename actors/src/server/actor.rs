@@ -295,7 +295,8 @@ impl Life {
         let _ = self.supervisor.cast(report);
     }
 
-    /// The life is over: leave word why, and go. What is left of it ends when the state is dropped.
+    /// The life is over: leave word why, and go. What is left of it ends in
+    /// `post_stop`, and with the state whatever happens.
     fn end(&mut self, myself: &ActorRef<Message>, downfall: Arc<Downfall>) {
         self.connected = None;
         // The first reason is the one that counts.

@@ -1,9 +1,11 @@
 //! Rows R1 to R7: servers and the daemon are killed, and end by themselves.
 //! What follows from many ends in a row is in `restarts.rs`.
 
+use std::path::Path;
 use std::time::Duration;
 
 use conductor_e2e::client::http_client::Connection;
+use conductor_e2e::daemon::Daemon;
 use conductor_e2e::sandbox::{is_alive, signal};
 use conductor_e2e::wait;
 use http::Method;
@@ -89,15 +91,21 @@ fn stubborn_families(folder: &std::path::Path, count: usize) -> Map<String, Valu
     (0..count).map(entry).collect()
 }
 
+/// A daemon with twenty of them, all up, and how many processes that are.
+async fn twenty_stubborn_families(folder: &Path) -> (Daemon, usize) {
+    let daemon = serve(stubborn_families(folder, 20).into()).await.unwrap();
+    let names: Vec<String> = (0..20).map(|number| format!("s{number}.echo")).collect();
+    wait_tools(&daemon, &names.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
+    let all = daemon.sandbox().processes().len();
+    assert!(all >= 60, "{all}");
+    (daemon, all)
+}
+
 #[tokio::test]
 async fn r04_nothing_outlives_a_killed_daemon() {
     let folder = tempfile::tempdir().unwrap();
-    let mut daemon = serve(stubborn_families(folder.path(), 20).into()).await.unwrap();
-    let names: Vec<String> = (0..20).map(|number| format!("s{number}.echo")).collect();
-    wait_tools(&daemon, &names.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
+    let (mut daemon, all) = twenty_stubborn_families(folder.path()).await;
     let sandbox = daemon.sandbox();
-    let all = sandbox.processes().len();
-    assert!(all >= 60, "{all}");
     let begun = Instant::now();
     daemon.signal(Signal::KILL).unwrap();
     daemon.wait_end(SOON).await.unwrap();
@@ -108,12 +116,8 @@ async fn r04_nothing_outlives_a_killed_daemon() {
 #[tokio::test]
 async fn r05_twenty_stubborn_families_are_ended_in_parallel() {
     let folder = tempfile::tempdir().unwrap();
-    let mut daemon = serve(stubborn_families(folder.path(), 20).into()).await.unwrap();
-    let names: Vec<String> = (0..20).map(|number| format!("s{number}.echo")).collect();
-    wait_tools(&daemon, &names.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
+    let (mut daemon, all) = twenty_stubborn_families(folder.path()).await;
     let sandbox = daemon.sandbox();
-    let all = sandbox.processes().len();
-    assert!(all >= 60, "{all}");
     let begun = Instant::now();
     let status = daemon.terminate(Duration::from_secs(15)).await.unwrap();
     let taken = begun.elapsed();

@@ -78,13 +78,13 @@ fn stat_field(pid: i32, field: usize) -> Option<String> {
 }
 
 /// Bytes of memory that are resident.
-pub(super) fn rss(pid: i32) -> u64 {
+pub(crate) fn rss(pid: i32) -> u64 {
     let pages: u64 = stat_field(pid, 24).unwrap().parse().unwrap();
     pages * rustix::param::page_size() as u64
 }
 
 /// Open descriptors.
-pub(super) fn fds(pid: i32) -> usize {
+pub(crate) fn fds(pid: i32) -> usize {
     std::fs::read_dir(format!("/proc/{pid}/fd")).unwrap().count()
 }
 

@@ -23,7 +23,7 @@ mod floods;
 mod limits;
 mod lines;
 mod lists;
-mod measure;
+pub(crate) mod measure;
 mod neighbours;
 mod restarts;
 mod silence;

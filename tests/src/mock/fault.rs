@@ -4,8 +4,7 @@
 use std::str::FromStr;
 
 use clap::ValueEnum;
-
-use super::malformed::WAYS;
+use conductor_e2e::ways::WAYS;
 
 /// One fault with its argument, if any was given.
 #[derive(Debug, Clone, PartialEq, Eq)]

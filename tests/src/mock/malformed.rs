@@ -1,31 +1,6 @@
 //! This file writes one tool that is wrong in a named way, as text, for some are not even JSON values.
 //! It leaves the healthy tools around it to `catalogue.rs`.
 
-/// The ways of being wrong.
-pub(crate) const WAYS: [&str; 21] = [
-    "no_name",
-    "null_name",
-    "empty_name",
-    "number_name",
-    "control_name",
-    "long_name",
-    "no_schema",
-    "null_schema",
-    "array_schema",
-    "string_schema",
-    "string_type_schema",
-    "deep",
-    "surrogate",
-    "huge",
-    "null_tool",
-    "string_tool",
-    "bool_output_schema",
-    "null_description",
-    "dup_name",
-    "poisoned",
-    "tagged",
-];
-
 /// Levels of nesting of `deep`; serde_json stops at 128.
 const LEVELS: usize = 400;
 
