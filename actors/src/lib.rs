@@ -36,8 +36,8 @@ pub use merger::{
     ListedEntry, Page, PinChange, PinDifference, Resolution, Unapproved, View, Visibility,
 };
 pub use model::{
-    Answer, Call, CallError, Cause, Downfall, Fate, Generation, ListKind, Outage, Scope,
-    ServerState, Target,
+    Answer, Call, CallError, Cause, Downfall, Fate, Generation, Inquiries, Inquiry, InquiryKind,
+    ListKind, Outage, Scope, ServerState, Target,
 };
 pub use process::{Harm, NurseryError, Usage, guard_main, harm_self};
 pub use server::{Rejected, StderrLog, StderrTail};

@@ -314,6 +314,7 @@ async fn call(
         params: Box::new(params),
         deadline: limit.map(|limit| Instant::now() + limit),
         progress: None,
+        inquiries: None,
     };
     let caller = Caller::Local(LocalCaller::new("admin socket"));
     let outcome = admin.system.call(&scope, caller, call).await;

@@ -225,7 +225,7 @@ impl Service {
         params: Box<CallParams>,
         progress: Option<mpsc::Sender<Bytes>>,
     ) -> Result<Answered, CallError> {
-        let call = Call { params, deadline: None, progress };
+        let call = Call { params, deadline: None, progress, inquiries: None };
         self.system.call(&self.scope, self.caller.clone(), call).await
     }
 

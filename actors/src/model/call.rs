@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::Downfall;
+use super::{Downfall, Inquiries};
 use crate::wire::{CallKind, CallParams, Hop, Outcome, Text};
 
 /// What a door shows.
@@ -44,6 +44,8 @@ pub struct Call {
     /// Takes ready-made parameters of `notifications/progress`, the caller's token in them. Used
     /// only if the call carries a token.
     pub progress: Option<mpsc::Sender<Bytes>>,
+    /// Takes what the server asks of the caller meanwhile, if the caller can be asked.
+    pub inquiries: Option<Inquiries>,
 }
 
 /// What a server answered.

@@ -3,6 +3,7 @@
 mod call;
 mod cause;
 mod ids;
+mod inquiry;
 mod lists;
 #[cfg(test)]
 mod tests;
@@ -10,6 +11,7 @@ mod tests;
 pub use call::{Answer, Call, CallError, Fate, Outage, Scope, ServerState, Target};
 pub use cause::{Cause, Downfall};
 pub use ids::Generation;
+pub use inquiry::{Inquiries, Inquiry, InquiryKind};
 pub use lists::ListKind;
 pub(crate) use lists::{Offers, PerList};
 

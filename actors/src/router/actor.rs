@@ -13,7 +13,7 @@ use super::handle::{Claim, RouterHandle, Rule, Rules};
 use super::retry::Budget;
 use super::routes::{Life, Routes, Ruling, Waiting};
 use crate::model::{Answer, Generation, Outage, ServerState, Wake};
-use crate::server::{Body, CallFailure, ProgressPort, RefusedCall, ServerLink};
+use crate::server::{Body, CallFailure, Ports, RefusedCall, ServerLink};
 
 /// The actor's type; it holds nothing.
 #[derive(Debug)]
@@ -46,7 +46,7 @@ pub(crate) struct Dispatch {
     pub(super) server: ServerId,
     pub(super) body: Body,
     pub(super) reply: tokio::sync::oneshot::Sender<Result<Answer, CallFailure>>,
-    pub(super) progress: Option<ProgressPort>,
+    pub(super) ports: Ports,
     pub(super) claim: Arc<Claim>,
     pub(super) deadline: Instant,
     /// What ended the first attempt, if this is the second.
@@ -176,13 +176,13 @@ impl State {
     }
 
     fn send(&mut self, link: &ServerLink, call: Dispatch) {
-        let Dispatch { server, body, reply, progress, claim, deadline, lost } = call;
-        match link.lane.call(body, reply, progress) {
+        let Dispatch { server, body, reply, ports, claim, deadline, lost } = call;
+        match link.lane.call(body, reply, ports) {
             Ok(ticket) => claim.sent(ticket),
             Err(back) => {
                 let refused = back.refused;
-                let (body, reply, progress) = (back.body, back.reply, back.progress);
-                let call = Dispatch { server, body, reply, progress, claim, deadline, lost };
+                let (body, reply, ports) = (back.body, back.reply, back.ports);
+                let call = Dispatch { server, body, reply, ports, claim, deadline, lost };
                 self.on_refused(refused, Box::new(call));
             }
         }

@@ -17,7 +17,9 @@ use super::retry::is_repeatable;
 use crate::delegation::Admission;
 use crate::model::{Answer, Call, CallError, Downfall, Outage, Target, Wake};
 use crate::post::Post;
-use crate::server::{Body, CallFailure, ProgressPort, RefusedCall, ServerLink, Ticket};
+use crate::server::{
+    Body, CallFailure, InquiryPort, Ports, ProgressPort, RefusedCall, ServerLink, Stopwatch, Ticket,
+};
 use crate::wire::{CallKind, CallParams};
 
 /// What the settings say about calls to each server.
@@ -94,8 +96,12 @@ impl RouterHandle {
         tracing::debug!(server = %target.server, method = call.params.kind.method(), name = %target.name, caller = %admission.caller(), "call");
         let begun = Instant::now();
         let deadline = call.deadline.unwrap_or_else(|| begun + self.limit_of(&target.server));
-        let wanted =
-            Wanted { target, params: call.params.into(), progress: call.progress, deadline };
+        let inquiries = call.inquiries.map(|inquiries| {
+            let (server, stopwatch) = (target.server.clone(), Stopwatch::new());
+            InquiryPort { server, inquiries, stopwatch }
+        });
+        let (params, progress) = (call.params.into(), call.progress);
+        let wanted = Wanted { target, params, progress, inquiries, deadline };
         let limit = deadline.saturating_duration_since(begun);
         self.attempts(&wanted).await.map_err(|failure| match failure {
             CallFailure::Lost { sent: false, .. } if self.is_closed() => CallError::ShuttingDown,
@@ -128,7 +134,7 @@ impl RouterHandle {
                 params: Arc::clone(&wanted.params),
             },
             reply,
-            progress: wanted.progress(),
+            ports: wanted.ports(),
             claim: Arc::clone(&guard.0),
             deadline: wanted.deadline,
             lost,
@@ -142,19 +148,19 @@ impl RouterHandle {
             self.renewed(&mut renewals, wanted.deadline).await;
             return gone();
         }
-        match timeout_at(wanted.deadline, answer).await {
-            Ok(Ok(answer)) => {
+        match wanted.wait(answer).await {
+            Some(Ok(answer)) => {
                 guard.done();
                 answer
             }
             // Whoever held the reply port is gone without a word.
-            Ok(Err(_)) => {
+            Some(Err(_)) => {
                 if !guard.sent() {
                     self.renewed(&mut renewals, wanted.deadline).await;
                 }
                 gone()
             }
-            Err(_) => Err(CallFailure::Late { sent: guard.run_out() }),
+            None => Err(CallFailure::Late { sent: guard.run_out() }),
         }
     }
 
@@ -231,13 +237,29 @@ struct Wanted<'a> {
     target: &'a Target,
     params: Arc<CallParams>,
     progress: Option<mpsc::Sender<Bytes>>,
+    inquiries: Option<InquiryPort>,
     deadline: Instant,
 }
 
 impl Wanted<'_> {
-    fn progress(&self) -> Option<ProgressPort> {
+    fn ports(&self) -> Ports {
         let token = self.params.meta.progress_token.clone();
-        token.zip(self.progress.clone()).map(|(token, sink)| ProgressPort { token, sink })
+        let progress =
+            token.zip(self.progress.clone()).map(|(token, sink)| ProgressPort { token, sink });
+        Ports { progress, inquiries: self.inquiries.clone() }
+    }
+
+    /// Waits for the answer; not for longer than the deadline, but the time in which the server
+    /// itself waits for the caller does not count.
+    async fn wait<T>(&self, answer: impl Future<Output = T>) -> Option<T> {
+        let Some(port) = &self.inquiries else {
+            return timeout_at(self.deadline, answer).await.ok();
+        };
+        tokio::select! {
+            biased;
+            answer = answer => Some(answer),
+            () = port.stopwatch.until(self.deadline) => None,
+        }
     }
 }
 

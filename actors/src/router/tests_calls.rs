@@ -12,9 +12,9 @@ use tokio::time::Instant;
 
 use super::{RouterActor, RouterHandle};
 use crate::delegation::Admission;
-use crate::model::{Call, CallError, Cause, Downfall, Outage, ServerState, Target};
+use crate::model::{Call, CallError, Cause, Downfall, Inquiries, Outage, ServerState, Target};
 use crate::server::tests_peer::{Exit, Peer};
-use crate::wire::{CallParams, Outcome};
+use crate::wire::{Abilities, CallParams, Outcome};
 
 type Result = std::result::Result<Outcome, CallError>;
 
@@ -39,7 +39,7 @@ async fn run(router: RouterHandle, call: Call) -> Result {
 fn call(router: &RouterHandle, seconds: Option<u64>) -> JoinHandle<Result> {
     let deadline = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let params = params(r#"{"name":"a.bare","arguments":{"n":1}}"#);
-    tokio::spawn(run(router.clone(), Call { params, deadline, progress: None }))
+    tokio::spawn(run(router.clone(), Call { params, deadline, progress: None, inquiries: None }))
 }
 
 fn down(router: &RouterHandle, state: ServerState, cause: Option<Cause>, wakeable: bool) {
@@ -262,7 +262,7 @@ async fn progress_reaches_the_caller_under_its_own_token_and_only_if_it_gave_one
     router.server_up(peer.link("a", 1));
     let (sink, mut progress) = mpsc::channel(4);
     let with = params(r#"{"name":"x","_meta":{"progressToken":"mine"}}"#);
-    let call = Call { params: with, deadline: None, progress: Some(sink) };
+    let call = Call { params: with, deadline: None, progress: Some(sink), inquiries: None };
     let waiting = tokio::spawn(run(router.clone(), call));
     let request = peer.read().await;
     let token = request["params"]["_meta"]["progressToken"].clone();
@@ -274,4 +274,25 @@ async fn progress_reaches_the_caller_under_its_own_token_and_only_if_it_gave_one
     peer.answer(&request, "1").await;
     check(waiting.await, "result 1");
     assert_eq!(progress.recv().await, None, "the sink ends with the call");
+}
+
+#[tokio::test(start_paused = true)]
+async fn while_a_server_waits_for_its_caller_the_time_of_the_call_stands_still() {
+    let (router, mut peer) = (router().await, Peer::start());
+    router.server_up(peer.link("a", 1));
+    let (sink, mut asked) = mpsc::channel(4);
+    let abilities = Abilities { form: true, ..Abilities::default() };
+    let inquiries = Some(Inquiries { sink, abilities });
+    let deadline = Some(Instant::now() + Duration::from_secs(2));
+    let call = Call { params: params(r#"{"name":"x"}"#), deadline, progress: None, inquiries };
+    let waiting = tokio::spawn(run(router.clone(), call));
+    let request = peer.read().await;
+    peer.say(r#"{"jsonrpc":"2.0","id":1,"method":"elicitation/create","params":{}}"#).await;
+    let inquiry = asked.recv().await.unwrap();
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    inquiry.answer(Outcome::Result("{}".into()));
+    peer.read().await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    peer.answer(&request, "1").await;
+    check(waiting.await, "result 1");
 }

@@ -23,7 +23,9 @@ mod remains;
 pub(crate) use actor::{ServerActor, ServerArguments};
 #[cfg(test)]
 pub(crate) use downstream::tests_peer;
-pub(crate) use downstream::{Body, CallFailure, ProgressPort, RefusedCall, Ticket};
+pub(crate) use downstream::{
+    Body, CallFailure, InquiryPort, Ports, ProgressPort, RefusedCall, Stopwatch, Ticket,
+};
 pub use downstream::{StderrLog, StderrTail};
 pub(crate) use handle::{LastWords, ServerEvent, ServerHandle, ServerLink, ServerReport};
 pub use listing::Rejected;

@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 
+use super::abilities::passing;
 use super::{Members, MembersError, write_json_string};
 
 /// The revision without handshake and sessions.
@@ -13,6 +14,9 @@ pub const LEGACY_LATEST: &str = "2025-11-25";
 
 const KNOWN: [&str; 5] = ["2024-11-05", "2025-03-26", "2025-06-18", LEGACY_LATEST, MODERN];
 const HOP_PREFIX: &str = "io.modelcontextprotocol/";
+/// Who makes the requests to servers.
+const IDENTITY: &str =
+    concat!(r#"{"name":"mcp-conductor","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
 const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
 
 /// Whether `version` is a revision of MCP that this program speaks.
@@ -81,28 +85,29 @@ impl Meta {
             member(out, start, "progressToken", |out| write_json_string(out, token));
         }
         if hop == Hop::Modern {
-            out_modern(out, start);
+            self.describe(out, start);
         }
         for extra in &self.rest.0 {
             member(out, start, &extra.key, |out| out.extend_from_slice(&extra.value));
         }
         out.push(b'}');
     }
-}
 
-fn out_modern(out: &mut Vec<u8>, start: usize) {
-    member(out, start, "io.modelcontextprotocol/protocolVersion", |out| {
-        write_json_string(out, MODERN);
-    });
-    member(out, start, "io.modelcontextprotocol/clientInfo", |out| {
-        out.extend_from_slice(
-            concat!(r#"{"name":"mcp-conductor","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#)
-                .as_bytes(),
-        );
-    });
-    member(out, start, "io.modelcontextprotocol/clientCapabilities", |out| {
-        out.extend_from_slice(b"{}");
-    });
+    /// What a request to a modern server says about itself: our name, what its caller can do.
+    fn describe(&self, out: &mut Vec<u8>, start: usize) {
+        member(out, start, "io.modelcontextprotocol/protocolVersion", |out| {
+            write_json_string(out, MODERN);
+        });
+        member(out, start, "io.modelcontextprotocol/clientInfo", |out| {
+            out.extend_from_slice(IDENTITY.as_bytes());
+        });
+        member(out, start, "io.modelcontextprotocol/clientCapabilities", |out| {
+            match &self.client_capabilities {
+                Some(capabilities) => out.extend_from_slice(&passing(capabilities)),
+                None => out.extend_from_slice(b"{}"),
+            }
+        });
+    }
 }
 
 fn member(out: &mut Vec<u8>, start: usize, key: &str, value: impl FnOnce(&mut Vec<u8>)) {
@@ -151,6 +156,20 @@ mod tests {
                 r#""io.modelcontextprotocol/clientInfo":{"name":"mcp-conductor","version":""#,
                 env!("CARGO_PKG_VERSION"),
                 r#""},"io.modelcontextprotocol/clientCapabilities":{},"a":1}"#
+            ),
+        );
+    }
+
+    #[test]
+    fn a_modern_server_learns_what_the_caller_can_do() {
+        check(
+            r#"{"io.modelcontextprotocol/clientCapabilities":{"sampling":{},"tasks":{}}}"#,
+            Hop::Modern,
+            concat!(
+                r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
+                r#""io.modelcontextprotocol/clientInfo":{"name":"mcp-conductor","version":""#,
+                env!("CARGO_PKG_VERSION"),
+                r#""},"io.modelcontextprotocol/clientCapabilities":{"sampling":{}}}"#
             ),
         );
     }

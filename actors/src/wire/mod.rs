@@ -4,6 +4,7 @@
 //! need not understand (arguments, results, unknown members) is never turned into a value, so it
 //! leaves as it arrived. Everything here is pure. What a method means is decided elsewhere.
 
+mod abilities;
 mod head;
 mod id;
 mod members;
@@ -15,6 +16,7 @@ mod reply;
 mod tests;
 mod text;
 
+pub use abilities::Abilities;
 pub use head::head_id;
 pub use id::Id;
 pub use members::{Member, Members, MembersError};

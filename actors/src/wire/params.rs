@@ -78,6 +78,11 @@ pub struct CallParams {
     pub name: Text,
     /// The hop-by-hop part and the rest of `_meta`.
     pub meta: Meta,
+    /// Answers to what the server asked in reply to an earlier request, raw (MCP 2026-07-28,
+    /// basic/patterns/mrtr).
+    pub input_responses: Option<Bytes>,
+    /// What the server wants back with them, raw.
+    pub request_state: Option<Bytes>,
     /// Every other member, `arguments` among them, in order and raw.
     rest: Members,
     /// Of `ref`, what is neither its type nor the name.
@@ -115,7 +120,10 @@ impl CallParams {
             Some([b'{', ..]) | None => {}
             Some(_) => return Err(ParamsError::Arguments),
         }
-        Ok(Self { kind, name, meta, rest, reference: Members::default() })
+        let (input_responses, request_state) =
+            (rest.take("inputResponses"), rest.take("requestState"));
+        let reference = Members::default();
+        Ok(Self { kind, name, meta, input_responses, request_state, rest, reference })
     }
 
     fn read_completion(params: Option<&Bytes>) -> Result<Self, ParamsError> {
@@ -131,7 +139,8 @@ impl CallParams {
         let name = reference.text(key).ok_or(ParamsError::Reference)?;
         reference.0.retain(|member| !matches!(&*member.key, "type" | "name" | "uri"));
         let meta = meta(&mut rest)?;
-        Ok(Self { kind, name, meta, rest, reference })
+        let (input_responses, request_state) = (None, None);
+        Ok(Self { kind, name, meta, input_responses, request_state, rest, reference })
     }
 
     /// The arguments, raw.
@@ -155,6 +164,15 @@ impl CallParams {
             out.push(b'}');
         }
         append(out, &self.rest);
+        for (key, value) in [
+            (&b",\"inputResponses\":"[..], &self.input_responses),
+            (b",\"requestState\":", &self.request_state),
+        ] {
+            if let Some(value) = value {
+                out.extend_from_slice(key);
+                out.extend_from_slice(value);
+            }
+        }
         let before = out.len();
         out.push(b',');
         self.meta.write(out, hop, token);
@@ -241,6 +259,11 @@ mod tests {
             r#"{"name":"bare","arguments":{"a":"1"},"_meta":{"progressToken":"c-9"}}"#,
         );
         check_other("resources/read", r#"{"x":1,"uri":"u:/a"}"#, r#"{"uri":"bare","x":1}"#);
+        check_other(
+            "resources/read",
+            r#"{"requestState":"s","uri":"u:/a","inputResponses":{"1":{}},"x":1}"#,
+            r#"{"uri":"bare","x":1,"inputResponses":{"1":{}},"requestState":"s"}"#,
+        );
         check_other(
             "completion/complete",
             r#"{"argument":{"name":"n","value":"v"},"ref":{"type":"ref/prompt","title":"T","name":"s.p"}}"#,

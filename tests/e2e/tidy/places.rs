@@ -14,7 +14,7 @@ pub(super) struct Ban {
 }
 
 /// Files that decide and do nothing else.
-pub(super) const PURE: [&str; 56] = [
+pub(super) const PURE: [&str; 57] = [
     "actors/src/delegation/quota.rs",
     "actors/src/merger/addresses.rs",
     "actors/src/merger/catalog.rs",
@@ -42,6 +42,7 @@ pub(super) const PURE: [&str; 56] = [
     "actors/src/supervisor/noise.rs",
     "actors/src/supervisor/reconcile.rs",
     "actors/src/supervisor/restart.rs",
+    "actors/src/wire/abilities.rs",
     "actors/src/wire/head.rs",
     "actors/src/wire/id.rs",
     "actors/src/wire/members.rs",
@@ -265,8 +266,10 @@ pub(super) fn ghosts(paths: &[&str]) -> Vec<String> {
 }
 
 /// Where JSON-RPC error numbers may stand beside `src/door/reply/`, and why.
-pub(super) const CODES: [(&str, &str, &str); 3] = [
-    ("actors/src/server/downstream/desk.rs", "-32601", "what a server asks of us is refused"),
+pub(super) const CODES: [(&str, &str, &str); 5] = [
+    ("actors/src/server/downstream/asking.rs", "-32601", "what a server asks is not offered"),
+    ("actors/src/server/downstream/asking.rs", "-32602", "not offered in this form"),
+    ("actors/src/server/downstream/asking.rs", "-32603", "there is nobody to ask"),
     ("actors/src/server/downstream/sdk.rs", "-32603", "the SDK is told that an answer is spoilt"),
     ("actors/src/server/listing.rs", "-32601", "a server without tools says so with it"),
 ];

@@ -10,7 +10,8 @@ use rmcp::RoleClient;
 use rmcp::service::RxJsonRpcMessage;
 use tokio::sync::mpsc;
 
-use super::lane::{CallFailure, Gauges};
+use super::asking::ask;
+use super::lane::{CallFailure, Command, Gauges};
 use super::pending::Pending;
 use super::sdk;
 use crate::model::Answer;
@@ -24,12 +25,14 @@ pub(super) struct Desk {
     pub(super) pending: Pending,
     pub(super) gauges: Arc<Gauges>,
     sdk: Option<mpsc::Sender<RxJsonRpcMessage<RoleClient>>>,
+    /// The way back to the server for answers to its questions.
+    commands: mpsc::WeakSender<Command>,
 }
 
 impl Desk {
-    /// A desk on which nothing lies.
-    pub(super) fn new(gauges: Arc<Gauges>) -> Self {
-        Self { pending: Pending::default(), gauges, sdk: None }
+    /// A desk on which nothing lies. Answers to the server's questions go to `commands`.
+    pub(super) fn new(gauges: Arc<Gauges>, commands: mpsc::WeakSender<Command>) -> Self {
+        Self { pending: Pending::default(), gauges, sdk: None, commands }
     }
 
     /// From now on, answers to the SDK's own requests go to `sdk`.
@@ -37,9 +40,10 @@ impl Desk {
         self.sdk = Some(sdk);
     }
 
-    /// Takes one message as it came. What is returned is to be sent back.
-    pub(super) fn on_bytes(&mut self, bytes: &Bytes) -> Option<Vec<u8>> {
-        self.on_message(wire::parse(bytes), bytes)
+    /// Takes one message as it came, in reply to the request of the ticket `to` where that is known.
+    /// What is returned is to be sent back.
+    pub(super) fn on_bytes(&mut self, bytes: &Bytes, to: Option<u64>) -> Option<Vec<u8>> {
+        self.on_message(wire::parse(bytes), bytes, to)
     }
 
     /// The same for a message that was read already.
@@ -47,6 +51,7 @@ impl Desk {
         &mut self,
         message: Result<Message, Malformed>,
         bytes: &Bytes,
+        to: Option<u64>,
     ) -> Option<Vec<u8>> {
         // A message of any kind is a sign of life; mere bytes are none.
         if message.is_ok() {
@@ -54,7 +59,9 @@ impl Desk {
         }
         match message {
             Ok(Message::Response(response)) => self.on_response(response, bytes),
-            Ok(Message::Request(request)) => return Some(reply_to(&request.id, &request.method)),
+            Ok(Message::Request(request)) => {
+                return ask(&self.pending, request, to, &self.commands);
+            }
             Ok(Message::Notification(told)) => match &*told.method {
                 "notifications/progress" => self.on_progress(told.params.as_ref()),
                 "notifications/tools/list_changed"
@@ -116,18 +123,6 @@ impl Desk {
         params.set("progressToken", port.token.clone());
         let _ = port.sink.try_send(params.to_json());
     }
-}
-
-/// What a server that many callers share gets when it asks for something.
-fn reply_to(id: &Id, method: &str) -> Vec<u8> {
-    let mut out = Vec::new();
-    if method == "ping" {
-        wire::write_result(&mut out, id, b"{}");
-    } else {
-        let error = br#"{"code":-32601,"message":"not offered to this server"}"#;
-        wire::write_error(&mut out, Some(id), error);
-    }
-    out
 }
 
 /// The parameters that tell a server to give up on `ticket`.

@@ -14,7 +14,7 @@ use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-use super::pending::{ProgressPort, ReplyPort};
+use super::pending::{Ports, ReplyPort};
 use super::sdk::SdkTransport;
 use crate::model::{Answer, Downfall, Offers, Outage};
 use crate::wire::{CallKind, CallParams, Hop, Text};
@@ -120,7 +120,7 @@ pub(super) enum Command {
         hop: Hop,
         body: Body,
         reply: ReplyPort,
-        progress: Option<ProgressPort>,
+        ports: Ports,
         slot: Option<OwnedSemaphorePermit>,
     },
     /// Nobody waits for this answer any more.
@@ -286,15 +286,15 @@ impl Lane {
         &self,
         body: Body,
         reply: ReplyPort,
-        progress: Option<ProgressPort>,
+        ports: Ports,
     ) -> Result<Ticket, Box<Returned>> {
         let Ok(slot) = Arc::clone(&self.slots).try_acquire_owned() else {
             let refused = RefusedCall::Busy { limit: self.limit() };
-            return Err(Box::new(Returned { refused, body, reply, progress }));
+            return Err(Box::new(Returned { refused, body, reply, ports }));
         };
         self.begun.fetch_add(1, Ordering::Relaxed);
         let method = body.method();
-        self.put(method, body, reply, progress, Some(slot))
+        self.put(method, body, reply, ports, Some(slot))
     }
 
     /// Asks something of our own (heartbeats, lists), outside the in-flight limit, for `limit` at
@@ -307,7 +307,7 @@ impl Lane {
     ) -> Result<Answer, AskError> {
         let (reply, answer) = oneshot::channel();
         let ticket = self
-            .put(method, Body::Members(members), reply, None, None)
+            .put(method, Body::Members(members), reply, Ports::default(), None)
             .map_err(|returned| AskError::Refused(returned.refused))?;
         match tokio::time::timeout(limit, answer).await {
             Ok(Ok(Ok(reply))) => Ok(reply),
@@ -324,6 +324,11 @@ impl Lane {
     pub(crate) fn close_input(&self, when_idle: bool) {
         // A full queue means a server that does not read: closing is then the killer's business.
         let _ = self.commands.try_send(Command::CloseInput { when_idle });
+    }
+
+    /// The way to the pump, for what it sends itself; does not keep it going.
+    pub(super) fn commands(&self) -> mpsc::WeakSender<Command> {
+        self.commands.downgrade()
     }
 
     /// Waits until the pipe is gone.
@@ -343,12 +348,11 @@ impl Lane {
         method: &'static str,
         body: Body,
         reply: ReplyPort,
-        progress: Option<ProgressPort>,
+        ports: Ports,
         slot: Option<OwnedSemaphorePermit>,
     ) -> Result<Ticket, Box<Returned>> {
         let ticket = self.tickets.fetch_add(1, Ordering::Relaxed);
-        let request =
-            Command::Request { ticket, method, hop: self.hop, body, reply, progress, slot };
+        let request = Command::Request { ticket, method, hop: self.hop, body, reply, ports, slot };
         let (refused, request) = match self.commands.try_send(request) {
             Ok(()) => {
                 let (commands, gauges) = (self.commands.clone(), Arc::clone(&self.gauges));
@@ -357,10 +361,10 @@ impl Lane {
             Err(TrySendError::Full(request)) => (RefusedCall::Busy { limit: QUEUE }, request),
             Err(TrySendError::Closed(request)) => (RefusedCall::Closed, request),
         };
-        let Command::Request { body, reply, progress, .. } = request else {
+        let Command::Request { body, reply, ports, .. } = request else {
             unreachable!("what was sent is what comes back")
         };
-        Err(Box::new(Returned { refused, body, reply, progress }))
+        Err(Box::new(Returned { refused, body, reply, ports }))
     }
 }
 
@@ -370,7 +374,7 @@ pub(crate) struct Returned {
     pub(crate) refused: RefusedCall,
     pub(crate) body: Body,
     pub(crate) reply: ReplyPort,
-    pub(crate) progress: Option<ProgressPort>,
+    pub(crate) ports: Ports,
 }
 
 /// Why a question of our own brought no answer.

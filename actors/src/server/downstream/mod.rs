@@ -12,6 +12,7 @@
 //! strings `"c-<n>"`, so the two never meet. A server elsewhere has a pump of its own kind behind the
 //! same lane (`remote`). This folder leaves deciding about restarts to the supervisor.
 
+mod asking;
 mod decoder;
 mod desk;
 mod lane;
@@ -21,6 +22,7 @@ mod pending;
 mod pump;
 mod remote;
 mod sdk;
+mod stopwatch;
 mod tail;
 #[cfg(test)]
 pub(crate) mod tests_peer;
@@ -29,9 +31,11 @@ mod tests_pump;
 #[cfg(test)]
 mod tests_sessions;
 
+pub(crate) use asking::InquiryPort;
 pub(crate) use lane::{AskError, Body, CallFailure, Gauges, Lane, RefusedCall, Ticket};
-pub(crate) use pending::ProgressPort;
+pub(crate) use pending::{Ports, ProgressPort};
 pub(crate) use pump::{Pump, PumpParts};
 pub(crate) use remote::{Remote, RemoteParts, open_remote};
 pub(crate) use sdk::{Opening, Session, SessionError, open_session};
+pub(crate) use stopwatch::Stopwatch;
 pub use tail::{StderrLog, StderrTail};

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
+use super::asking::InquiryPort;
 use super::lane::CallFailure;
 use crate::model::Answer;
 use crate::wire::Hop;
@@ -25,11 +26,20 @@ pub(crate) struct ProgressPort {
     pub(crate) sink: mpsc::Sender<Bytes>,
 }
 
+/// What comes back to a caller before the answer.
+#[derive(Debug, Default)]
+pub(crate) struct Ports {
+    /// Where its progress goes, if it wants to hear of it.
+    pub(crate) progress: Option<ProgressPort>,
+    /// Where the server's questions go, if the caller can be asked.
+    pub(crate) inquiries: Option<InquiryPort>,
+}
+
 /// One unanswered request.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) reply: ReplyPort,
-    pub(super) progress: Option<ProgressPort>,
+    pub(super) ports: Ports,
     /// The kind of revision it was asked in.
     pub(super) hop: Hop,
     /// Position in the output stream where the request's bytes begin, if there is one stream.
@@ -61,8 +71,17 @@ impl Pending {
         self.0.remove(&ticket)
     }
 
+    pub(super) fn get(&self, ticket: u64) -> Option<&Entry> {
+        self.0.get(&ticket)
+    }
+
+    /// The calls of callers; our own questions are none.
+    pub(super) fn of_callers(&self) -> impl Iterator<Item = &Entry> {
+        self.0.values().filter(|entry| entry.slot.is_some())
+    }
+
     pub(super) fn progress(&self, ticket: u64) -> Option<&ProgressPort> {
-        self.0.get(&ticket)?.progress.as_ref()
+        self.0.get(&ticket)?.ports.progress.as_ref()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -79,7 +79,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
             reader: parts.reader,
             link: Link {
                 output: Output::new(parts.writer, PATIENCE),
-                desk: Desk::new(gauges),
+                desk: Desk::new(gauges, lane.commands()),
                 max_line: parts.max_line,
                 closing: false,
             },
@@ -197,7 +197,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
 impl<W: AsyncWrite + Unpin> Link<W> {
     fn on_command(&mut self, command: Command) {
         match command {
-            Command::Request { ticket, method, hop, body, reply, progress, slot } => {
+            Command::Request { ticket, method, hop, body, reply, ports, slot } => {
                 if self.closing || reply.is_closed() {
                     let downfall = Downfall::silent(Cause::Asked);
                     let _ = reply.send(Err(CallFailure::Lost { downfall, sent: false }));
@@ -205,7 +205,7 @@ impl<W: AsyncWrite + Unpin> Link<W> {
                 }
                 let starts_at = self.output.position();
                 sdk::write_request(self.output.buffer(), PREFIX, ticket, method, hop, &body);
-                let entry = Entry { reply, progress, hop, starts_at, slot };
+                let entry = Entry { reply, ports, hop, starts_at, slot };
                 self.desk.pending.insert(ticket, entry);
             }
             Command::Cancel { ticket } => {
@@ -237,7 +237,7 @@ impl<W: AsyncWrite + Unpin> Link<W> {
     fn on_line(&mut self, line: Line) {
         match line {
             Line::Whole(line) => {
-                let answer = self.desk.on_bytes(&line);
+                let answer = self.desk.on_bytes(&line, None);
                 // A child that asks faster than it reads gets no answers.
                 if let Some(answer) = answer.filter(|_| self.output.has_room()) {
                     self.say(&answer);

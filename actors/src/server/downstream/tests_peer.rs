@@ -12,7 +12,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::lane::{Body, CallFailure, Lane, RefusedCall, Ticket};
-use super::pending::ProgressPort;
+use super::pending::{Ports, ProgressPort};
 use super::pump::{Pump, PumpParts};
 use super::tail::StderrTail;
 use crate::model::{Answer, Downfall, Generation};
@@ -114,10 +114,19 @@ impl Peer {
         params: &str,
         progress: Option<ProgressPort>,
     ) -> Result<(Ticket, Coming), RefusedCall> {
+        self.call_at(params, Ports { progress, ..Ports::default() })
+    }
+
+    /// The same, with all that may come back before the answer.
+    pub(crate) fn call_at(
+        &self,
+        params: &str,
+        ports: Ports,
+    ) -> Result<(Ticket, Coming), RefusedCall> {
         let params = CallParams::read(Some(&Bytes::copy_from_slice(params.as_bytes()))).unwrap();
         let body = Body::Call { name: Text::from("tool"), params: Arc::new(params) };
         let (reply, answer) = oneshot::channel();
-        let put = self.lane.call(body, reply, progress);
+        let put = self.lane.call(body, reply, ports);
         put.map(|ticket| (ticket, answer)).map_err(|returned| returned.refused)
     }
 

@@ -69,7 +69,13 @@ pub(super) struct Letter {
 
 impl From<Vec<u8>> for Letter {
     fn from(body: Vec<u8>) -> Self {
-        Self { body: body.into(), headers: HeaderMap::new() }
+        Bytes::from(body).into()
+    }
+}
+
+impl From<Bytes> for Letter {
+    fn from(body: Bytes) -> Self {
+        Self { body, headers: HeaderMap::new() }
     }
 }
 

@@ -30,8 +30,8 @@ const LINGER: Duration = Duration::from_secs(1);
 /// What the tasks of a pump tell it.
 #[derive(Debug)]
 pub(super) enum Heard {
-    /// The server said something.
-    Said { message: Result<Message, Malformed>, bytes: Bytes },
+    /// The server said something, in reply to the request of the ticket `to` where that is known.
+    Said { message: Result<Message, Malformed>, bytes: Bytes, to: Option<u64> },
     /// A request's way is over.
     Ended { ticket: u64, end: End },
     /// The server does not know the session of this number any more.
@@ -62,10 +62,10 @@ pub(super) enum End {
 }
 
 /// Says what a server said.
-pub(super) async fn say(heard: &mpsc::Sender<Heard>, bytes: Bytes) {
+pub(super) async fn say(heard: &mpsc::Sender<Heard>, bytes: Bytes, to: Option<u64>) {
     let message = wire::parse(&bytes);
     // A pump that is gone has told everybody.
-    let _ = heard.send(Heard::Said { message, bytes }).await;
+    let _ = heard.send(Heard::Said { message, bytes, to }).await;
 }
 
 /// Sends one request and tells what comes of it.
@@ -94,7 +94,7 @@ impl Talk<'_> {
             Ok((Answer::Nothing, _)) if self.session.one_stream => End::Awaited,
             Ok((Answer::Nothing, _)) => End::Over,
             Ok((Answer::Whole(message), _)) => {
-                say(self.heard, message).await;
+                say(self.heard, message, Some(self.ticket)).await;
                 End::Over
             }
             Ok((Answer::Stream(stream), _)) => self.follow(stream).await,
@@ -143,7 +143,10 @@ impl Talk<'_> {
             let message = wire::parse(&event.data);
             let is_answer = matches!(&message, Ok(Message::Response(response))
                 if response.id.as_ref().and_then(|id| id.number_after(PREFIX)) == Some(self.ticket));
-            let _ = self.heard.send(Heard::Said { message, bytes: event.data }).await;
+            let _ = self
+                .heard
+                .send(Heard::Said { message, bytes: event.data, to: Some(self.ticket) })
+                .await;
             if is_answer {
                 return Ok(());
             }
@@ -188,7 +191,7 @@ impl Talk<'_> {
                     self.channel.gauges.hear();
                 }
                 if self.answers(&body) {
-                    say(self.heard, body).await;
+                    say(self.heard, body, Some(self.ticket)).await;
                     return End::Over;
                 }
                 if is_forgotten(self.session, status, &body) {

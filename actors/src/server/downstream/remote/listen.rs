@@ -77,7 +77,7 @@ pub(super) async fn listen_to(mut stream: Box<EventStream>, heard: mpsc::Sender<
 async fn pass_on(stream: &mut EventStream, heard: &mpsc::Sender<Heard>) {
     while let Ok(Some(event)) = stream.next().await {
         if event.kind == Kind::Message {
-            say(heard, event.data).await;
+            say(heard, event.data, None).await;
         }
     }
 }

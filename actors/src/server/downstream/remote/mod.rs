@@ -84,7 +84,7 @@ async fn open_trusting(parts: RemoteParts<'_>, trust: Trust) -> Result<Remote, C
     let (hop, version) = (opened.session.hop, Arc::clone(&opened.session.version));
     let offers = opened.session.offers;
     let (lane, commands) = Lane::new(parts.max_in_flight, gauges);
-    let pump = Pump::new(channel, opened, commands);
+    let pump = Pump::new(channel, opened, commands, lane.commands());
     let pump = AbortOnDropHandle::new(tokio::spawn(pump.run()));
     Ok(Remote { lane: lane.speaking(hop).offering(offers), version, pump })
 }

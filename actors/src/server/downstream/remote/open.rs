@@ -17,7 +17,7 @@ use super::client::TripError;
 use super::sse::Kind;
 use crate::model::Offers;
 use crate::server::downstream::lane::Body;
-use crate::server::downstream::sdk::write_request;
+use crate::server::downstream::sdk::{CAPABILITIES, write_request};
 use crate::wire::{self, Hop, Id, Message, Outcome, is_known_version, is_modern_version};
 
 /// Prefix of the ids used before there is a session.
@@ -201,7 +201,7 @@ async fn shake_hands(
     stream: Option<&mut EventStream>,
 ) -> Result<Session, OpenError> {
     let hello = format!(
-        r#""protocolVersion":"{}","capabilities":{{}},"clientInfo":{{"name":"mcp-conductor","version":"{}"}}"#,
+        r#""protocolVersion":"{}","capabilities":{CAPABILITIES},"clientInfo":{{"name":"mcp-conductor","version":"{}"}}"#,
         session.version,
         env!("CARGO_PKG_VERSION"),
     );

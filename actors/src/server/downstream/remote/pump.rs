@@ -66,12 +66,17 @@ struct Running {
 
 impl Pump {
     /// A pump for a session that was just opened.
-    pub(super) fn new(channel: Channel, opened: Opened, commands: mpsc::Receiver<Command>) -> Self {
+    pub(super) fn new(
+        channel: Channel,
+        opened: Opened,
+        commands: mpsc::Receiver<Command>,
+        back: mpsc::WeakSender<Command>,
+    ) -> Self {
         let (tell, heard) = mpsc::channel(QUEUE);
         let Opened { session, stream } = opened;
         channel.session.store(Arc::new(session));
         let mut pump = Self {
-            desk: Desk::new(Arc::clone(&channel.gauges)),
+            desk: Desk::new(Arc::clone(&channel.gauges), back),
             channel: Arc::new(channel),
             commands,
             heard,
@@ -137,7 +142,7 @@ impl Pump {
 
     fn on_command(&mut self, command: Command) {
         match command {
-            Command::Request { ticket, method, hop, body, reply, progress, slot } => {
+            Command::Request { ticket, method, hop, body, reply, ports, slot } => {
                 if self.closing || reply.is_closed() {
                     let downfall = Downfall::silent(Cause::Asked);
                     let _ = reply.send(Err(CallFailure::Lost { downfall, sent: false }));
@@ -147,7 +152,7 @@ impl Pump {
                     let _ = reply.send(Err(CallFailure::Throttled { retry_after }));
                     return;
                 }
-                let entry = Entry { reply, progress, hop, starts_at: 0, slot };
+                let entry = Entry { reply, ports, hop, starts_at: 0, slot };
                 self.desk.pending.insert(ticket, entry);
                 let letter = self.letter(ticket, method, hop, &body);
                 let is_list = method == "tools/list" && hop == Hop::Modern;
@@ -161,8 +166,9 @@ impl Pump {
                 }
             }
             Command::CloseInput { .. } => self.closing = true,
+            Command::Raw(message) => self.post(message),
             // Sessions with remote servers are opened without the SDK.
-            Command::Raw(_) | Command::Attach(_) => {}
+            Command::Attach(_) => {}
         }
     }
 
@@ -201,7 +207,7 @@ impl Pump {
     }
 
     /// Sends a message that has no answer. Too many of them are dropped.
-    fn post(&mut self, message: Vec<u8>) {
+    fn post(&mut self, message: impl Into<Letter>) {
         let Ok(place) = Arc::clone(&self.errands).try_acquire_owned() else { return };
         let (channel, tell) = (Arc::clone(&self.channel), self.tell.clone());
         self.tasks.spawn(errand(channel, tell, message.into(), place));
@@ -223,7 +229,7 @@ impl Pump {
     /// What is heard may be the end of the server.
     fn on_heard(&mut self, heard: Heard) -> Option<Cause> {
         match heard {
-            Heard::Said { message, bytes } => self.on_said(message, &bytes),
+            Heard::Said { message, bytes, to } => self.on_said(message, &bytes, to),
             Heard::Ended { ticket, end } => return self.on_end(ticket, end),
             Heard::Forgotten(number) => self.renew(number),
             Heard::Renewed(renewed) => return self.on_renewed(renewed),
@@ -233,14 +239,14 @@ impl Pump {
         None
     }
 
-    fn on_said(&mut self, message: Result<Message, Malformed>, bytes: &Bytes) {
+    fn on_said(&mut self, message: Result<Message, Malformed>, bytes: &Bytes, to: Option<u64>) {
         self.desk.gauges.hear();
         if let Ok(Message::Response(Response { id: Some(id), outcome })) = &message
             && let Some(ticket) = id.number_after(PREFIX)
         {
             self.on_answer(ticket, outcome);
         }
-        if let Some(answer) = self.desk.on_message(message, bytes) {
+        if let Some(answer) = self.desk.on_message(message, bytes, to) {
             self.post(answer);
         }
     }

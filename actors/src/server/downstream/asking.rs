@@ -1,0 +1,168 @@
+//! This file decides which call a server's question belongs to, and whether its caller can be asked.
+//!
+//! It waits for nobody. Carrying the question and the answer is left to the door and the pump.
+
+use bytes::Bytes;
+use conductor_config::ServerId;
+use tokio::sync::mpsc;
+
+use super::lane::Command;
+use super::pending::{Entry, Pending};
+use super::stopwatch::Stopwatch;
+use crate::model::{Inquiries, Inquiry, InquiryKind};
+use crate::wire::{self, Abilities, Hop, Id, Members, Outcome, Request};
+
+/// What one call needs so that its server can ask something.
+#[derive(Debug, Clone)]
+pub(crate) struct InquiryPort {
+    /// The server, as the caller knows it.
+    pub(crate) server: ServerId,
+    /// Where its questions go.
+    pub(crate) inquiries: Inquiries,
+    /// Stands still while one is open.
+    pub(crate) stopwatch: Stopwatch,
+}
+
+/// Why a server's question is not brought to anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unasked {
+    /// No client offers that.
+    Unknown,
+    /// No call is under way that it could belong to.
+    NoCall,
+    /// Several are, and nothing says to which of them it belongs.
+    SeveralCalls,
+    /// The caller cannot be asked, or not for this.
+    Unable,
+    /// The caller can be asked, but not in this way.
+    WrongMode,
+    /// The caller has too many questions open already.
+    TooMany,
+}
+
+impl Unasked {
+    /// The error object that the server gets (MCP 2025-11-25, client/elicitation, client/sampling,
+    /// client/roots, Error Handling).
+    fn error(self) -> &'static [u8] {
+        match self {
+            Self::Unknown => br#"{"code":-32601,"message":"not offered to this server"}"#,
+            Self::NoCall => {
+                br#"{"code":-32601,"message":"only offered while a call is under way"}"#
+            }
+            Self::SeveralCalls => {
+                br#"{"code":-32603,"message":"several calls are under way, and nothing tells which of them asks"}"#
+            }
+            Self::Unable => br#"{"code":-32601,"message":"not offered by the client that called"}"#,
+            Self::WrongMode => {
+                br#"{"code":-32602,"message":"not offered in this form by the client that called"}"#
+            }
+            Self::TooMany => br#"{"code":-32603,"message":"too many questions are open"}"#,
+        }
+    }
+}
+
+/// What a server hears whose question was brought to a client and not answered.
+const UNANSWERED: &[u8] = br#"{"code":-32603,"message":"the client gave no answer"}"#;
+
+/// Brings a request of a server to the caller it is for; if that cannot be, returns what to answer.
+/// `call` is the ticket that the request came with, where the transport tells.
+pub(super) fn ask(
+    pending: &Pending,
+    request: Request,
+    call: Option<u64>,
+    commands: &mpsc::WeakSender<Command>,
+) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    if &*request.method == "ping" {
+        wire::write_result(&mut out, &request.id, b"{}");
+        return Some(out);
+    }
+    let found = entry_for(pending, call).and_then(|entry| judge(entry, &request));
+    let Err(unasked) = found.and_then(|(port, kind)| hand_over(port, kind, &request, commands))
+    else {
+        return None;
+    };
+    wire::write_error(&mut out, Some(&request.id), unasked.error());
+    Some(out)
+}
+
+/// The call that the server is working on: the one named, or the only one of a caller.
+fn entry_for(pending: &Pending, call: Option<u64>) -> Result<&Entry, Unasked> {
+    match call {
+        Some(ticket) => pending.get(ticket).ok_or(Unasked::NoCall),
+        None => {
+            let mut calls = pending.of_callers();
+            let first = calls.next().ok_or(Unasked::NoCall)?;
+            if calls.next().is_some() { Err(Unasked::SeveralCalls) } else { Ok(first) }
+        }
+    }
+}
+
+/// Whether the caller can be asked for this.
+fn judge<'a>(
+    entry: &'a Entry,
+    request: &Request,
+) -> Result<(&'a InquiryPort, InquiryKind), Unasked> {
+    let kind = InquiryKind::of(&request.method).ok_or(Unasked::Unknown)?;
+    // Servers of the newer revisions put their questions into results.
+    let port = entry.ports.inquiries.as_ref().filter(|_| entry.hop == Hop::Legacy);
+    let port = port.ok_or(Unasked::Unable)?;
+    let params = request.params.as_ref().and_then(|params| Members::read(params).ok());
+    permit(port.inquiries.abilities, kind, params.as_ref())?;
+    Ok((port, kind))
+}
+
+fn permit(can: Abilities, kind: InquiryKind, params: Option<&Members>) -> Result<(), Unasked> {
+    let has = |key: &str| params.is_some_and(|params| params.get(key).is_some());
+    let mode = || params.and_then(|params| params.text("mode"));
+    match kind {
+        InquiryKind::Elicitation if !can.form && !can.url => Err(Unasked::Unable),
+        InquiryKind::Elicitation => {
+            let able = match mode().as_deref() {
+                Some("url") => can.url,
+                Some("form") | None => can.form,
+                Some(_) => false,
+            };
+            if able { Ok(()) } else { Err(Unasked::WrongMode) }
+        }
+        InquiryKind::Sampling if !can.sampling => Err(Unasked::Unable),
+        InquiryKind::Sampling if !can.sampling_tools && (has("tools") || has("toolChoice")) => {
+            Err(Unasked::WrongMode)
+        }
+        InquiryKind::Sampling => Ok(()),
+        InquiryKind::Roots if can.roots => Ok(()),
+        InquiryKind::Roots => Err(Unasked::Unable),
+    }
+}
+
+fn hand_over(
+    port: &InquiryPort,
+    kind: InquiryKind,
+    request: &Request,
+    commands: &mpsc::WeakSender<Command>,
+) -> Result<(), Unasked> {
+    let place = port.inquiries.sink.try_reserve().map_err(|_| Unasked::TooMany)?;
+    let commands = commands.upgrade().ok_or(Unasked::NoCall)?;
+    let (id, pause) = (request.id.clone(), port.stopwatch.pause());
+    let respond = Box::new(move |outcome| {
+        // With a full pipe the server does not read; one that is gone wants no answer.
+        let _ = commands.try_send(Command::Raw(response(&id, outcome.as_ref())));
+        drop(pause);
+    });
+    place.send(Inquiry::new(port.server.clone(), kind, request.params.clone(), respond));
+    Ok(())
+}
+
+fn response(id: &Id, outcome: Option<&Outcome>) -> Bytes {
+    let mut out = Vec::new();
+    match outcome {
+        Some(Outcome::Result(result)) => wire::write_result(&mut out, id, result),
+        Some(Outcome::Error(error)) => wire::write_error(&mut out, Some(id), error),
+        None => wire::write_error(&mut out, Some(id), UNANSWERED),
+    }
+    wire::one_line(Bytes::from(out))
+}
+
+#[cfg(test)]
+#[path = "asking_tests.rs"]
+mod tests;
