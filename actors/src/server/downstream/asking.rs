@@ -144,7 +144,7 @@ fn hand_over(
     let place = port.inquiries.sink.try_reserve().map_err(|_| Unasked::TooMany)?;
     let commands = commands.upgrade().ok_or(Unasked::NoCall)?;
     let (id, pause) = (request.id.clone(), port.stopwatch.pause());
-    let respond = Box::new(move |outcome| {
+    let respond = Box::new(move |outcome: Option<Outcome>| {
         // With a full pipe the server does not read; one that is gone wants no answer.
         let _ = commands.try_send(Command::Raw(response(&id, outcome.as_ref())));
         drop(pause);
