@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""The official conformance suite against a server behind the gateway.
+"""The official conformance suite against the gateway, as a server and as a client.
 
-A server from the official SDK (server.mjs) is tested by the suite (its newest release and its newest
-pre-release, every revision each knows) directly, and then through one daemon at /servers/NAME/mcp
-where it is a child on stdio and a remote server over HTTP, each spoken to by the rules of either era.
-A scenario that passes directly must pass through the gateway, check by check; what does not yet is
-in exceptions.toml, with the reason.
+As a server: one made with the official SDK (server.mjs) is tested by the suite (its newest release and
+its newest pre-release, every revision each knows) directly, and then through one daemon at
+/servers/NAME/mcp where it is a child on stdio and a remote server over HTTP, each spoken to by the
+rules of either era. As a client: a client of the official SDK (client.mjs) does what the suite asks
+for at the suite's own server, directly and through a daemon that has that server as its only one.
+What passes directly must pass through the gateway, check by check; what does not yet is in
+exceptions.toml, with the reason. Signing in (auth/*) is not asked for: it is not built yet.
 
     python3 tests/conformance/run.py target/debug/conductor
     python3 tests/conformance/run.py target/debug/conductor --only tools-call
@@ -17,25 +19,22 @@ installed, or a process not started.
 """
 
 import argparse
-import fnmatch
 import json
+import os
 import shutil
 import signal
 import sys
 import tempfile
 import time
-import tomllib
 import urllib.error
 import urllib.request
-from collections import namedtuple
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from official import Daemon, Failed, Service, fresh, must, node_from, run, say  # noqa: E402
+from suite import HERE, NEXT, RELEASE, Exceptions, Part, Table, ask, passes  # noqa: E402
 
-HERE = Path(__file__).resolve().parent
-SUITE_SECONDS = 120
 AT_ONCE = 2
 
 # How the daemon reaches the server: what its entry says beside command or url.
@@ -46,11 +45,7 @@ ROUTES = {
     "http-legacy": {"protocol": "legacy"},
 }
 
-# What the suite is asked to do at once: its package, the words, and how many scenarios must pass
-# directly, so that a broken server makes the run fail and not empty.
-Part = namedtuple("Part", "revision package words least")
-RELEASE, NEXT = "conformance", "conformance-next"
-PARTS = [
+SERVERS = [
     Part("2025-03-26", NEXT, ["--suite", "all", "--spec-version", "2025-03-26"], 1),
     Part("2025-06-18", NEXT, ["--suite", "all", "--spec-version", "2025-06-18"], 27),
     Part("2025-11-25", NEXT, ["--requirements", "2025-11-25"], 33),
@@ -59,6 +54,34 @@ PARTS = [
     Part("extension", NEXT, ["--scenario", "sep-2640-skills-enumeration"], 1),
     Part("extension", NEXT, ["--scenario", "sep-2640-skills-manifest"], 1),
     Part("2025-11-25", RELEASE, ["--suite", "all"], 31),
+]
+
+
+def client_part(scenario, revision, package=NEXT):
+    version = ["--spec-version", revision] if package == NEXT else []
+    return Part(revision, package, ["--scenario", scenario, *version], 1)
+
+
+CLIENTS = [
+    client_part("initialize", "2025-06-18"),
+    client_part("tools_call", "2025-06-18"),
+    client_part("initialize", "2025-11-25"),
+    client_part("tools_call", "2025-11-25"),
+    client_part("elicitation-sep1034-client-defaults", "2025-11-25"),
+    client_part("sse-retry", "2025-11-25"),
+    client_part("json-schema-2020-12-preservation", "2025-11-25"),
+    client_part("tools_call", "2026-07-28"),
+    client_part("request-metadata", "2026-07-28"),
+    client_part("sep-2322-client-request-state", "2026-07-28"),
+    client_part("http-standard-headers", "2026-07-28"),
+    client_part("http-custom-headers", "2026-07-28"),
+    client_part("http-invalid-tool-headers", "2026-07-28"),
+    client_part("json-schema-ref-no-deref", "2026-07-28"),
+    client_part("json-schema-2020-12-preservation", "2026-07-28"),
+    client_part("initialize", "2025-11-25", RELEASE),
+    client_part("tools_call", "2025-11-25", RELEASE),
+    client_part("elicitation-sep1034-client-defaults", "2025-11-25", RELEASE),
+    client_part("sse-retry", "2025-11-25", RELEASE),
 ]
 
 
@@ -77,135 +100,6 @@ def missing():
     return [*tools, *(["python 3.11 or newer"] if sys.version_info < (3, 11) else [])]
 
 
-# The suite ----------------------------------------------------------------------------------------
-
-# Of several outcomes under one name the worst counts.
-WORST = ["INFO", "SUCCESS", "SKIPPED", "WARNING", "FAILURE"]
-
-
-def ask_suite(node, part, url, only):
-    """What the suite finds at `url`: for each scenario each check's outcome and what it says."""
-    program = HERE / "node_modules" / part.package / "dist" / "index.js"
-    with tempfile.TemporaryDirectory(prefix="conductor-conformance-") as folder:
-        words = [node, program, "server", "--url", url, "--output-dir", folder, *part.words]
-        code, out, err = run(words, SUITE_SECONDS, cwd=folder)
-        found = {scenario_of(path.parent): read_checks(path) for path in Path(folder).glob("*/checks.json")}
-    if not found:
-        raise Failed(f"the suite found nothing ({code}):\n{out[-2000:]}{err[-2000:]}")
-    return {name: checks for name, checks in found.items() if only in name}
-
-
-def scenario_of(folder):
-    """`server-NAME-2026-11-21T10-58-00-586Z`, as the suite names its folders."""
-    return folder.name.removeprefix("server-").rsplit("-", 6)[0]
-
-
-def read_checks(path):
-    worst = {}
-    for check in json.loads(path.read_text()):
-        outcome = check["status"], check.get("errorMessage") or check.get("description", "")
-        known = worst.get(check["id"], ("INFO", ""))
-        worst[check["id"]] = max(known, outcome, key=lambda one: WORST.index(one[0]))
-    return worst
-
-
-def passes(checks):
-    states = [state for state, _ in checks.values()]
-    return "SUCCESS" in states and not {"FAILURE", "WARNING"} & set(states)
-
-
-def lost(directly, through):
-    """Checks that succeed directly and not through the gateway, and what is said of them."""
-    absent = ("absent", "the suite did not get that far")
-    return {
-        check: f"{through.get(check, absent)[0].lower()}: {through.get(check, absent)[1]}"
-        for check, (state, _) in directly.items()
-        if state == "SUCCESS" and through.get(check, absent)[0] != "SUCCESS"
-    }
-
-
-# Exceptions ---------------------------------------------------------------------------------------
-
-
-class Exceptions:
-    def __init__(self, path):
-        self.entries = tomllib.loads(path.read_text()).get("exception", [])
-        self.met = [0] * len(self.entries)
-
-    def covering(self, scenario, revision, route):
-        for at, entry in enumerate(self.entries):
-            if (
-                any(fnmatch.fnmatchcase(scenario, pattern) for pattern in entry["scenarios"])
-                and revision in entry.get("revisions", [revision])
-                and route in entry.get("routes", [route])
-            ):
-                self.met[at] += 1
-                yield entry
-
-    def judge(self, scenario, revision, route, failed):
-        """A word for the table, and what is wrong."""
-        left, stale = dict(failed), []
-        for entry in self.covering(scenario, revision, route):
-            excused = entry.get("checks", list(failed))
-            stale += [f"excepted, but {check} passes" for check in entry.get("checks", []) if check not in failed]
-            stale += ["excepted, but passes"] if not failed else []
-            left = {check: why for check, why in left.items() if check not in excused}
-        wrong = [f"{check}: {why}" for check, why in left.items()] + stale
-        return ("FAIL" if wrong else "known" if failed else "ok"), wrong
-
-    def unused(self):
-        return [
-            f"exceptions.toml: nothing matches {', '.join(entry['scenarios'])}"
-            for entry, met in zip(self.entries, self.met, strict=True) if not met
-        ]
-
-
-# The table ----------------------------------------------------------------------------------------
-
-
-class Table:
-    def __init__(self, exceptions):
-        self.exceptions = exceptions
-        self.counts = {}
-        self.wrong = []
-        say(f"{'scenario':<46}{'revision':<20}{'direct':<8}" + "".join(f"{route:<14}" for route in ROUTES))
-
-    def row(self, part, scenario, directly, through):
-        revision = part.revision + (" released" if part.package == RELEASE else "")
-        words = []
-        for route in ROUTES:
-            if not passes(directly):
-                words.append("-")
-                continue
-            failed = lost(directly, through[route].get(scenario, {}))
-            word, wrong = self.exceptions.judge(scenario, part.revision, route, failed)
-            words.append(word)
-            self.wrong += [f"{scenario} ({revision}, {route}): {what}" for what in wrong]
-            self.count(revision, route, word)
-        self.count(revision, "direct", "ok" if passes(directly) else "-")
-        head = f"{scenario:<46}{revision:<20}{'ok' if passes(directly) else '-':<8}"
-        say(head + "".join(f"{word:<14}" for word in words))
-
-    def count(self, revision, route, word):
-        of = self.counts.setdefault(revision, {}).setdefault(route, {"ok": 0, "known": 0, "FAIL": 0, "-": 0})
-        of[word] += 1
-
-    def end(self, whole):
-        if whole:
-            self.wrong += self.exceptions.unused()
-        say("\nscenarios that pass, of those that pass directly")
-        for revision, routes in self.counts.items():
-            total = routes["direct"]["ok"]
-            counts = "".join(f"{route} {routes[route]['ok']}  " for route in ROUTES if route in routes)
-            say(f"  {revision:<20} {total:>3} directly   {counts}")
-        for what in self.wrong:
-            say(f"FAIL {what[:400]}")
-        every = [of for routes in self.counts.values() for route, of in routes.items() if route in ROUTES]
-        passed, known = (sum(of[word] for of in every) for word in ["ok", "known"])
-        say(f"{passed} passed, {len(self.wrong)} failed, {known} skipped")
-        return 1 if self.wrong else 0
-
-
 # The run ------------------------------------------------------------------------------------------
 
 
@@ -215,7 +109,9 @@ def settings(folder, node, url):
         route: {**({"url": url} if route.startswith("http") else server), **more, "required": True}
         for route, more in ROUTES.items()
     }
-    text = {"listen": {"http": "127.0.0.1:0"}, "state": {"dir": f"{folder}/state"}, "mcpServers": entries}
+    text = {
+        "listen": {"http": "127.0.0.1:0"}, "state": {"dir": f"{folder}/state"}, "mcpServers": entries,
+    }
     path = Path(folder) / "conductor.json"
     path.write_text(json.dumps(text, indent=2))
     return path
@@ -235,6 +131,13 @@ def wait_until_ready(base):
 
 def everything(binary, node, only):
     table = Table(Exceptions(HERE / "exceptions.toml"))
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        as_server(table, pool, binary, node, only)
+        as_client(table, pool, binary, node, only)
+    return table.end(whole=not only)
+
+
+def as_server(table, pool, binary, node, only):
     with (
         tempfile.TemporaryDirectory(prefix="conductor-conformance-") as folder,
         Service([node, HERE / "server.mjs", "http"], "stdout") as server,
@@ -243,16 +146,40 @@ def everything(binary, node, only):
         with Daemon(binary, settings(folder, node, url)) as daemon:
             base = daemon.url().removesuffix("/mcp")
             wait_until_ready(base)
-            urls = {route: f"{base}/servers/{route}/mcp" for route in ROUTES}
-            with ThreadPoolExecutor(AT_ONCE) as pool:
-                for part in PARTS:
-                    one_part(table, pool, node, part, {"direct": url, **urls}, only)
-    return table.end(whole=not only)
+            urls = {"direct": url, **{route: f"{base}/servers/{route}/mcp" for route in ROUTES}}
+            table.head("as a server", ROUTES)
+            for part in SERVERS:
+                # All routes at once: the server keeps nothing that they could share.
+                asked = {
+                    route: pool.submit(ask, node, part, ["server", "--url", url], only)
+                    for route, url in urls.items()
+                }
+                rows(table, "server", part, asked, only)
 
 
-def one_part(table, pool, node, part, urls, only):
-    """One part over all routes at once; the server keeps nothing that they could share."""
-    asked = {route: pool.submit(ask_suite, node, part, url, only) for route, url in urls.items()}
+def as_client(table, pool, binary, node, only):
+    # The suite runs a command with a shell: the node it means is put first.
+    folder = Path(shutil.which(node)).parent
+    environment = {**os.environ, "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+    environments = {
+        "direct": environment,
+        "client": {**environment, "CONFORMANCE_GATEWAY": str(binary)},
+    }
+    words = ["client", "--command", "node client.mjs"]
+    table.head("as a client", ["client"])
+    parts = [part for part in CLIENTS if only in part.words[1]]
+    asked = [
+        (part, {
+            route: pool.submit(ask, node, part, words, "", env)
+            for route, env in environments.items()
+        })
+        for part in parts
+    ]
+    for part, routes in asked:
+        rows(table, "client", part, routes, only)
+
+
+def rows(table, role, part, asked, only):
     found = {route: one.result() for route, one in asked.items()}
     directly = found.pop("direct")
     good = sum(passes(checks) for checks in directly.values())
@@ -260,7 +187,7 @@ def one_part(table, pool, node, part, urls, only):
         bad = [name for name, checks in directly.items() if not passes(checks)]
         table.wrong.append(f"{' '.join(part.words)}: directly only {good} pass; not {', '.join(bad)}")
     for scenario in sorted(directly):
-        table.row(part, scenario, directly[scenario], found)
+        table.row(role, part, scenario, directly[scenario], found)
 
 
 def main():
