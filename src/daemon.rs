@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conductor_actors::{Scope, System};
+use conductor_actors::{Scope, Storage, System};
 use conductor_config::{Config, WorkspaceName};
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::task::JoinSet;
@@ -21,7 +21,8 @@ use crate::door;
 use crate::door::unix::{OpenSockets, Opened, UnixDoors};
 use crate::exit::{Exit, Failure};
 use crate::handover::Handed;
-use crate::reload::{Reloader, Source};
+use crate::reload::{Register, Reloader, Source, Started};
+use crate::rest::{self, AdminToken, Guarded, Rest};
 use crate::shutdown::{self, Stop};
 
 /// After the servers have stopped, how long doors may take to send what is left.
@@ -56,12 +57,12 @@ pub(crate) enum Sockets {
 ///
 /// If it cannot start; then nothing of it is left running.
 pub(crate) async fn run(
-    config: Config,
+    files: Config,
     source: Source,
     agent: Agent,
     sockets: Sockets,
 ) -> Result<Exit, Failure> {
-    for warning in &config.warnings {
+    for warning in &files.warnings {
         warn!(%warning, "settings");
     }
     let signals = |source| Failure::System { doing: "listen for signals", source };
@@ -71,10 +72,19 @@ pub(crate) async fn run(
         Sockets::Open(handed) => (handed, true),
         Sockets::None => (Handed::default(), false),
     };
-    let http = match config.listen.http {
+    let http = match files.listen.http {
         Some(address) => Some(door_at(address, &mut handed)?),
         None => None,
     };
+    let storage = Storage::open(&files.state.dir).await?;
+    let mut register = Register::load(&storage).await?;
+    let merged = register.beside(&files);
+    register.set_aside(&merged);
+    for problem in register.problems() {
+        error!(%problem, "a registered server is set aside");
+    }
+    let token = http.as_ref().map(|_| admin_token(&files)).transpose()?;
+    let config = merged.config;
     let opened = match sockets {
         true => Opened::at_start(&config, &mut handed).await,
         false => Ok(Vec::new()),
@@ -82,7 +92,8 @@ pub(crate) async fn run(
     let opened = opened.map_err(|error| Failure::Socket(Box::new(error)))?;
     handed.all_served()?;
     let config = Arc::new(config);
-    let system = Box::pin(System::start(Arc::clone(&config), source.environment().clone())).await?;
+    let environment = source.environment().clone();
+    let system = Box::pin(System::start_on(storage, Arc::clone(&config), environment)).await?;
     let admin = match AdminSocket::open(&config.state.dir).await {
         Ok(socket) => socket,
         Err(error) => {
@@ -93,16 +104,24 @@ pub(crate) async fn run(
     // An agent that starts its own conductor starts another one for other settings.
     let watched = config.reload.watch && agent == Agent::Nowhere;
     let (signals, ended) = (Arc::clone(&stop.reload), stop.clean.clone());
-    let (running, started) = (system.clone(), Arc::clone(&config));
+    let (running, started) = (system.clone(), Started { files, register });
     let reloader = Reloader::start(running, source, started, watched, signals, ended);
     let mut doors = Doors::new();
     let states = match sockets {
         true => doors.open_unix((&config, &system), opened).await,
         false => OpenSockets::none(),
     };
-    doors.open_admin((&config, &system), reloader, (admin, states), http.as_ref());
-    doors.open((&config, &system), http, agent);
+    let rest = Rest { system: system.clone(), reloader, sockets: states };
+    let guarded = token.map(|token| Guarded { token, routes: rest::router(rest.clone()) });
+    doors.open_admin(&config, rest, admin, http.as_ref());
+    doors.open((&config, &system), http.map(|http| (http, guarded)), agent);
     Ok(doors.until_stopped(system, stop).await)
+}
+
+/// What opens the REST API. Nothing else waits for the disk yet.
+fn admin_token(files: &Config) -> Result<Arc<AdminToken>, Failure> {
+    let named = files.auth.admin_token_file.as_deref();
+    Ok(Arc::new(AdminToken::open(named, &files.state.dir)?))
 }
 
 /// The listener of the HTTP door: one that is handed over, or else one that is bound to `address`.
@@ -167,31 +186,30 @@ impl Doors {
 
     fn open_admin(
         &mut self,
-        (config, system): (&Arc<Config>, &System),
-        reloader: Reloader,
-        (socket, states): (AdminSocket, OpenSockets),
+        config: &Config,
+        rest: Rest,
+        socket: AdminSocket,
         http: Option<&(TcpListener, SocketAddr)>,
     ) {
         let address = http.map(|(_, address)| *address);
         let facts = DaemonFacts::of_this_process(address, config.state.dir.clone());
         let closed = &self.close_admin;
-        let admin = Admin::new(system.clone(), reloader, facts, closed.clone());
-        let routes = admin::router(admin.with_sockets(states));
+        let routes = admin::router(Admin::new(rest, facts, closed.clone()));
         self.admin.spawn(admin::serve(socket, routes, closed.clone()));
     }
 
     fn open(
         &mut self,
         (config, system): (&Arc<Config>, &System),
-        http: Option<(TcpListener, SocketAddr)>,
+        http: Option<((TcpListener, SocketAddr), Option<Guarded>)>,
         agent: Agent,
     ) {
         let Self { agents, close_agents, .. } = self;
-        let address = http.as_ref().map(|(_, address)| *address);
-        if let Some((listener, address)) = http {
+        let address = http.as_ref().map(|((_, address), _)| *address);
+        if let Some(((listener, address), rest)) = http {
             let serving = door::http::serve(
                 listener,
-                system.clone(),
+                (system.clone(), rest),
                 config.listen.clone(),
                 close_agents.clone(),
             );

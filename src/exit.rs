@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use conductor_actors::StartError;
+use conductor_actors::registrations::KeepError;
 use conductor_config::ConfigError;
 use thiserror::Error;
 
@@ -15,6 +16,7 @@ use crate::admin::ClientError;
 use crate::cli::FileError;
 use crate::door::unix::NotOpened;
 use crate::handover::HandoverError;
+use crate::rest::TokenError;
 use crate::sample_server::SampleError;
 use crate::socket::SocketError;
 
@@ -108,6 +110,12 @@ pub enum Failure {
     /// The system did not start.
     #[error("failed to start")]
     Start(#[from] StartError),
+    /// What is registered cannot be read.
+    #[error("failed to read the registered servers")]
+    Registrations(#[from] KeepError),
+    /// The admin token cannot be read or made.
+    #[error("failed to get the admin token")]
+    Token(#[from] TokenError),
     /// It took too long.
     #[error("{what} took longer than {limit:?}")]
     TimedOut {
@@ -156,7 +164,7 @@ impl Failure {
             Self::Sample(SampleError::TooManyTools { .. }) => Exit::Usage,
             Self::Daemon(error) => of_client(error),
             Self::Listen { .. } | Self::Socket(_) | Self::Handover(_) => Exit::Listen,
-            Self::AdminSocket(_) => Exit::State,
+            Self::AdminSocket(_) | Self::Registrations(_) | Self::Token(_) => Exit::State,
             Self::Start(error) => of_start(error),
             Self::NoSocket(_) | Self::ClientFile(_) => Exit::Failed,
             Self::TimedOut { .. } => Exit::TimedOut,

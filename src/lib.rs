@@ -10,6 +10,7 @@ pub mod door;
 pub mod exit;
 mod handover;
 pub mod reload;
+pub mod rest;
 pub mod sample_server;
 mod shutdown;
 pub mod socket;

@@ -11,6 +11,7 @@
 //! `wire` reads and writes JSON-RPC without decoding what it carries; `model` holds the nouns that
 //! several actors share. The crate knows MCP servers; it knows neither doors nor HTTP.
 
+pub mod credentials;
 pub mod delegation;
 #[cfg(test)]
 mod framework_contract;
@@ -19,6 +20,7 @@ mod model;
 mod pool;
 mod post;
 mod process;
+pub mod registrations;
 mod renewal;
 mod router;
 mod server;
@@ -42,5 +44,5 @@ pub use model::{
 pub use process::{Harm, NurseryError, Usage, guard_main, harm_self};
 pub use server::{Rejected, StderrLog, StderrTail};
 pub use supervisor::{Board, BoardReader, RestartError, ServerStatus, Weakness};
-pub use system::{StartError, System};
+pub use system::{StartError, Storage, System};
 pub use visible::sanitize_text;

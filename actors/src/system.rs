@@ -3,6 +3,7 @@
 //! It is what doors and command line see of the running system. It decides nothing itself.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::merger::{
 };
 use crate::model::{Answer, Call, CallError, Outage, Scope, ServerState, Target, Wake};
 use crate::process::{Nursery, NurseryError};
+use crate::registrations::Registrations;
 use crate::renewal::Renewal;
 use crate::router::{RouterActor, RouterHandle};
 use crate::store::{OpenError, SqliteStore, StateDir, StateDirError, Store, WallClock};
@@ -92,18 +94,58 @@ struct Inner {
     _state_dir: StateDir,
 }
 
+/// The state directory, claimed, and the store in it: what a system is started on.
+#[derive(Debug, Clone)]
+pub struct Storage {
+    dir: StateDir,
+    store: SqliteStore,
+}
+
+impl Storage {
+    /// Claims `dir`, which nobody else can use as long as this, or a system started on it, lives.
+    ///
+    /// # Errors
+    /// If it cannot be used.
+    pub async fn open(dir: &Path) -> Result<Self, StartError> {
+        let dir = StateDir::claim(dir)?;
+        let store = SqliteStore::open(&dir, WallClock::system()).await?;
+        Ok(Self { dir, store })
+    }
+
+    /// What is registered there.
+    #[must_use]
+    pub fn registrations(&self) -> Registrations {
+        Registrations::new(Arc::new(self.store.clone()), self.dir.clone())
+    }
+}
+
 impl System {
-    /// Claims the state directory, starts the actors, and has the servers of `config` started.
-    /// Returns before they are up. Children inherit a few variables of `environment`; its
-    /// `CONDUCTOR_EXE` names the program whose command `guard` runs [`crate::guard_main`], without
-    /// which nobody ends the servers of a daemon that was killed.
+    /// Claims the state directory and starts on it, see [`Self::start_on`].
+    ///
+    /// # Errors
+    /// See [`StartError`].
     pub async fn start(
         config: Arc<Config>,
         environment: BTreeMap<String, String>,
     ) -> Result<Self, StartError> {
+        limits(&config.delegation)?; // before anything is made
+        let storage = Storage::open(&config.state.dir).await?;
+        Self::start_on(storage, config, environment).await
+    }
+
+    /// Starts the actors, and has the servers of `config` started. Returns before they are up. Children inherit a few variables of `environment`; its
+    /// `CONDUCTOR_EXE` names the program whose command `guard` runs [`crate::guard_main`], without
+    /// which nobody ends the servers of a daemon that was killed.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    pub async fn start_on(
+        storage: Storage,
+        config: Arc<Config>,
+        environment: BTreeMap<String, String>,
+    ) -> Result<Self, StartError> {
         let limits = limits(&config.delegation)?;
-        let state_dir = StateDir::claim(&config.state.dir)?;
-        let store = SqliteStore::open(&state_dir, WallClock::system()).await?;
+        let Storage { dir: state_dir, store } = storage;
         let nursery = Nursery::open(state_dir.path(), environment).await?;
         let key = Arc::new(OwnKey::open(&state_dir).await?);
         let kept: Arc<dyn Store> = Arc::new(store.clone());

@@ -48,6 +48,8 @@ pub(crate) const ROOT: Keys = &[&[
     key("delegation", Table(DELEGATION)),
     key("log", Table(LOG)),
     key("reload", Table(RELOAD)),
+    key("auth", Table(AUTH)),
+    key("api", Table(API)),
     key("defaults", Table(DEFAULTS)),
     key("mcpServers", Each(ENTRY)),
 ]];
@@ -112,6 +114,12 @@ pub(crate) const LOG: Keys = &[&[key("filter", Text), key("format", Text)]];
 
 /// `reload`
 pub(crate) const RELOAD: Keys = &[&[key("watch", Flag)]];
+
+/// `auth`
+pub(crate) const AUTH: Keys = &[&[key("adminTokenFile", Text)]];
+
+/// `api`
+pub(crate) const API: Keys = &[&[key("privateHosts", List), key("unsafeEnv", List)]];
 
 /// `defaults`
 pub(crate) const DEFAULTS: Keys = &[SHARED];

@@ -11,15 +11,18 @@ mod env_file;
 mod environment;
 mod expand;
 mod group;
+mod hazard;
 mod keys;
 mod layer;
 mod limits;
 mod load;
 mod name;
 mod nearest;
+mod network;
 mod problem;
 mod rate;
 mod reader;
+mod registered;
 mod request;
 mod secret;
 mod sections;
@@ -43,21 +46,23 @@ pub use defaults::ServerDefaults;
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use group::{Group, GroupError};
 pub use limits::{Limits, RestartAbove};
-pub use load::{load, load_server, load_state};
+pub use load::{load, load_state};
 pub use name::{NameError, ServerId, ServerName, WorkspaceName, slug};
 pub use nearest::nearest;
+pub use network::{Reach, is_public};
 pub use problem::{ConfigError, Problem};
 pub use rate::{Rate, RateError};
+pub use registered::{Aside, Merged, Registration, merged};
 pub use request::{LoadRequest, Overrides};
 pub use secret::Secret;
 pub use server::{server_socket, workspace_socket};
 pub use settings::{
-    CallSettings, CatalogSettings, Config, DelegationSettings, DelegatorLimit, ExportStyle, Listen,
-    LogFormat, LogSettings, ReloadSettings, SocketSpec, State,
+    ApiSettings, AuthSettings, CallSettings, CatalogSettings, Config, DelegationSettings,
+    DelegatorLimit, ExportStyle, Listen, LogFormat, LogSettings, ReloadSettings, SocketSpec, State,
 };
 pub use size::{SizeError, format_size, parse_size};
 pub use spec::{
-    Backoff, Heartbeat, PinPolicy, ProtocolMode, RemoteKind, RemoteSpec, RestartPolicy, Restarts,
-    ServerSpec, StartMode, StdioSpec, StopGrace, Transport,
+    Backoff, Heartbeat, Origin, PinPolicy, ProtocolMode, RemoteKind, RemoteSpec, RestartPolicy,
+    Restarts, ServerSpec, StartMode, StdioSpec, StopGrace, Transport,
 };
 pub use view::ViewSpec;

@@ -14,7 +14,7 @@ use figment::value::{Dict, Tag, Value};
 use crate::{
     Config, ConfigError, DEFAULTS, LoadRequest, Problem, ServerDefaults, ServerId, ServerSpec,
     State, clients, discover,
-    document::{Format, Raw, parse},
+    document::{Format, parse},
     environment, keys,
     layer::{Layer, Layers, without_nulls},
     reader::{Context, Node, Table},
@@ -60,47 +60,6 @@ pub fn load_state(request: &LoadRequest) -> Result<State, ConfigError> {
     let cx = Context::new(&layers, &request.env, &request.cwd);
     let state = cx.root(&merged).table(keys::ROOT, foreign).and_then(|root| sections::state(&root));
     state.ok_or_else(|| ConfigError::new(cx.problems.into_inner()))
-}
-
-/// Reads one server that was not registered by a file, with the defaults of `config`.
-/// Variables are looked up in `env`: pass an empty map to have them refused. Relative
-/// paths start at the state directory. Comes with warnings, a sentence each.
-///
-/// # Errors
-/// If anything about the entry is wrong, with every problem found.
-pub fn load_server(
-    name: &str,
-    entry: &serde_json::Value,
-    config: &Config,
-    env: &BTreeMap<String, String>,
-) -> Result<(ServerSpec, Vec<String>), ConfigError> {
-    let shown = "the request".to_owned();
-    let refused = |key: &str, message: String| {
-        let problem = Problem { file: shown.clone(), key: key.to_owned(), message };
-        ConfigError::new(vec![problem])
-    };
-    let Raw(value) = serde::Deserialize::deserialize(entry)
-        .map_err(|error: serde_json::Error| refused(name, error.to_string()))?;
-    let mut layers = Layers::default();
-    let dict = Dict::from([(name.to_owned(), value)]);
-    layers.push(Layer { shown: shown.clone(), file: None, dict });
-
-    let merged = Value::Dict(Tag::Default, layers.merged());
-    let cx = Context::new(&layers, env, &config.state.dir);
-    let entries = cx.root(&merged).entries().unwrap_or_default();
-    let spec = entries
-        .iter()
-        .find_map(|(name, node)| server::read(name, node, &config.defaults, &config.state.dir));
-    drop(entries);
-    let (problems, warnings) = (cx.problems.into_inner(), cx.warnings.into_inner());
-    let spec = spec.filter(|_| problems.is_empty()).ok_or_else(|| ConfigError::new(problems))?;
-
-    let mut others = config.clone();
-    others.servers.insert(spec.id.clone(), Arc::new(spec.clone()));
-    match validate::faults(&others).into_iter().next() {
-        Some((key, message)) => Err(refused(&key, message)),
-        None => Ok((spec, warnings)),
-    }
 }
 
 /// The defaults and the files, with what is to be said about them.
@@ -180,6 +139,8 @@ fn read(root: &Node<'_>) -> Option<Config> {
     let delegation = sections::delegation(&root);
     let log = sections::log(&root);
     let reload = sections::reload(&root);
+    let auth = sections::auth(&root);
+    let api = sections::api(&root);
     // With a section missing nothing comes out, but the servers' faults are told as well.
     let dir = state.as_ref().map(|state| state.dir.clone()).unwrap_or_default();
     let servers = servers(&root, defaults.as_ref().unwrap_or(&tuning::UNREAD), &dir);
@@ -191,6 +152,8 @@ fn read(root: &Node<'_>) -> Option<Config> {
         delegation: delegation?,
         log: log?,
         reload: reload?,
+        auth: auth?,
+        api: api?,
         defaults: defaults?,
         servers,
         servers_declared: false,

@@ -33,6 +33,8 @@ pub(crate) struct Context<'a> {
     pub(crate) warnings: RefCell<Vec<String>>,
     /// Files of secrets that were read.
     pub(crate) secret_files: RefCell<BTreeSet<PathBuf>>,
+    /// Whether variables are replaced at all.
+    expands: bool,
 }
 
 impl<'a> Context<'a> {
@@ -48,7 +50,17 @@ impl<'a> Context<'a> {
             problems: RefCell::default(),
             warnings: RefCell::default(),
             secret_files: RefCell::default(),
+            expands: true,
         }
+    }
+
+    /// The same for what comes from outside, and must not read the environment.
+    pub(crate) fn of_registration(
+        layers: &'a Layers,
+        none: &'a BTreeMap<String, String>,
+        cwd: &'a Path,
+    ) -> Self {
+        Self { expands: false, ..Self::new(layers, none, cwd) }
     }
 
     /// The merged whole as a node without a key.
@@ -113,6 +125,10 @@ impl<'a> Node<'a> {
         match expand(self.text()?, &lookup) {
             Ok(text) if text.contains('\0') => self.fail("must not contain a NUL character"),
             Ok(text) => Some(text),
+            Err(_) if !self.cx.expands => self.fail(
+                "has a variable in it, which is not replaced in what is registered; write the \
+                 value itself, and `$${` for `${`",
+            ),
             Err(error) => self.fail(error.to_string()),
         }
     }
@@ -142,6 +158,7 @@ impl<'a> Node<'a> {
         };
         match self.cx.env.get("HOME").filter(|home| home.starts_with('/')) {
             Some(home) => Some(Path::new(home).join(rest)),
+            None if !self.cx.expands => self.fail("begins with ~; write a whole path"),
             None => self.fail("begins with ~ but HOME is not set; write a whole path"),
         }
     }

@@ -4,10 +4,10 @@
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use crate::{
-    CallSettings, CatalogSettings, DelegationSettings, DelegatorLimit, ExportStyle, Listen,
-    LogFormat, LogSettings, NameError, Rate, ReloadSettings, ServerName, SocketSpec, State,
-    ViewSpec,
-    keys::{CALLS, CATALOG, DELEGATION, LIMIT, LISTEN, LOG, RELOAD, SOCKET, STATE},
+    ApiSettings, AuthSettings, CallSettings, CatalogSettings, DelegationSettings, DelegatorLimit,
+    ExportStyle, Listen, LogFormat, LogSettings, NameError, Rate, ReloadSettings, ServerName,
+    SocketSpec, State, ViewSpec,
+    keys::{API, AUTH, CALLS, CATALOG, DELEGATION, LIMIT, LISTEN, LOG, RELOAD, SOCKET, STATE},
     reader::{Node, Table},
     server,
     tuning::{self, MANY, TIME, WAIT},
@@ -204,4 +204,30 @@ pub(crate) fn log(root: &Table<'_>) -> Option<LogSettings> {
 pub(crate) fn reload(root: &Table<'_>) -> Option<ReloadSettings> {
     let table = root.table("reload", RELOAD)?;
     Some(ReloadSettings { watch: table.flag("watch").unwrap_or_default() })
+}
+
+/// `auth`
+pub(crate) fn auth(root: &Table<'_>) -> Option<AuthSettings> {
+    let table = root.table("auth", AUTH)?;
+    Some(AuthSettings {
+        admin_token_file: table.unless_off("adminTokenFile", Node::path).flatten(),
+    })
+}
+
+/// `api`
+pub(crate) fn api(root: &Table<'_>) -> Option<ApiSettings> {
+    let table = root.table("api", API)?;
+    Some(ApiSettings {
+        private_hosts: texts(&table, "privateHosts", private_host_fault),
+        unsafe_env: texts(&table, "unsafeEnv", variable_fault),
+    })
+}
+
+fn private_host_fault(text: &str) -> Option<&'static str> {
+    if text == "*" { None } else { host_fault(text) }
+}
+
+fn variable_fault(text: &str) -> Option<&'static str> {
+    let wrong = text.is_empty() || text.contains(['=', '\0', '*']);
+    wrong.then_some("must be the name of a variable, such as \"NODE_OPTIONS\"")
 }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    ServerDefaults, ServerId, ServerName, ServerSpec, Transport, WorkspaceName, clients,
+    Origin, ServerDefaults, ServerId, ServerName, ServerSpec, Transport, WorkspaceName, clients,
     keys::ENTRY,
     name::slug,
     reader::{Node, Table},
@@ -43,6 +43,7 @@ pub(crate) fn read(
     let id = ServerId { workspace, name: name? };
     let socket = socket(&entry, &id, state_dir);
     Some(ServerSpec {
+        origin: Origin::File,
         transport: transport?,
         description,
         enabled,

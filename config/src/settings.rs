@@ -32,6 +32,10 @@ pub struct Config {
     pub log: LogSettings,
     /// When settings are read again.
     pub reload: ReloadSettings,
+    /// Who may look after the daemon over HTTP.
+    pub auth: AuthSettings,
+    /// What may be registered while the daemon runs.
+    pub api: ApiSettings,
     /// What holds for a server that does not say otherwise.
     pub defaults: ServerDefaults,
     /// The servers, the disabled ones too.
@@ -180,6 +184,22 @@ pub struct LogSettings {
 pub struct ReloadSettings {
     /// Whether a change of the settings files is enough, with nobody asking.
     pub watch: bool,
+}
+
+/// Who may look after the daemon over HTTP.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthSettings {
+    /// The file with the token; none means `admin.token` in the state directory.
+    pub admin_token_file: Option<PathBuf>,
+}
+
+/// What may be registered while the daemon runs, beyond what harms nobody.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ApiSettings {
+    /// Hosts that a URL may lead to although they are inside, as written in it; `*` for all.
+    pub private_hosts: Vec<String>,
+    /// Variables that a server may be given although they change what a program does.
+    pub unsafe_env: Vec<String>,
 }
 
 choice! {

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
-use crate::{Group, Limits, RestartAbove, Secret, ServerId};
+use crate::{Group, Limits, Reach, RestartAbove, Secret, ServerId};
 
 /// Everything about one server that the settings decide. Two specs are equal exactly if
 /// nothing about the server changed.
@@ -11,6 +11,8 @@ use crate::{Group, Limits, RestartAbove, Secret, ServerId};
 pub struct ServerSpec {
     /// Its workspace and name.
     pub id: ServerId,
+    /// Where its settings come from.
+    pub origin: Origin,
     /// How it is reached.
     pub transport: Transport,
     /// What a person wrote about it.
@@ -122,6 +124,8 @@ pub struct RemoteSpec {
     pub url: String,
     /// Headers sent with every request; names as written.
     pub headers: BTreeMap<String, Secret>,
+    /// Where its host may be.
+    pub reach: Reach,
 }
 
 impl RemoteSpec {
@@ -233,6 +237,16 @@ choice! {
 }
 
 choice! {
+    /// Where the settings of a server come from.
+    Origin {
+        /// A file, or the environment over it.
+        File = "file",
+        /// It was registered while the daemon ran.
+        Api = "api",
+    }
+}
+
+choice! {
     /// What follows when a tool is not as it was approved.
     PinPolicy {
         /// Nothing: it is approved as it is.
@@ -300,7 +314,7 @@ mod tests {
 
     fn remote(url: &str, header: &str) -> RemoteSpec {
         let headers = BTreeMap::from([(header.to_owned(), Secret::new("s3cret".to_owned()))]);
-        RemoteSpec { kind: RemoteKind::Http, url: url.to_owned(), headers }
+        RemoteSpec { kind: RemoteKind::Http, url: url.to_owned(), headers, reach: Reach::Anywhere }
     }
 
     #[test]

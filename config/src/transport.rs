@@ -9,7 +9,7 @@ use std::{
 use figment::value::Value;
 
 use crate::{
-    RemoteKind, RemoteSpec, Secret, StdioSpec, Transport,
+    Reach, RemoteKind, RemoteSpec, Secret, StdioSpec, Transport,
     document::kind,
     env_file,
     nearest::nearest,
@@ -228,7 +228,7 @@ fn remote(entry: &Table<'_>, url: &Node<'_>, kind: RemoteKind) -> Option<RemoteS
     if !url.lenient {
         url_fault(&text).map_or(Some(()), |fault| url.fail(fault))?;
     }
-    Some(RemoteSpec { kind, url: text, headers })
+    Some(RemoteSpec { kind, url: text, headers, reach: Reach::Anywhere })
 }
 
 /// What is wrong with a URL, if anything. Never shows it: there may be a token in it.

@@ -15,8 +15,8 @@ use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::net::UnixStream;
 
-use super::Problem;
 use super::socket::is_welcome;
+use crate::rest::Problem;
 
 /// Asks the daemon of one state directory. Every request is a connection of its own.
 #[derive(Debug, Clone)]

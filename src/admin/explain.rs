@@ -12,8 +12,8 @@ use conductor_actors::{
 use conductor_config::{ServerId, nearest};
 use serde::{Deserialize, Serialize};
 
-use super::problem::Problem;
-use super::routes::{Admin, Refusal, bad_query, scope};
+use super::routes::{Admin, scope};
+use crate::rest::{Problem, Refusal, bad_query};
 
 /// What became of one tool that a server lists.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

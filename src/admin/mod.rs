@@ -5,15 +5,9 @@
 //! mode 0700, and the peer must be the same user or root. Agents come in by the doors instead.
 
 mod client;
-mod config;
-mod connection;
 mod explain;
-mod mask;
 mod pins;
-mod problem;
-mod rfc3339;
 mod routes;
-mod secrets;
 mod server;
 mod socket;
 mod streams;
@@ -21,13 +15,11 @@ mod streams;
 mod tests_socket;
 
 pub use client::{Client, ClientError, Lines};
-pub use connection::{Connection, Connections, Degraded, LastError, shown};
 pub use explain::{Explained, Explanations, Found, Why};
-pub use mask::masked;
 pub use pins::{Approval, Pending, PendingServer, PendingTool};
-pub use problem::Problem;
-pub use rfc3339::rfc3339;
 pub use routes::{Admin, CallAnswer, DaemonFacts, ToolList, router};
 pub use server::serve;
 pub use socket::{AdminSocket, path_in};
 pub use streams::LogLine;
+
+pub use crate::rest::{Connection, Connections, Degraded, LastError, Problem};

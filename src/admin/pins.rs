@@ -9,8 +9,8 @@ use axum::http::StatusCode;
 use conductor_actors::{PinDifference, Unapproved};
 use serde::{Deserialize, Serialize};
 
-use super::problem::Problem;
-use super::routes::{Admin, Refusal, server};
+use super::routes::Admin;
+use crate::rest::{Problem, Refusal, server};
 
 /// All that is not as it was approved.
 #[derive(Debug, Serialize, Deserialize)]

@@ -17,19 +17,16 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use conductor_actors::wire::{CallParams, Outcome, one_line};
 use conductor_actors::{Call, CallError, Caller, ListKind, ListState, LocalCaller, Scope, System};
-use conductor_config::{ServerId, WorkspaceName, parse_duration};
+use conductor_config::{WorkspaceName, parse_duration};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::secrets::Secrets;
-use super::{Connection, Connections, Problem, config, explain, pins, rfc3339, streams};
-use crate::door::unix::OpenSockets;
-use crate::reload::Reloader;
-
-/// Why a request is not done. Boxed: it is large and rare.
-pub(super) type Refusal = Box<Problem>;
+use super::{explain, pins, streams};
+use crate::rest::{
+    self, Problem, Refusal, Rest, Secrets, bad_query, no_such_method, rfc3339, server, workspace,
+};
 
 /// The longest that a request may have the list of tools waited for.
 const WAIT_MAX: Duration = Duration::from_secs(60);
@@ -38,10 +35,9 @@ const WAIT_MAX: Duration = Duration::from_secs(60);
 #[derive(Clone)]
 pub struct Admin {
     pub(super) system: System,
-    pub(super) reloader: Reloader,
+    rest: Rest,
     facts: Arc<DaemonFacts>,
     ended: CancellationToken,
-    sockets: OpenSockets,
 }
 
 /// What there is to say about the daemon as a whole.
@@ -98,29 +94,12 @@ pub struct CallAnswer {
 }
 
 impl Admin {
-    /// Works on `system`, whose settings `reloader` reads; streams end when `ended` is cancelled.
+    /// Works on what `rest` works on; streams end when `ended` is cancelled.
     #[must_use]
-    pub fn new(
-        system: System,
-        reloader: Reloader,
-        facts: DaemonFacts,
-        ended: CancellationToken,
-    ) -> Self {
-        Self { system, reloader, facts: Arc::new(facts), ended, sockets: OpenSockets::none() }
-    }
-
-    /// The same, telling which servers' sockets are open.
-    #[must_use]
-    pub fn with_sockets(self, sockets: OpenSockets) -> Self {
-        let socket = sockets.of_workspace(&WorkspaceName::default());
-        let facts = Arc::new(DaemonFacts { socket, ..(*self.facts).clone() });
-        Self { sockets, facts, ..self }
-    }
-
-    fn connection(&self, server: &ServerId) -> Result<Connection, Refusal> {
-        let board = self.system.board().current();
-        let status = board.servers.get(server).ok_or_else(|| Problem::unknown_server(server))?;
-        Ok(Connection::new(status, self.tools_of(server), self.sockets.of(server)))
+    pub fn new(rest: Rest, facts: DaemonFacts, ended: CancellationToken) -> Self {
+        let socket = rest.sockets.of_workspace(&WorkspaceName::default());
+        let facts = Arc::new(DaemonFacts { socket, ..facts });
+        Self { system: rest.system.clone(), rest, facts, ended }
     }
 
     fn failed(&self, error: &CallError) -> Refusal {
@@ -129,23 +108,15 @@ impl Admin {
         let secrets = status.map(|status| Secrets::of(&status.spec)).unwrap_or_default();
         Problem::of_call(error, &secrets, Instant::now())
     }
-
-    fn tools_of(&self, server: &ServerId) -> usize {
-        let catalog = self.system.catalog().current();
-        let view = catalog.view(&Scope::Server(server.clone()));
-        view.map_or(0, |view| view.tools().len())
-    }
 }
 
 /// The routes of the admin interface.
 pub fn router(admin: Admin) -> Router {
     const ONE: &str = "/api/v1/aegis/connections/{workspace}/{name}";
+    let rest = rest::router(admin.rest.clone());
     let body_max = usize::try_from(admin.system.config().listen.max_body).unwrap_or(usize::MAX);
     Router::new()
         .route("/api/v1/aegis/daemon", get(daemon))
-        .route("/api/v1/aegis/connections", get(list))
-        .route(ONE, get(one))
-        .route(&format!("{ONE}/restart"), post(restart))
         .route(&format!("{ONE}/logs"), get(logs))
         .route("/api/v1/aegis/tools", get(tools))
         .route("/api/v1/aegis/tools/explain", get(explain::all))
@@ -153,64 +124,19 @@ pub fn router(admin: Admin) -> Router {
         .route("/api/v1/aegis/pins", get(pins::pending))
         .route(&format!("{ONE}/pins"), post(pins::approve))
         .route("/api/v1/aegis/call", post(call))
-        .route("/api/v1/aegis/config", get(config::history))
-        .route("/api/v1/aegis/config/plan", get(config::plan).post(config::plan))
-        .route("/api/v1/aegis/config/reload", post(config::reload))
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
-        .layer(DefaultBodyLimit::max(body_max))
         .with_state(admin)
+        .merge(rest)
+        .layer(DefaultBodyLimit::max(body_max))
 }
 
 async fn no_such_path() -> Refusal {
     Problem::refusal(StatusCode::NOT_FOUND, "unknown_path", "there is nothing under this path")
 }
 
-async fn no_such_method() -> Refusal {
-    let detail = "this path does not take this method";
-    Problem::refusal(StatusCode::METHOD_NOT_ALLOWED, "unknown_method", detail)
-}
-
 async fn daemon(State(admin): State<Admin>) -> Json<DaemonFacts> {
     Json(DaemonFacts::clone(&admin.facts))
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ListQuery {
-    workspace_id: Option<String>,
-}
-
-async fn list(
-    State(admin): State<Admin>,
-    query: Result<Query<ListQuery>, QueryRejection>,
-) -> Result<Json<Connections>, Refusal> {
-    let Query(query) = query.map_err(bad_query)?;
-    let workspace = query.workspace_id.as_deref().map(workspace).transpose()?;
-    let board = admin.system.board().current();
-    let wanted = |id: &ServerId| workspace.as_ref().is_none_or(|wanted| *wanted == id.workspace);
-    let shown = board.servers.iter().filter(|(id, _)| wanted(id));
-    let connections = shown
-        .map(|(id, status)| Connection::new(status, admin.tools_of(id), admin.sockets.of(id)))
-        .collect();
-    Ok(Json(Connections { connections }))
-}
-
-async fn one(
-    State(admin): State<Admin>,
-    Path(path): Path<(String, String)>,
-) -> Result<Json<Connection>, Refusal> {
-    Ok(Json(admin.connection(&server(&path)?)?))
-}
-
-/// Answers when the restart has begun.
-async fn restart(
-    State(admin): State<Admin>,
-    Path(path): Path<(String, String)>,
-) -> Result<(StatusCode, Json<Connection>), Refusal> {
-    let server = server(&path)?;
-    admin.system.restart(&server).await?;
-    Ok((StatusCode::ACCEPTED, Json(admin.connection(&server)?)))
 }
 
 #[derive(Deserialize)]
@@ -334,17 +260,6 @@ pub(super) fn scope(workspace_id: Option<&str>, name: Option<&str>) -> Result<Sc
     }
 }
 
-fn workspace(name: &str) -> Result<WorkspaceName, Refusal> {
-    name.parse().map_err(|error: conductor_config::NameError| bad_name(&error))
-}
-
-pub(super) fn server((workspace, name): &(String, String)) -> Result<ServerId, Refusal> {
-    let id = |workspace: &str, name: &str| {
-        Ok(ServerId { workspace: workspace.parse()?, name: name.parse()? })
-    };
-    id(workspace, name).map_err(|error| bad_name(&error))
-}
-
 fn duration(key: &str, text: &str) -> Result<Duration, Refusal> {
     parse_duration(text).map_err(|error| {
         Problem::refusal(
@@ -353,14 +268,6 @@ fn duration(key: &str, text: &str) -> Result<Duration, Refusal> {
             format!("{key}: {error}"),
         )
     })
-}
-
-fn bad_name(error: &conductor_config::NameError) -> Refusal {
-    Problem::refusal(StatusCode::UNPROCESSABLE_ENTITY, "bad_name", error.to_string())
-}
-
-pub(super) fn bad_query(rejection: QueryRejection) -> Refusal {
-    Problem::refusal(rejection.status(), "bad_request", rejection.body_text())
 }
 
 /// Raw text that was checked when it came in turned out not to be JSON.

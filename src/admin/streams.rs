@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::secrets::Secrets;
+use crate::rest::Secrets;
 
 /// One line of a server's stderr.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -12,9 +12,9 @@ use super::args::CheckArgs;
 use super::load::Surroundings;
 use super::out::Out;
 use super::table::table;
-use crate::admin::shown;
 use crate::doctor::{Located, judge, locate};
 use crate::exit::{Exit, Failure};
+use crate::rest::shown;
 
 pub(super) fn run(args: &CheckArgs, out: Out) -> Result<Exit, Failure> {
     let surroundings = Surroundings::read()?;

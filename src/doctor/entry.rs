@@ -11,7 +11,7 @@ use conductor_config::{Secret, ServerSpec, StdioSpec, Transport, format_duration
 use super::findings::{Area, Check};
 use super::programs::{Folder, Located, ProgramFacts};
 use super::reach::Reached;
-use crate::admin::masked;
+use crate::rest::masked;
 
 /// The longest name of a server with which most tools still fit into what clients take.
 const NAME_MAX: usize = 40;

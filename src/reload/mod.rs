@@ -8,10 +8,14 @@ mod debounce;
 mod owner;
 mod places;
 mod plan;
+mod registered;
 mod report;
 mod source;
 mod watch;
 
+pub(crate) use owner::Started;
 pub use owner::{ReloadError, Reloader, Trigger};
+pub use registered::{Condition, RegisterError, Registered};
+pub(crate) use registered::{Entry, Register};
 pub use report::{Counts, History, LastFailure, Plan};
 pub(crate) use source::Source;

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use conductor_actors::System;
-use conductor_config::{Config, ConfigError, Problem};
+use conductor_config::{Config, ConfigError, Merged, Problem, Registration, ServerId};
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::plan::{files, plan, possible, undeclared, waiting};
+use super::registered::{Change, Condition, Entries, Register, RegisterError, Registered};
 use super::{History, LastFailure, Plan, Source};
-use crate::admin::rfc3339;
+use crate::rest::rfc3339;
 
 /// Wishes that may wait; whoever has one more waits until there is room.
 const WAITING: usize = 64;
@@ -68,6 +69,8 @@ enum Wish {
     Reload { by: Trigger, tentative: bool, reply: Option<oneshot::Sender<Answer>> },
     /// Say what that would change.
     Plan { reply: oneshot::Sender<Answer> },
+    /// Change what is registered beside them.
+    Change { change: Change, reply: oneshot::Sender<Result<Registered, RegisterError>> },
 }
 
 /// Has settings read again. Cheap to clone.
@@ -75,30 +78,43 @@ enum Wish {
 pub struct Reloader {
     wishes: mpsc::Sender<Wish>,
     history: watch::Receiver<Arc<History>>,
+    registered: watch::Receiver<Arc<Entries>>,
+}
+
+/// What the system was started with.
+pub(crate) struct Started {
+    /// What the files said.
+    pub(crate) files: Config,
+    /// What was registered beside them.
+    pub(crate) register: Register,
 }
 
 impl Reloader {
-    /// Takes wishes, and those that `signals` brings, until `ended`. `started` are the settings
-    /// that `system` was started with. Must be called within a runtime.
+    /// Takes wishes, and those that `signals` brings, until `ended`. `system` was started with
+    /// `started`. Must be called within a runtime.
     pub(crate) fn start(
         system: System,
         source: Source,
-        started: Arc<Config>,
+        started: Started,
         watched: bool,
         signals: Arc<Notify>,
         ended: CancellationToken,
     ) -> Self {
         let (sender, wishes) = mpsc::channel(WAITING);
+        let Started { files: started, register } = started;
+        let aside = register.problems().map(ToString::to_string);
         let record = History {
-            warnings: started.warnings.clone(),
+            warnings: started.warnings.iter().cloned().chain(aside).collect(),
             sources: started.sources.clone(),
             watching: watched,
             ..History::default()
         };
         let (written, history) = watch::channel(Arc::new(record));
-        let owner = Owner { system, source, started, history: written };
+        let (told, registered) = watch::channel(Arc::new(register.entries()));
+        let files = started.clone();
+        let owner = Owner { system, source, started, files, register, history: written, told };
         tokio::spawn(ended.clone().run_until_cancelled_owned(owner.run(wishes, signals)));
-        let reloader = Self { wishes: sender, history };
+        let reloader = Self { wishes: sender, history, registered };
         if watched {
             let watching = super::watch::run(reloader.clone());
             tokio::spawn(ended.run_until_cancelled_owned(watching));
@@ -110,6 +126,51 @@ impl Reloader {
     #[must_use]
     pub fn history(&self) -> Arc<History> {
         Arc::clone(&self.history.borrow())
+    }
+
+    /// What is registered beside the files.
+    pub(crate) fn registered(&self) -> Arc<Entries> {
+        Arc::clone(&self.registered.borrow())
+    }
+
+    /// Registers a server. Returns when that would survive a loss of power, and the server has
+    /// been told to start.
+    ///
+    /// # Errors
+    ///
+    /// See [`RegisterError`]; nothing has changed then.
+    pub async fn register(&self, one: Registration) -> Result<Registered, RegisterError> {
+        self.change(Change::Add(one)).await
+    }
+
+    /// Puts a registration in the place of the one with the same id, as [`Self::register`].
+    ///
+    /// # Errors
+    ///
+    /// See [`RegisterError`]; nothing has changed then.
+    pub async fn replace(
+        &self,
+        one: Registration,
+        condition: Condition,
+    ) -> Result<Registered, RegisterError> {
+        self.change(Change::Replace(one, condition)).await
+    }
+
+    /// Removes a registration. Returns when that would survive a loss of power, and the server
+    /// has been told to end.
+    ///
+    /// # Errors
+    ///
+    /// See [`RegisterError`]; nothing has changed then.
+    pub async fn remove(&self, id: ServerId, condition: Condition) -> Result<(), RegisterError> {
+        self.change(Change::Remove(id, condition)).await.map(drop)
+    }
+
+    async fn change(&self, change: Change) -> Result<Registered, RegisterError> {
+        let (reply, answer) = oneshot::channel();
+        let sent = self.wishes.send(Wish::Change { change, reply }).await;
+        sent.map_err(|_| RegisterError::Gone)?;
+        answer.await.unwrap_or(Err(RegisterError::Gone))
     }
 
     /// Takes over the settings as they are now, all of them or none, and says what that changed.
@@ -148,42 +209,54 @@ impl Reloader {
     }
 }
 
-struct Owner {
-    system: System,
+pub(super) struct Owner {
+    pub(super) system: System,
     source: Source,
-    started: Arc<Config>,
+    /// What the files said at the start.
+    started: Config,
+    /// What they say now.
+    files: Config,
+    pub(super) register: Register,
     history: watch::Sender<Arc<History>>,
+    told: watch::Sender<Arc<Entries>>,
 }
 
 impl Owner {
-    async fn run(self, mut wishes: mpsc::Receiver<Wish>, signals: Arc<Notify>) {
+    async fn run(mut self, mut wishes: mpsc::Receiver<Wish>, signals: Arc<Notify>) {
+        let mut next = None;
         loop {
-            let first = tokio::select! {
-                wish = wishes.recv() => match wish {
-                    Some(wish) => wish,
-                    None => return,
+            let first = match next.take() {
+                Some(wish) => wish,
+                None => tokio::select! {
+                    wish = wishes.recv() => match wish {
+                        Some(wish) => wish,
+                        None => return,
+                    },
+                    () = signals.notified() => {
+                        Wish::Reload { by: Trigger::Signal, tentative: false, reply: None }
+                    }
                 },
-                () = signals.notified() => {
-                    Wish::Reload { by: Trigger::Signal, tentative: false, reply: None }
-                }
             };
             match first {
                 Wish::Plan { reply } => drop(reply.send(self.planned().await)),
+                Wish::Change { change, reply } => drop(reply.send(self.change(change).await)),
                 Wish::Reload { by, tentative, reply } => {
-                    self.grant(by, tentative, reply, &mut wishes).await;
+                    next = self.grant(by, tentative, reply, &mut wishes).await;
                 }
             }
         }
     }
 
     /// Carries out a reload, and with it the others that wait: one look at the files does for all.
+    /// Returns the wish for something else that came among them.
     async fn grant(
-        &self,
+        &mut self,
         by: Trigger,
         mut tentative: bool,
         reply: Option<oneshot::Sender<Answer>>,
         wishes: &mut mpsc::Receiver<Wish>,
-    ) {
+    ) -> Option<Wish> {
+        let mut next = None;
         let mut reloads: Vec<_> = reply.into_iter().collect();
         let mut plans = Vec::new();
         for _ in 0..WAITING {
@@ -193,6 +266,10 @@ impl Owner {
                     reloads.extend(reply);
                 }
                 Ok(Wish::Plan { reply }) => plans.push(reply),
+                Ok(other @ Wish::Change { .. }) => {
+                    next = Some(other);
+                    break;
+                }
                 Err(_) => break,
             }
         }
@@ -203,11 +280,12 @@ impl Owner {
         for reply in plans {
             drop(reply.send(self.planned().await));
         }
+        next
     }
 
-    async fn reload(&self, by: Trigger, tentative: bool) -> Answer {
+    async fn reload(&mut self, by: Trigger, tentative: bool) -> Answer {
         let at = rfc3339(SystemTime::now());
-        let (wanted, plan) = match self.wanted().await {
+        let Wanted { files, merged, plan } = match self.wanted().await {
             Ok(found) => found,
             Err(error) => {
                 if tentative {
@@ -218,6 +296,10 @@ impl Owner {
                 return Err(error);
             }
         };
+        self.files = files;
+        self.register.set_aside(&merged);
+        self.tell_registered();
+        let wanted = merged.config;
         if *self.system.config() != wanted {
             self.system.reconcile(Arc::new(wanted.clone())).await;
         }
@@ -226,19 +308,23 @@ impl Owner {
     }
 
     async fn planned(&self) -> Answer {
-        Ok(self.wanted().await?.1)
+        Ok(self.wanted().await?.plan)
+    }
+
+    /// Shows what is registered to those who ask.
+    pub(super) fn tell_registered(&self) {
+        self.told.send_replace(Arc::new(self.register.entries()));
     }
 
     /// The settings as they are now, as far as they can hold, and what they change. Everything that
     /// could be wrong with them has been looked for.
-    async fn wanted(&self) -> Result<(Config, Plan), ReloadError> {
+    async fn wanted(&self) -> Result<Wanted, ReloadError> {
         let mut config = read(self.source.clone()).await?;
         let waiting = waiting(&self.started, &config);
         if config.state != self.started.state {
             config = read(self.source.with_state_in(&self.started.state.dir)).await?;
         }
-        let running = self.system.config();
-        if let Some(problem) = undeclared(&running, &config) {
+        if let Some(problem) = undeclared(&self.files, &config) {
             return Err(ConfigError { problems: vec![problem] }.into());
         }
         if let Err(error) = System::accepts(&config) {
@@ -246,10 +332,16 @@ impl Owner {
             let problem = Problem { file, key, message: error.to_string() };
             return Err(ConfigError { problems: vec![problem] }.into());
         }
-        let config = possible(&self.started, config);
-        let mut plan = plan(&running, &config);
+        let files = possible(&self.started, config);
+        let merged = self.register.beside(&files);
+        let lost = self.register.lost(&merged);
+        if !lost.is_empty() {
+            return Err(ConfigError { problems: lost.into_iter().cloned().collect() }.into());
+        }
+        let mut plan = plan(&self.system.config(), &merged.config);
         plan.warnings.extend(waiting);
-        Ok((config, plan))
+        plan.warnings.extend(self.register.problems().map(ToString::to_string));
+        Ok(Wanted { files, merged, plan })
     }
 
     fn note_failure(&self, error: &ReloadError, by: Trigger, at: String) {
@@ -309,6 +401,16 @@ impl Owner {
     fn record(&self, change: impl FnOnce(&mut History)) {
         self.history.send_modify(|history| change(Arc::make_mut(history)));
     }
+}
+
+/// Settings that could be taken over.
+struct Wanted {
+    /// What the files say.
+    files: Config,
+    /// The same with what is registered.
+    merged: Merged,
+    /// What it changes.
+    plan: Plan,
 }
 
 /// Reads the settings where waiting for a disk holds nobody up.

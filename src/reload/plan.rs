@@ -80,6 +80,7 @@ pub(super) fn waiting(started: &Config, wanted: &Config) -> Vec<String> {
         ("log.filter", started.log.filter != wanted.log.filter),
         ("log.format", started.log.format != wanted.log.format),
         ("reload.watch", started.reload != wanted.reload),
+        ("auth.adminTokenFile", started.auth != wanted.auth),
     ];
     changed(&keys).map(|key| format!("{key}: takes effect at the next start")).collect()
 }
@@ -93,6 +94,7 @@ pub(super) fn possible(started: &Config, mut wanted: Config) -> Config {
     wanted.calls.max_queued_per_server = started.calls.max_queued_per_server;
     wanted.log.clone_from(&started.log);
     wanted.reload = started.reload;
+    wanted.auth.clone_from(&started.auth);
     wanted
 }
 

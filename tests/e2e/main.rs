@@ -47,6 +47,8 @@ mod reload;
 #[cfg(test)]
 mod remote;
 #[cfg(test)]
+mod rest;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod sharing;

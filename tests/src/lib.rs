@@ -4,6 +4,7 @@
 pub mod client;
 pub mod daemon;
 pub mod journal;
+pub mod rest;
 pub mod sandbox;
 pub mod wait;
 pub mod ways;

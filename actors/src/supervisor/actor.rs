@@ -138,6 +138,7 @@ impl Actor for SupervisorActor {
         match message {
             Message::Reconcile { config, reply } => {
                 table.reconcile(&config);
+                table.publish(); // whoever asked finds on the board what was asked for
                 let _ = reply.send(());
             }
             Message::Report(report) => table.on_report(*report),

@@ -27,6 +27,7 @@ pub(crate) fn spec(name: &str) -> ServerSpec {
     let defaults = defaults();
     ServerSpec {
         id: id(name),
+        origin: conductor_config::Origin::File,
         transport: Transport::Stdio(StdioSpec {
             program: "no-such-program".to_owned(),
             args: Vec::new(),
@@ -114,6 +115,8 @@ pub(crate) fn config(dir: &Path, servers: Vec<ServerSpec>) -> Arc<Config> {
         },
         log: LogSettings { filter: "info".to_owned(), format: LogFormat::Text },
         reload: ReloadSettings { watch: false },
+        auth: conductor_config::AuthSettings { admin_token_file: None },
+        api: conductor_config::ApiSettings::default(),
         defaults: defaults(),
         servers: servers.into_iter().map(|spec| (spec.id.clone(), Arc::new(spec))).collect(),
         servers_declared: true,

@@ -5,6 +5,7 @@ mod changes;
 mod entries;
 mod manual;
 mod names;
+mod registered;
 mod rows;
 mod sections;
 mod sources;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::{folder, only, stdio, variables};
-use crate::{LoadRequest, LogFormat, Overrides, load, load_server, load_state};
+use crate::{LoadRequest, LogFormat, Overrides, load, load_state};
 
 #[test]
 fn later_files_win_key_by_key() {
@@ -132,35 +132,6 @@ fn without_any_file_there_are_the_defaults() {
     let config = load(&request).unwrap();
     assert!(config.servers.is_empty() && !config.servers_declared && config.sources.is_empty());
     assert_eq!(config.state.dir, folder.path().join(".local/state/conductor"));
-}
-
-#[test]
-fn a_server_is_registered_with_the_keys_of_a_file() {
-    let (_dir, request) = folder(&[("a.toml", "[defaults]\ntimeout = '3s'")]);
-    let config = load(&request).unwrap();
-    let none = variables(&[]);
-    let entry = serde_json::json!({"command": ["x", "y"], "env": {"A": "1"}, "workspace": "team"});
-    let (spec, warnings) = load_server("git", &entry, &config, &none).unwrap();
-    assert_eq!((spec.id.to_string().as_str(), spec.timeout.as_secs()), ("team/git", 3));
-    assert_eq!(warnings, [""; 0]);
-    for (name, entry, expected) in [
-        ("git", serde_json::json!([]), "the request: git: must be an object, got array"),
-        ("git", serde_json::json!({}), "the request: git: has neither"),
-        ("Git", serde_json::json!({"command": "x"}), "the request: Git: a name has"),
-        (
-            "git",
-            serde_json::json!({"command": "${HOME}"}),
-            "the request: git.command: the environment variable HOME is not set",
-        ),
-        (
-            "git",
-            serde_json::json!({"command": "x", "socket": config.state.dir.join("admin.sock")}),
-            "the request: mcpServers.git.socket:",
-        ),
-    ] {
-        let error = load_server(name, &entry, &config, &none).unwrap_err().to_string();
-        assert!(error.starts_with(expected), "{error}");
-    }
 }
 
 #[test]

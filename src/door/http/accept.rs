@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use axum::response::Response;
 use http::Request;
 use hyper::body::Incoming;
@@ -21,7 +22,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{Door, gate, routes};
+use super::{Door, gate};
 
 /// The largest head of a request, in bytes.
 const HEAD_MAX: usize = 64 * 1024;
@@ -32,8 +33,13 @@ const PAUSE: Duration = Duration::from_millis(100);
 const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// Accepts until `shutdown`; returns when the last connection has ended.
-pub(super) async fn accept(listener: TcpListener, door: Arc<Door>, shutdown: CancellationToken) {
-    let router = TowerToHyperService::new(routes::router(Arc::clone(&door)));
+pub(super) async fn accept(
+    listener: TcpListener,
+    routes: Router,
+    door: Arc<Door>,
+    shutdown: CancellationToken,
+) {
+    let router = TowerToHyperService::new(routes);
     let places = Arc::new(Semaphore::new(door.settings.max_connections));
     let mut connections = JoinSet::new();
     loop {

@@ -79,7 +79,11 @@ impl Gate {
         let mut origins = headers.get_all(ORIGIN).iter();
         match (origins.next(), origins.next()) {
             (None, _) => Ok(Pass { origin: None }),
-            (Some(origin), None) if self.is_origin(origin) => {
+            // What starts programs is no page's business but our own, and that needs no leave.
+            (Some(origin), None) if is_management(target) && self.is_own(origin) => {
+                Ok(Pass { origin: None })
+            }
+            (Some(origin), None) if !is_management(target) && self.is_origin(origin) => {
                 Ok(Pass { origin: Some(origin.clone()) })
             }
             (Some(_), _) => Err(Problem::OriginNotAllowed),
@@ -97,11 +101,20 @@ impl Gate {
     }
 
     fn is_origin(&self, origin: &HeaderValue) -> bool {
-        let Ok(origin) = origin.to_str() else { return false };
-        let own = origin.strip_prefix("http://");
-        own.is_some_and(|host| self.own.iter().any(|own| own.eq_ignore_ascii_case(host)))
-            || self.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+        let listed =
+            |origin: &str| self.origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin));
+        self.is_own(origin) || origin.to_str().is_ok_and(listed)
     }
+
+    fn is_own(&self, origin: &HeaderValue) -> bool {
+        let own = origin.to_str().ok().and_then(|origin| origin.strip_prefix("http://"));
+        own.is_some_and(|host| self.own.iter().any(|own| own.eq_ignore_ascii_case(host)))
+    }
+}
+
+/// Whether a request is for the REST API.
+fn is_management(target: &Uri) -> bool {
+    target.path().starts_with("/api/")
 }
 
 /// `name:80` and `[::1]:80` without the port.

@@ -6,6 +6,8 @@
 //!                          Origin         ─▶ get ────▶ events: changes of the list
 //! ```
 //!
+//! Beside it lies the REST API of `rest/`, behind the admin token.
+//!
 //! The same over a Unix socket is `over_unix`, for connections that its door has found to speak
 //! HTTP: what the socket shows is at `/mcp` and `/`, and nothing else is there.
 //!
@@ -36,6 +38,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::service::Service;
+use crate::rest::Guarded;
 use gate::Gate;
 pub(super) use over_unix::{OverUnix, turn_away};
 use sessions::Sessions;
@@ -70,14 +73,14 @@ impl Door {
     }
 }
 
-/// Serves `listener` until `shutdown`, then lets requests under way end. Returns when the last
+/// Serves `listener` until `shutdown`, the REST API with it if there is one, then lets requests under way end. Returns when the last
 /// connection is closed; whoever wants that bounded bounds it, or ends the calls.
 ///
 /// # Errors
 /// If the listener has no address.
-pub async fn serve(
+pub(crate) async fn serve(
     listener: TcpListener,
-    system: System,
+    (system, rest): (System, Option<Guarded>),
     settings: Listen,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
@@ -87,7 +90,8 @@ pub async fn serve(
     let sweeper = tokio::spawn(sweep(Arc::clone(&sessions), settings.session_idle));
     let (caller, closing) = ("http".into(), shutdown.clone());
     let door = Arc::new(Door { system, sessions, gate, settings, caller, shutdown: closing });
-    accept::accept(listener, door, shutdown).await;
+    let routes = routes::router(Arc::clone(&door), rest);
+    accept::accept(listener, routes, door, shutdown).await;
     sweeper.abort();
     Ok(())
 }

@@ -75,7 +75,8 @@ pub(super) fn with_session(mut response: Response, id: &str) -> Response {
     response
 }
 
-fn harden(response: &mut Response) {
+/// Marks a response as one that is neither guessed at nor kept.
+pub(super) fn harden(response: &mut Response) {
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

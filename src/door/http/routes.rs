@@ -6,17 +6,24 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{Path, Request, State};
+use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::any;
 use conductor_actors::Scope;
-use conductor_config::{ServerId, WorkspaceName};
+use conductor_config::{Listen, ServerId, WorkspaceName};
 use http::Method;
 
-use super::{Door, get, health, post, respond};
+use super::{Door, body, get, health, post, respond};
 use crate::door::reply::Problem;
+use crate::rest::{self, Guarded};
 
 /// All paths.
-pub(super) fn router(door: Arc<Door>) -> Router {
+pub(super) fn router(door: Arc<Door>, rest: Option<Guarded>) -> Router {
+    let rest = rest.map(|Guarded { token, routes }| {
+        let whole = middleware::from_fn_with_state(Arc::clone(&door), whole);
+        // The outer one is the later: nobody's body is read who may not come in.
+        routes.layer(whole).layer(middleware::from_fn_with_state(token, rest::checked))
+    });
     Router::new()
         .route("/mcp", any(merged))
         .route("/workspaces/{workspace}/mcp", any(workspace))
@@ -26,6 +33,20 @@ pub(super) fn router(door: Arc<Door>) -> Router {
         .route("/readyz", any(health::readyz))
         .fallback(nothing)
         .with_state(door)
+        .merge(rest.unwrap_or_default())
+}
+
+/// Has the body of a request read within the limits of this door before anything is done with it.
+async fn whole(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    let Listen { max_body, body_timeout, .. } = door.settings;
+    let body = match body::read(body, max_body, body_timeout).await {
+        Ok(body) => body,
+        Err(problem) => return respond::problem(problem),
+    };
+    let mut response = next.run(Request::from_parts(head, body.into())).await;
+    respond::harden(&mut response);
+    response
 }
 
 async fn nothing() -> Response {

@@ -41,7 +41,8 @@ impl Open {
         let shutdown = CancellationToken::new();
         let mut settings = fixture.system.config().listen.clone();
         change(&mut settings);
-        let serving = serve(listener, fixture.system.clone(), settings, shutdown.clone());
+        let system = (fixture.system.clone(), None);
+        let serving = serve(listener, system, settings, shutdown.clone());
         let door = tokio::spawn(serving);
         Self { addr, shutdown, door, fixture }
     }

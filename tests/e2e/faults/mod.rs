@@ -25,6 +25,7 @@ mod lines;
 mod lists;
 pub(crate) mod measure;
 mod neighbours;
+mod registrations;
 mod restarts;
 mod silence;
 mod soak;

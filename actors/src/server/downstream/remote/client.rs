@@ -77,7 +77,7 @@ impl Client {
     /// A client without a connection yet.
     pub(super) async fn new(spec: &RemoteSpec, trust: Trust) -> Result<Self, ClientError> {
         let target = Target::read(&spec.url).map_err(|error| ClientError(error.to_string()))?;
-        let connector = Connector::new(trust, target.is_https()).await;
+        let connector = Connector::new(trust, target.is_https(), spec.reach).await;
         let connector = connector.map_err(|error| ClientError(error.to_string()))?;
         let mut headers = HeaderMap::new();
         headers.insert(

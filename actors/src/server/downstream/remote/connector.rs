@@ -3,11 +3,13 @@
 //! It leaves what is said over them to `client`.
 
 use std::error::Error;
+use std::future::ready;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use conductor_config::Reach;
 use http::Uri;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -15,6 +17,8 @@ use rustls::{ClientConfig, RootCertStore};
 use thiserror::Error;
 use tokio::time::timeout;
 use tower_service::Service;
+
+use super::names::Names;
 
 /// Longest time from the first look-up of the name to the end of the TLS handshake.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,16 +46,20 @@ pub(super) enum TrustError {
     Library(#[source] rustls::Error),
 }
 
-type Made = <HttpsConnector<HttpConnector> as Service<Uri>>::Response;
+type Made = <HttpsConnector<HttpConnector<Names>> as Service<Uri>>::Response;
 type Failure = Box<dyn Error + Send + Sync>;
 
-/// Connects within a limit of time.
+/// Connects within a limit of time, to addresses that the server may have.
 #[derive(Clone)]
-pub(super) struct Connector(HttpsConnector<HttpConnector>);
+pub(super) struct Connector {
+    https: HttpsConnector<HttpConnector<Names>>,
+    names: Names,
+}
 
 impl Connector {
-    /// A connector; certificates are read from disk only if they are `needed`.
-    pub(super) async fn new(trust: Trust, needed: bool) -> Result<Self, TrustError> {
+    /// A connector for a server within `reach`; certificates are read from disk only if they are
+    /// `needed`.
+    pub(super) async fn new(trust: Trust, needed: bool, reach: Reach) -> Result<Self, TrustError> {
         let roots = if needed { roots(trust).await? } else { RootCertStore::empty() };
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = ClientConfig::builder_with_provider(provider)
@@ -59,12 +67,13 @@ impl Connector {
             .map_err(TrustError::Library)?
             .with_root_certificates(roots)
             .with_no_client_auth();
-        let mut tcp = HttpConnector::new();
+        let names = Names::new(reach);
+        let mut tcp = HttpConnector::new_with_resolver(names.clone());
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         tcp.set_keepalive(Some(KEEPALIVE));
         let connector = HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http();
-        Ok(Self(connector.enable_http1().wrap_connector(tcp)))
+        Ok(Self { https: connector.enable_http1().wrap_connector(tcp), names })
     }
 }
 
@@ -90,11 +99,14 @@ impl Service<Uri> for Connector {
     type Future = Pin<Box<dyn Future<Output = Result<Made, Failure>> + Send>>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        self.0.poll_ready(context)
+        self.https.poll_ready(context)
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let connecting = self.0.call(uri);
+        if let Err(error) = self.names.admits(&uri) {
+            return Box::pin(ready(Err(Failure::from(error))));
+        }
+        let connecting = self.https.call(uri);
         Box::pin(async move {
             match timeout(PATIENCE, connecting).await {
                 Ok(connected) => connected,

@@ -17,6 +17,7 @@ mod connector;
 mod exchange;
 mod listen;
 mod mirror;
+mod names;
 mod open;
 mod pump;
 mod retry_after;

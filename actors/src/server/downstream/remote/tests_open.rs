@@ -1,7 +1,7 @@
 //! Opening sessions with remote servers of all kinds, on loopback.
 //! What is done in a session is not looked at here.
 
-use conductor_config::{ProtocolMode, RemoteKind, RemoteSpec};
+use conductor_config::{ProtocolMode, Reach, RemoteKind, RemoteSpec};
 use tokio::net::TcpListener;
 
 use super::Trust;
@@ -256,4 +256,16 @@ async fn one_mode_is_kept_to() {
     assert!(matches!(found, Err(Cause::Handshake(_))));
     assert_eq!(site.methods()[0], "initialize");
     assert_eq!(spec.kind, RemoteKind::Http);
+}
+
+#[tokio::test]
+async fn s25_a_server_that_must_be_public_is_never_asked_at_an_address_inside() {
+    let mut site = Site::start(modern(|_| Reply::status(500))).await;
+    for host in ["127.0.0.1", "localhost"] {
+        let url = site.url().replace("127.0.0.1", host);
+        let spec = RemoteSpec { reach: Reach::Public, ..spec(&url, &[("X-Key", "k")]) };
+        let found = opened(&spec).await;
+        assert!(found.contains("which is inside; `api.privateHosts` may allow"), "{found}");
+    }
+    assert!(site.methods().is_empty());
 }

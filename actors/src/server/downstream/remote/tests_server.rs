@@ -293,7 +293,12 @@ pub(super) fn spec(url: &str, headers: &[(&str, &str)]) -> RemoteSpec {
     let secret =
         |(name, value): &(&str, &str)| ((*name).to_owned(), Secret::new((*value).to_owned()));
     let headers = headers.iter().map(secret).collect();
-    RemoteSpec { kind: RemoteKind::Http, url: url.to_owned(), headers }
+    RemoteSpec {
+        kind: RemoteKind::Http,
+        url: url.to_owned(),
+        headers,
+        reach: conductor_config::Reach::Anywhere,
+    }
 }
 
 /// Opens a session with the server of `spec`.

@@ -9,11 +9,11 @@ const LENGTH_MIN: usize = 6;
 
 /// The values that must not be shown.
 #[derive(Default)]
-pub(super) struct Secrets(Vec<String>);
+pub(crate) struct Secrets(Vec<String>);
 
 impl Secrets {
     /// Those in the settings of one server.
-    pub(super) fn of(spec: &ServerSpec) -> Self {
+    pub(crate) fn of(spec: &ServerSpec) -> Self {
         let values = match &spec.transport {
             Transport::Stdio(stdio) => stdio.env.values(),
             Transport::Remote(remote) => remote.headers.values(),
@@ -30,7 +30,7 @@ impl Secrets {
     }
 
     /// `text` without any of them.
-    pub(super) fn blotted(&self, text: &str) -> String {
+    pub(crate) fn blotted(&self, text: &str) -> String {
         self.0
             .iter()
             .fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "[redacted]"))

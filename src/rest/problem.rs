@@ -1,4 +1,5 @@
-//! This file turns what can go wrong behind the admin socket into problem documents (RFC 9457).
+//! This file turns what can go wrong behind the REST API and the admin socket into problem documents
+//! (RFC 9457).
 //!
 //! It decides codes and texts for people at the command line; what agents are told is up to the
 //! doors.
@@ -43,7 +44,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    pub(super) fn new(status: StatusCode, reason: &str, detail: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, reason: &str, detail: impl Into<String>) -> Self {
         Self {
             kind: format!("urn:mcp-conductor:problem:{reason}"),
             title: status.canonical_reason().unwrap_or("Problem").to_owned(),
@@ -59,7 +60,7 @@ impl Problem {
     }
 
     /// The same, ready to be returned as an error.
-    pub(super) fn refusal(
+    pub(crate) fn refusal(
         status: StatusCode,
         reason: &str,
         detail: impl Into<String>,
@@ -67,7 +68,7 @@ impl Problem {
         Box::new(Self::new(status, reason, detail))
     }
 
-    pub(super) fn unknown_server(name: impl std::fmt::Display) -> Box<Self> {
+    pub(crate) fn unknown_server(name: impl std::fmt::Display) -> Box<Self> {
         let problem = Self::new(
             StatusCode::NOT_FOUND,
             "unknown_server",
@@ -77,7 +78,7 @@ impl Problem {
     }
 
     /// A call that failed, as of `now`. Nothing of `secrets` is shown.
-    pub(super) fn of_call(error: &CallError, secrets: &Secrets, now: Instant) -> Box<Self> {
+    pub(crate) fn of_call(error: &CallError, secrets: &Secrets, now: Instant) -> Box<Self> {
         let status = match error {
             CallError::Unknown { .. } => StatusCode::NOT_FOUND,
             CallError::Unavailable { .. } | CallError::Busy { .. } | CallError::ShuttingDown => {
@@ -166,13 +167,20 @@ mod tests {
     #[test]
     fn the_manual_explains_every_reason_of_this_folder() {
         let manual = include_str!("../../docs/errors.md");
-        let (_, section) = manual.split_once("\n## Refused by the admin socket\n").unwrap();
+        let (_, section) =
+            manual.split_once("\n## Refused by the REST API and the admin socket\n").unwrap();
         let section = section.split("\n## ").next().unwrap();
         let explained = |reason: &str| section.contains(&format!("| `{reason}` |"));
-        let sources =
-            [include_str!("problem.rs"), include_str!("config.rs"), include_str!("routes.rs")].map(
-                |source| source.split("#[cfg(test)]").next().unwrap().split("StatusCode::").skip(1),
-            );
+        let sources = [
+            include_str!("problem.rs"),
+            include_str!("config.rs"),
+            include_str!("connections.rs"),
+            include_str!("etag.rs"),
+            include_str!("mod.rs"),
+            include_str!("token.rs"),
+            include_str!("../admin/routes.rs"),
+        ]
+        .map(|source| source.split("#[cfg(test)]").next().unwrap().split("StatusCode::").skip(1));
         let quoted = sources.into_iter().flatten().filter_map(|rest| rest.split('"').nth(1));
         let word = |text: &&str| text.bytes().all(|byte| byte == b'_' || byte.is_ascii_lowercase());
         let reasons: std::collections::BTreeSet<&str> = quoted.filter(word).collect();

@@ -5,12 +5,13 @@
 use std::path::PathBuf;
 
 use conductor_actors::ServerStatus;
-use conductor_config::Transport;
+use conductor_config::{ServerId, Transport};
 use serde::{Deserialize, Serialize};
 
 use super::secrets::Secrets;
 use super::{masked, rfc3339};
 use crate::door::unix::ServerSocket;
+use crate::reload::Entry;
 
 /// One server as it is shown to people and programs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -121,7 +122,7 @@ impl Connection {
         Self {
             workspace_id: spec.id.workspace.to_string(),
             name: spec.id.name.to_string(),
-            source: "file".to_owned(),
+            source: spec.origin.as_str().to_owned(),
             transport: spec.transport.as_str().to_owned(),
             command,
             url,
@@ -146,6 +147,43 @@ impl Connection {
             in_flight: status.in_flight(),
             protocol_version: status.protocol_version.as_deref().map(str::to_owned),
         }
+    }
+
+    /// A registration that makes no server; none if `entry` makes one.
+    pub(crate) fn set_aside(id: &ServerId, entry: &Entry) -> Option<Self> {
+        let (problems, at) = entry.aside.as_ref()?;
+        let told: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        let last_error = LastError {
+            code: "bad_registration".to_owned(),
+            message: format!("is set aside: {}", told.join("; ")),
+            at: at.clone(),
+            stderr_tail: Vec::new(),
+        };
+        Some(Self {
+            workspace_id: id.workspace.to_string(),
+            name: id.name.to_string(),
+            source: "api".to_owned(),
+            transport: if entry.is_remote { "http" } else { "stdio" }.to_owned(),
+            command: None,
+            url: None,
+            state: "failed".to_owned(),
+            degraded: None,
+            health: "unhealthy".to_owned(),
+            pid: None,
+            processes: None,
+            memory: None,
+            cpu: None,
+            generation: 0,
+            restarts: 0,
+            last_heartbeat: None,
+            last_error: Some(last_error),
+            next_retry: None,
+            socket: None,
+            socket_error: None,
+            tools: 0,
+            in_flight: 0,
+            protocol_version: None,
+        })
     }
 
     /// The name by which commands know it: `name`, or `workspace/name` outside `default`.

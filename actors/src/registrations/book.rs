@@ -1,0 +1,123 @@
+//! Keeps registrations: writes them into the store, and reads them at a start.
+//!
+//! How one is written is in `document`.
+
+use std::sync::Arc;
+
+use conductor_config::{Registration, ServerId};
+use thiserror::Error;
+use tokio::task::spawn_blocking;
+
+use super::document::{self, UnreadableError};
+use crate::credentials::{MasterKey, MasterKeyError, SealError};
+use crate::store::{Kind, StateDir, Store, StoreError};
+
+/// All that is registered. One owner changes it.
+pub struct Registrations {
+    store: Arc<dyn Store>,
+    dir: StateDir,
+    key: Option<Arc<MasterKey>>,
+}
+
+impl std::fmt::Debug for Registrations {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Registrations({:?})", self.key)
+    }
+}
+
+/// One registration as it was found.
+#[derive(Debug)]
+pub struct Kept {
+    /// The server's workspace and name.
+    pub id: ServerId,
+    /// What tells this version of it from others, fit for an entity tag.
+    pub version: String,
+    /// What was registered, if that can still be read.
+    pub registration: Result<Registration, UnreadableError>,
+    /// Whether the server is reached over HTTP.
+    pub is_remote: bool,
+}
+
+/// Why a registration was not kept. Nothing has changed then.
+#[derive(Debug, Error)]
+pub enum KeepError {
+    /// The store did not take it.
+    #[error("failed to write the registration")]
+    Store(#[from] StoreError),
+    /// There is no key for its secrets.
+    #[error("failed to encrypt the registration")]
+    Key(#[from] MasterKeyError),
+    /// Its secrets could not be encrypted.
+    #[error("failed to encrypt the registration")]
+    Seal(#[from] SealError),
+    /// The program is ending.
+    #[error("the daemon is stopping")]
+    Interrupted,
+}
+
+impl Registrations {
+    /// Registrations in `store`, with the master key of `dir`.
+    pub(crate) fn new(store: Arc<dyn Store>, dir: StateDir) -> Self {
+        Self { store, dir, key: None }
+    }
+
+    /// Reads all of them, in the order of workspaces and names.
+    ///
+    /// # Errors
+    /// If the store cannot be read, or there is a master key that cannot be used.
+    pub async fn load(&mut self) -> Result<Vec<Kept>, KeepError> {
+        self.find_key(false).await?;
+        let documents = self.store.list(Kind::Registration).await?;
+        let key = self.key.as_deref();
+        let kept = documents.iter().filter_map(|document| {
+            let id: ServerId = document.key.parse().ok()?;
+            let registration = document::read(&id, &document.body, key);
+            let (version, body) = (document::version(&document.body), &document.body);
+            Some(Kept { id, version, registration, is_remote: document::is_remote(body) })
+        });
+        Ok(kept.collect())
+    }
+
+    /// Keeps a registration, in place of the one with the same id. Returns when it would survive
+    /// a loss of power, with its version.
+    ///
+    /// # Errors
+    /// If it could not be written.
+    pub async fn keep(&mut self, registration: &Registration) -> Result<String, KeepError> {
+        if document::has_secrets(registration) {
+            self.find_key(true).await?;
+        }
+        let body = document::written(registration, self.key.as_deref())?;
+        let version = document::version(&body);
+        self.store.put(Kind::Registration, stored_as(&registration.id), body).await?;
+        Ok(version)
+    }
+
+    /// Forgets a registration; says whether there was one.
+    ///
+    /// # Errors
+    /// If that could not be written.
+    pub async fn forget(&mut self, id: &ServerId) -> Result<bool, KeepError> {
+        Ok(self.store.delete(Kind::Registration, stored_as(id)).await?)
+    }
+
+    /// Has a key at hand, if there is one, or `needed` makes one.
+    async fn find_key(&mut self, needed: bool) -> Result<(), KeepError> {
+        if self.key.is_some() {
+            return Ok(());
+        }
+        let dir = self.dir.clone();
+        let found = spawn_blocking(move || match needed {
+            true => MasterKey::load_or_create(dir.path()).map(Some),
+            false => MasterKey::load(dir.path()),
+        });
+        let found = found.await.map_err(|_| KeepError::Interrupted)??;
+        self.key = found.map(Arc::new);
+        Ok(())
+    }
+}
+
+/// The key of a registration in the store: always with its workspace.
+fn stored_as(id: &ServerId) -> String {
+    format!("{}/{}", id.workspace, id.name)
+}

@@ -1,0 +1,133 @@
+//! This file answers what is asked about connections, and hands on what is to become of them.
+//!
+//! It leaves keeping registrations, and having them take effect, to `reload/`.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::{BytesRejection, QueryRejection};
+use axum::extract::{Path, Query, State};
+use axum::response::{IntoResponse, Response};
+use conductor_config::{Registration, ServerId};
+use http::header::{CONTENT_TYPE, LOCATION};
+use http::{HeaderMap, HeaderValue, StatusCode};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    CONNECTIONS, Connection, Connections, Problem, Refusal, Rest, bad_query, etag, server,
+    workspace,
+};
+use crate::reload::Registered;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ListQuery {
+    workspace_id: Option<String>,
+}
+
+pub(super) async fn list(
+    State(rest): State<Rest>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<Connections>, Refusal> {
+    let Query(query) = query.map_err(bad_query)?;
+    let workspace = query.workspace_id.as_deref().map(workspace).transpose()?;
+    let (board, registered) = (rest.system.board().current(), rest.reloader.registered());
+    let wanted = |id: &&ServerId| workspace.as_ref().is_none_or(|name| *name == id.workspace);
+    let aside = registered.keys().filter(|id| !board.servers.contains_key(*id));
+    let mut ids: Vec<&ServerId> = board.servers.keys().chain(aside).filter(wanted).collect();
+    ids.sort_unstable();
+    let connections = ids.into_iter().filter_map(|id| rest.connection(id).ok()).collect();
+    Ok(Json(Connections { connections }))
+}
+
+pub(super) async fn one(
+    State(rest): State<Rest>,
+    Path(path): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    let server = server(&path)?;
+    let connection = Json(rest.connection(&server)?);
+    let registered = rest.reloader.registered();
+    let tag = registered.get(&server).and_then(|entry| etag::header(&entry.version));
+    Ok((tag.into_iter().collect::<HeaderMap>(), connection).into_response())
+}
+
+/// A connection that was just registered or changed.
+#[derive(Serialize)]
+struct Changed {
+    #[serde(flatten)]
+    connection: Connection,
+    /// What is odd about it, a sentence each.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<String>,
+}
+
+/// Answers when the registration is on the disk and the server has been told to start.
+pub(super) async fn register(
+    State(rest): State<Rest>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let registration = Registration::read(&json(&headers, body)?, None)?;
+    let id = registration.id.clone();
+    let done = rest.reloader.register(registration).await?;
+    let mut response = changed(&rest, &id, done)?;
+    *response.status_mut() = StatusCode::CREATED;
+    let place = format!("{CONNECTIONS}/{}/{}", id.workspace, id.name);
+    if let Ok(place) = HeaderValue::try_from(place) {
+        response.headers_mut().insert(LOCATION, place);
+    }
+    Ok(response)
+}
+
+pub(super) async fn replace(
+    State(rest): State<Rest>,
+    Path(path): Path<(String, String)>,
+    headers: HeaderMap,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Refusal> {
+    let id = server(&path)?;
+    let condition = etag::condition(&headers)?;
+    let registration = Registration::read(&json(&headers, body)?, Some(&id))?;
+    let done = rest.reloader.replace(registration, condition).await?;
+    changed(&rest, &id, done)
+}
+
+/// Answers when the registration is gone from the disk; the server finishes its calls meanwhile.
+pub(super) async fn remove(
+    State(rest): State<Rest>,
+    Path(path): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<StatusCode, Refusal> {
+    let id = server(&path)?;
+    rest.reloader.remove(id, etag::condition(&headers)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Answers when the restart has begun.
+pub(super) async fn restart(
+    State(rest): State<Rest>,
+    Path(path): Path<(String, String)>,
+) -> Result<(StatusCode, Json<Connection>), Refusal> {
+    let server = server(&path)?;
+    rest.system.restart(&server).await?;
+    Ok((StatusCode::ACCEPTED, Json(rest.connection(&server)?)))
+}
+
+fn changed(rest: &Rest, id: &ServerId, done: Registered) -> Result<Response, Refusal> {
+    let tag: HeaderMap = etag::header(&done.version).into_iter().collect();
+    let connection = rest.connection(id)?;
+    Ok((tag, Json(Changed { connection, warnings: done.warnings })).into_response())
+}
+
+/// The body of a request that says it is JSON: what a web page can send without being asked is not.
+fn json(headers: &HeaderMap, body: Result<Bytes, BytesRejection>) -> Result<Bytes, Refusal> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind = kind.split(';').next().unwrap_or_default().trim();
+    if !kind.eq_ignore_ascii_case("application/json") {
+        let detail = "send Content-Type: application/json";
+        let status = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+        return Err(Problem::refusal(status, "unsupported_media_type", detail));
+    }
+    body.map_err(|rejection| {
+        Problem::refusal(rejection.status(), "bad_request", rejection.body_text())
+    })
+}
