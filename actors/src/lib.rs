@@ -29,6 +29,7 @@ mod supervisor;
 mod system;
 #[cfg(test)]
 mod tests;
+mod trial;
 mod visible;
 pub mod wire;
 
@@ -45,4 +46,5 @@ pub use process::{Harm, NurseryError, Usage, guard_main, harm_self};
 pub use server::{Rejected, StderrLog, StderrTail};
 pub use supervisor::{Board, BoardReader, RestartError, ServerStatus, Weakness};
 pub use system::{StartError, Storage, System};
+pub use trial::Trial;
 pub use visible::sanitize_text;

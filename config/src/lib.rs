@@ -52,7 +52,7 @@ pub use nearest::nearest;
 pub use network::{Reach, is_public};
 pub use problem::{ConfigError, Problem};
 pub use rate::{Rate, RateError};
-pub use registered::{Aside, Merged, Registration, merged};
+pub use registered::{Aside, Merged, Registration, deactivate, merged};
 pub use request::{LoadRequest, Overrides};
 pub use secret::Secret;
 pub use server::{server_socket, workspace_socket};

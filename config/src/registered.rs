@@ -2,7 +2,10 @@
 //! the files.
 //! It does not keep them, nor encrypt what is secret in them.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use figment::value::Dict;
 use serde_json::{Map, Value as Json};
@@ -263,6 +266,15 @@ pub fn merged<'a>(
         aside.push(Aside { id, problems: vec![fault] });
     }
     Merged { config, aside }
+}
+
+/// Has every server of these workspaces rest, as if it were disabled.
+pub fn deactivate(config: &mut Config, inactive: &BTreeSet<WorkspaceName>) {
+    for (id, spec) in &mut config.servers {
+        if spec.enabled && inactive.contains(&id.workspace) {
+            Arc::make_mut(spec).enabled = false;
+        }
+    }
 }
 
 /// What a kept registration is called in problems.

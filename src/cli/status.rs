@@ -221,7 +221,7 @@ files is down: it exited with code 1 at 2026-07-28T09:30:00.000Z; next try at 20
   stderr | line 5
   stderr | line 6
   stderr | line 7";
-        assert_eq!(servers(&Connections { connections }), expected);
+        assert_eq!(servers(&Connections { connections, next_cursor: None }), expected);
     }
 
     #[test]
@@ -242,7 +242,7 @@ files is down: it exited with code 1 at 2026-07-28T09:30:00.000Z; next try at 20
 
     #[test]
     fn no_servers_are_told_as_such() {
-        let text = servers(&Connections { connections: Vec::new() });
+        let text = servers(&Connections { connections: Vec::new(), next_cursor: None });
         assert_eq!(text, "the daemon runs, and its settings name no servers");
     }
 
@@ -259,7 +259,7 @@ files is down: it exited with code 1 at 2026-07-28T09:30:00.000Z; next try at 20
             problems: vec![problem],
         };
         let reload = History { last_error: Some(failure), ..History::default() };
-        let connections = Connections { connections: Vec::new() };
+        let connections = Connections { connections: Vec::new(), next_cursor: None };
         assert_eq!(
             text(&Found { connections, reload }),
             "the daemon runs, and its settings name no servers\n\n\

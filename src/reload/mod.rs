@@ -16,6 +16,6 @@ mod watch;
 pub(crate) use owner::Started;
 pub use owner::{ReloadError, Reloader, Trigger};
 pub use registered::{Condition, RegisterError, Registered};
-pub(crate) use registered::{Entry, Register};
+pub(crate) use registered::{Entry, Register, Standing};
 pub use report::{Counts, History, LastFailure, Plan};
 pub(crate) use source::Source;

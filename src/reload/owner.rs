@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use conductor_actors::System;
-use conductor_config::{Config, ConfigError, Merged, Problem, Registration, ServerId};
+use conductor_config::{
+    Config, ConfigError, Merged, Problem, Registration, ServerId, WorkspaceName,
+};
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::spawn_blocking;
@@ -16,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, error, info, warn};
 
 use super::plan::{files, plan, possible, undeclared, waiting};
-use super::registered::{Change, Condition, Entries, Register, RegisterError, Registered};
+use super::registered::{Change, Condition, Register, RegisterError, Registered, Standing};
 use super::{History, LastFailure, Plan, Source};
 use crate::rest::rfc3339;
 
@@ -78,7 +80,7 @@ enum Wish {
 pub struct Reloader {
     wishes: mpsc::Sender<Wish>,
     history: watch::Receiver<Arc<History>>,
-    registered: watch::Receiver<Arc<Entries>>,
+    standing: watch::Receiver<Arc<Standing>>,
 }
 
 /// What the system was started with.
@@ -110,11 +112,11 @@ impl Reloader {
             ..History::default()
         };
         let (written, history) = watch::channel(Arc::new(record));
-        let (told, registered) = watch::channel(Arc::new(register.entries()));
+        let (told, standing) = watch::channel(Arc::new(register.standing()));
         let files = started.clone();
         let owner = Owner { system, source, started, files, register, history: written, told };
         tokio::spawn(ended.clone().run_until_cancelled_owned(owner.run(wishes, signals)));
-        let reloader = Self { wishes: sender, history, registered };
+        let reloader = Self { wishes: sender, history, standing };
         if watched {
             let watching = super::watch::run(reloader.clone());
             tokio::spawn(ended.run_until_cancelled_owned(watching));
@@ -128,9 +130,23 @@ impl Reloader {
         Arc::clone(&self.history.borrow())
     }
 
-    /// What is registered beside the files.
-    pub(crate) fn registered(&self) -> Arc<Entries> {
-        Arc::clone(&self.registered.borrow())
+    /// What is registered beside the files, and which workspaces are active.
+    pub(crate) fn standing(&self) -> Arc<Standing> {
+        Arc::clone(&self.standing.borrow())
+    }
+
+    /// Has the servers of a workspace run, or end after their calls and rest, and remembers it.
+    /// Returns when they have been told.
+    ///
+    /// # Errors
+    ///
+    /// See [`RegisterError`]; nothing has changed then.
+    pub async fn set_active(
+        &self,
+        workspace: WorkspaceName,
+        active: bool,
+    ) -> Result<(), RegisterError> {
+        self.change(Change::SetActive(workspace, active)).await.map(drop)
     }
 
     /// Registers a server. Returns when that would survive a loss of power, and the server has
@@ -215,10 +231,10 @@ pub(super) struct Owner {
     /// What the files said at the start.
     started: Config,
     /// What they say now.
-    files: Config,
+    pub(super) files: Config,
     pub(super) register: Register,
     history: watch::Sender<Arc<History>>,
-    told: watch::Sender<Arc<Entries>>,
+    told: watch::Sender<Arc<Standing>>,
 }
 
 impl Owner {
@@ -313,7 +329,7 @@ impl Owner {
 
     /// Shows what is registered to those who ask.
     pub(super) fn tell_registered(&self) {
-        self.told.send_replace(Arc::new(self.register.entries()));
+        self.told.send_replace(Arc::new(self.register.standing()));
     }
 
     /// The settings as they are now, as far as they can hold, and what they change. Everything that

@@ -3,14 +3,15 @@
 //!
 //! It leaves writing them down to `conductor-actors`, and what they mean to `conductor-config`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use conductor_actors::Storage;
 use conductor_actors::registrations::{KeepError, Kept, Registrations};
 use conductor_config::{
-    Config, ConfigError, Merged, Origin, Problem, Registration, ServerId, merged,
+    Config, ConfigError, Merged, Origin, Problem, Registration, ServerId, WorkspaceName,
+    deactivate, merged,
 };
 use thiserror::Error;
 use tokio::task::spawn_blocking;
@@ -45,7 +46,7 @@ pub enum Condition {
 }
 
 /// A registration that is kept and in effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Registered {
     /// What tells this version of it from others.
     pub version: String,
@@ -59,6 +60,7 @@ pub(super) enum Change {
     Add(Registration),
     Replace(Registration, Condition),
     Remove(ServerId, Condition),
+    SetActive(WorkspaceName, bool),
 }
 
 /// Why a registration was not changed. Everything is as before.
@@ -78,6 +80,9 @@ pub enum RegisterError {
     /// The server stands in a file.
     #[error("server `{0}` stands in a settings file, and can be changed only there")]
     InFile(ServerId),
+    /// There is no workspace of this name.
+    #[error("there is no workspace `{0}`")]
+    UnknownWorkspace(WorkspaceName),
     /// It is not the version that was to be changed.
     #[error("the registration of `{0}` is not the version that was named; look at it again")]
     OtherVersion(ServerId),
@@ -103,6 +108,16 @@ fn came(origin: Origin) -> &'static str {
 pub(crate) struct Register {
     book: Registrations,
     entries: Entries,
+    inactive: BTreeSet<WorkspaceName>,
+}
+
+/// What there is to know of it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Standing {
+    /// What is registered.
+    pub(crate) entries: Entries,
+    /// The workspaces that are not active.
+    pub(crate) inactive: BTreeSet<WorkspaceName>,
 }
 
 impl Register {
@@ -114,12 +129,17 @@ impl Register {
         let mut book = storage.registrations();
         let kept = book.load().await?;
         let entries = kept.into_iter().map(|kept| (kept.id.clone(), Entry::of(kept)));
-        Ok(Self { entries: entries.collect(), book })
+        let entries = entries.collect();
+        Ok(Self { entries, inactive: book.inactive().await?, book })
     }
 
     /// These settings and what is registered, as far as it can be beside them.
+    /// Servers of workspaces that are not active rest.
     pub(crate) fn beside(&self, files: &Config) -> Merged {
-        merged(files, self.entries.values().filter_map(|entry| entry.registration.as_deref()))
+        let registered = self.entries.values().filter_map(|entry| entry.registration.as_deref());
+        let mut merged = merged(files, registered);
+        deactivate(&mut merged.config, &self.inactive);
+        merged
     }
 
     /// The registrations that made servers before, and would not any more.
@@ -150,8 +170,8 @@ impl Register {
         self.entries.values().filter_map(|entry| entry.aside.as_ref()).flat_map(|(told, _)| told)
     }
 
-    pub(super) fn entries(&self) -> Entries {
-        self.entries.clone()
+    pub(super) fn standing(&self) -> Standing {
+        Standing { entries: self.entries.clone(), inactive: self.inactive.clone() }
     }
 
     fn checked(&self, id: &ServerId, condition: &Condition) -> Result<(), RegisterError> {
@@ -206,11 +226,42 @@ impl Owner {
                 }
                 info!(server = %id, "registration removed");
                 self.system.reconcile(Arc::new(config)).await;
-                Registered { version: String::new(), warnings: Vec::new() }
+                Registered::default()
+            }
+            Change::SetActive(workspace, active) => {
+                self.set_active(&running, workspace, active).await?;
+                Registered::default()
             }
         };
         self.tell_registered();
         Ok(done)
+    }
+
+    async fn set_active(
+        &mut self,
+        running: &Config,
+        workspace: WorkspaceName,
+        active: bool,
+    ) -> Result<(), RegisterError> {
+        let mut known = running.servers.keys().chain(self.register.entries.keys());
+        let is_known = workspace.is_default()
+            || self.register.inactive.contains(&workspace)
+            || known.any(|id| id.workspace == workspace);
+        if !is_known {
+            return Err(RegisterError::UnknownWorkspace(workspace));
+        }
+        self.register.book.set_active(&workspace, active).await?;
+        let changed = match active {
+            true => self.register.inactive.remove(&workspace),
+            false => self.register.inactive.insert(workspace.clone()),
+        };
+        if changed {
+            info!(%workspace, active, "workspace changed");
+            let merged = self.register.beside(&self.files);
+            self.register.set_aside(&merged);
+            self.system.reconcile(Arc::new(merged.config)).await;
+        }
+        Ok(())
     }
 
     fn changeable(
@@ -236,7 +287,10 @@ impl Owner {
         let wanted = Arc::clone(&registration);
         // It may name files, which are read now.
         let read = spawn_blocking(move || wanted.server(&beside)).await;
-        let (spec, warnings) = read.map_err(|_| RegisterError::Gone)??;
+        let (spec, mut warnings) = read.map_err(|_| RegisterError::Gone)??;
+        if self.register.inactive.contains(&spec.id.workspace) {
+            warnings.push(format!("workspace {} is not active, so it rests", spec.id.workspace));
+        }
         let version = self.register.book.keep(&registration).await?;
         let id = registration.id.clone();
         let is_remote = matches!(spec.transport, conductor_config::Transport::Remote(_));
@@ -245,6 +299,7 @@ impl Owner {
         self.register.entries.insert(id.clone(), entry);
         let mut config = Config::clone(running);
         config.servers.insert(id.clone(), Arc::new(spec));
+        deactivate(&mut config, &self.register.inactive);
         info!(server = %id, "server registered");
         self.system.reconcile(Arc::new(config)).await;
         Ok(Registered { version, warnings })

@@ -63,6 +63,9 @@ impl From<RegisterError> for Box<Problem> {
         match error {
             RegisterError::Wrong(error) => error.into(),
             RegisterError::Unknown(id) => Problem::unknown_server(id),
+            RegisterError::UnknownWorkspace(_) => {
+                Problem::refusal(StatusCode::NOT_FOUND, "unknown_workspace", detail)
+            }
             RegisterError::Taken { id, .. } => of(&id, StatusCode::CONFLICT, "name_taken"),
             RegisterError::InFile(id) => of(&id, StatusCode::CONFLICT, "read_only"),
             RegisterError::OtherVersion(id) => {

@@ -99,6 +99,9 @@ pub struct LastError {
 pub struct Connections {
     /// By workspace and name.
     pub connections: Vec<Connection>,
+    /// What gets the next page, if there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_cursor: Option<String>,
 }
 
 impl Connection {

@@ -12,6 +12,7 @@ use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 
+use super::page::Page;
 use super::{
     CONNECTIONS, Connection, Connections, Problem, Refusal, Rest, bad_query, etag, server,
     workspace,
@@ -22,6 +23,10 @@ use crate::reload::Registered;
 #[serde(deny_unknown_fields)]
 pub(super) struct ListQuery {
     workspace_id: Option<String>,
+    /// How many at most, 1 to 1000; all if left out.
+    limit: Option<String>,
+    /// Where the page before ended.
+    cursor: Option<String>,
 }
 
 pub(super) async fn list(
@@ -30,13 +35,15 @@ pub(super) async fn list(
 ) -> Result<Json<Connections>, Refusal> {
     let Query(query) = query.map_err(bad_query)?;
     let workspace = query.workspace_id.as_deref().map(workspace).transpose()?;
-    let (board, registered) = (rest.system.board().current(), rest.reloader.registered());
+    let page = Page::read(query.limit.as_deref(), query.cursor.as_deref())?;
+    let (board, standing) = (rest.system.board().current(), rest.reloader.standing());
     let wanted = |id: &&ServerId| workspace.as_ref().is_none_or(|name| *name == id.workspace);
-    let aside = registered.keys().filter(|id| !board.servers.contains_key(*id));
+    let aside = standing.entries.keys().filter(|id| !board.servers.contains_key(*id));
     let mut ids: Vec<&ServerId> = board.servers.keys().chain(aside).filter(wanted).collect();
     ids.sort_unstable();
+    let (ids, next_cursor) = page.cut(ids);
     let connections = ids.into_iter().filter_map(|id| rest.connection(id).ok()).collect();
-    Ok(Json(Connections { connections }))
+    Ok(Json(Connections { connections, next_cursor }))
 }
 
 pub(super) async fn one(
@@ -45,8 +52,8 @@ pub(super) async fn one(
 ) -> Result<Response, Refusal> {
     let server = server(&path)?;
     let connection = Json(rest.connection(&server)?);
-    let registered = rest.reloader.registered();
-    let tag = registered.get(&server).and_then(|entry| etag::header(&entry.version));
+    let standing = rest.reloader.standing();
+    let tag = standing.entries.get(&server).and_then(|entry| etag::header(&entry.version));
     Ok((tag.into_iter().collect::<HeaderMap>(), connection).into_response())
 }
 

@@ -15,10 +15,13 @@ mod connection;
 mod connections;
 mod etag;
 mod mask;
+mod page;
 mod problem;
 mod rfc3339;
 mod secrets;
 mod token;
+mod trial;
+mod workspaces;
 
 use std::sync::Arc;
 
@@ -43,8 +46,10 @@ use crate::reload::Reloader;
 /// Why a request is not done. Boxed: it is large and rare.
 pub(crate) type Refusal = Box<Problem>;
 
-/// Where everything lies.
+/// Where connections lie.
 const CONNECTIONS: &str = "/api/v1/aegis/connections";
+/// Where workspaces lie.
+const WORKSPACES: &str = "/api/v1/aegis/workspaces";
 
 /// What the routes work on. Cheap to clone.
 #[derive(Clone)]
@@ -69,8 +74,8 @@ impl Rest {
         if let Some(status) = board.servers.get(server) {
             return Ok(Connection::new(status, self.tools_of(server), self.sockets.of(server)));
         }
-        let registered = self.reloader.registered();
-        match registered.get(server).and_then(|entry| Connection::set_aside(server, entry)) {
+        let standing = self.reloader.standing();
+        match standing.entries.get(server).and_then(|entry| Connection::set_aside(server, entry)) {
             Some(connection) => Ok(connection),
             None => Err(Problem::unknown_server(server)),
         }
@@ -91,6 +96,11 @@ pub(crate) fn router(rest: Rest) -> Router {
         .route(CONNECTIONS, get(connections::list).post(connections::register))
         .route(&one, of_one)
         .route(&format!("{one}/restart"), post(connections::restart))
+        .route(&format!("{one}/test"), post(trial::test))
+        .route(WORKSPACES, get(workspaces::list))
+        .route(&format!("{WORKSPACES}/{{workspace}}"), get(workspaces::one))
+        .route(&format!("{WORKSPACES}/{{workspace}}/activate"), post(workspaces::activate))
+        .route(&format!("{WORKSPACES}/{{workspace}}/deactivate"), post(workspaces::deactivate))
         .route("/api/v1/aegis/config", get(config::history))
         .route("/api/v1/aegis/config/plan", get(config::plan).post(config::plan))
         .route("/api/v1/aegis/config/reload", post(config::reload))

@@ -177,6 +177,7 @@ mod tests {
             include_str!("connections.rs"),
             include_str!("etag.rs"),
             include_str!("mod.rs"),
+            include_str!("page.rs"),
             include_str!("token.rs"),
             include_str!("../admin/routes.rs"),
         ]

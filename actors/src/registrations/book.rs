@@ -2,9 +2,10 @@
 //!
 //! How one is written is in `document`.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use conductor_config::{Registration, ServerId};
+use conductor_config::{Registration, ServerId, WorkspaceName};
 use thiserror::Error;
 use tokio::task::spawn_blocking;
 
@@ -12,7 +13,10 @@ use super::document::{self, UnreadableError};
 use crate::credentials::{MasterKey, MasterKeyError, SealError};
 use crate::store::{Kind, StateDir, Store, StoreError};
 
-/// All that is registered. One owner changes it.
+/// What is written of a workspace that is not active.
+const INACTIVE: &[u8] = br#"{"active":false}"#;
+
+/// All that is registered, and which workspaces are active. One owner changes it.
 pub struct Registrations {
     store: Arc<dyn Store>,
     dir: StateDir,
@@ -99,6 +103,33 @@ impl Registrations {
     /// If that could not be written.
     pub async fn forget(&mut self, id: &ServerId) -> Result<bool, KeepError> {
         Ok(self.store.delete(Kind::Registration, stored_as(id)).await?)
+    }
+
+    /// The workspaces that were deactivated and not activated since.
+    ///
+    /// # Errors
+    /// If the store cannot be read.
+    pub async fn inactive(&self) -> Result<BTreeSet<WorkspaceName>, KeepError> {
+        let documents = self.store.list(Kind::Workspace).await?;
+        let inactive = documents.iter().filter(|document| document.body == INACTIVE);
+        Ok(inactive.filter_map(|document| document.key.parse().ok()).collect())
+    }
+
+    /// Remembers whether a workspace is active. Returns when that would survive a loss of power.
+    ///
+    /// # Errors
+    /// If it could not be written.
+    pub async fn set_active(
+        &mut self,
+        workspace: &WorkspaceName,
+        active: bool,
+    ) -> Result<(), KeepError> {
+        let key = workspace.to_string();
+        match active {
+            true => drop(self.store.delete(Kind::Workspace, key).await?),
+            false => self.store.put(Kind::Workspace, key, INACTIVE.to_vec()).await?,
+        }
+        Ok(())
     }
 
     /// Has a key at hand, if there is one, or `needed` makes one.

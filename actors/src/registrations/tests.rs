@@ -82,6 +82,19 @@ async fn a37_nothing_secret_is_on_the_disk_in_plain() {
 }
 
 #[tokio::test]
+async fn a_workspace_is_active_unless_it_was_deactivated_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let shelf = Shelf::open(folder.path()).await;
+    let mut registrations = shelf.registrations();
+    let (one, other) = ("one".parse().unwrap(), "other".parse().unwrap());
+    for (workspace, active) in [(&one, false), (&other, false), (&one, true), (&other, false)] {
+        registrations.set_active(workspace, active).await.unwrap();
+    }
+    let inactive = shelf.registrations().inactive().await.unwrap();
+    assert_eq!(inactive.into_iter().collect::<Vec<_>>(), [other]);
+}
+
+#[tokio::test]
 async fn a_registration_that_cannot_be_decrypted_is_named_with_its_key() {
     let folder = tempfile::tempdir().unwrap();
     let shelf = Shelf::open(folder.path()).await;

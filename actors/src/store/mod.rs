@@ -72,12 +72,21 @@ pub enum Kind {
     Session,
     /// A server registered while the daemon ran.
     Registration,
+    /// A workspace that is not as it would be of itself.
+    Workspace,
 }
 
 impl Kind {
     /// All kinds there are.
-    pub const ALL: [Self; 6] =
-        [Self::Catalogue, Self::Era, Self::Counter, Self::Pin, Self::Session, Self::Registration];
+    pub const ALL: [Self; 7] = [
+        Self::Catalogue,
+        Self::Era,
+        Self::Counter,
+        Self::Pin,
+        Self::Session,
+        Self::Registration,
+        Self::Workspace,
+    ];
 
     /// Its name in the database; never changed once released.
     pub const fn name(self) -> &'static str {
@@ -88,6 +97,7 @@ impl Kind {
             Self::Pin => "pin",
             Self::Session => "session",
             Self::Registration => "registration",
+            Self::Workspace => "workspace",
         }
     }
 }

@@ -28,7 +28,7 @@ pub enum RestartError {
     #[error("there is no server `{0}`")]
     UnknownServer(ServerId),
     /// The settings say that it is not to run.
-    #[error("server `{0}` is disabled in the settings")]
+    #[error("server `{0}` is disabled, or its workspace is not active")]
     Disabled(ServerId),
     /// The gateway is going down.
     #[error("the gateway is shutting down")]

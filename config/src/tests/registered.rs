@@ -4,7 +4,7 @@
 use serde_json::{Value as Json, json};
 
 use super::loaded;
-use crate::{Config, Origin, Reach, Registration, ServerId, Transport, load, merged};
+use crate::{Config, Origin, Reach, Registration, ServerId, Transport, deactivate, load, merged};
 
 fn files(text: &str) -> Config {
     loaded("a.toml", text)
@@ -163,6 +163,17 @@ fn a_registration_that_new_settings_make_impossible_is_set_aside_alone() {
     let [aside] = merged.aside.as_slice() else { panic!("{:?}", merged.aside) };
     let told = aside.problems[0].to_string();
     assert!(told.starts_with("the registration of `a-b`: the name does not go"), "{told}");
+}
+
+#[test]
+fn a08_a_workspace_that_is_not_active_has_its_servers_rest_and_no_other() {
+    let text = "[mcpServers.a]\ncommand = 'x'\n[mcpServers.b]\ncommand = 'x'\nworkspace = 'team'";
+    let before = files(text);
+    let mut config = before.clone();
+    deactivate(&mut config, &["team".parse().unwrap()].into());
+    let enabled: Vec<bool> = config.servers.values().map(|spec| spec.enabled).collect();
+    assert_eq!(enabled, [true, false]);
+    assert!(before.servers.values().all(|spec| spec.enabled), "a copy was changed");
 }
 
 #[test]

@@ -4,6 +4,8 @@
 mod access;
 mod connections;
 mod hazards;
+mod trial;
+mod workspaces;
 
 use std::sync::Arc;
 
