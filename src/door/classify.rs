@@ -3,8 +3,10 @@
 //! Pure: the order of its checks is that of MCP 2026-07-28, basic/versioning, and of the official
 //! SDKs. It leaves sessions to the HTTP door.
 
+use bytes::Bytes;
 use conductor_actors::ListKind;
-use conductor_actors::wire::{is_known_version, is_modern_version};
+use conductor_actors::wire::{Marks, is_known_version, is_modern_version};
+use http::HeaderMap;
 
 use super::asked::Asked;
 use super::era::Era;
@@ -82,7 +84,7 @@ pub(super) fn era_of(
         }
     }
     if !is_modern_version(&version) {
-        return Err(Refusal::UnsupportedVersion { requested: version });
+        return Err(Refusal::UnsupportedVersion { requested: version, era: Era::Modern });
     }
     Ok(Era::Modern)
 }
@@ -97,11 +99,36 @@ fn without_envelope(method: &str, mirrored: Option<&Mirrored<'_>>) -> Result<Era
             _ => incomplete(),
         }),
         Field::Value(version) if is_known_version(version) => Ok(Era::Legacy),
-        Field::Value(version) => Err(Refusal::UnsupportedVersion { requested: version.to_owned() }),
+        Field::Value(version) => {
+            Err(Refusal::UnsupportedVersion { requested: version.to_owned(), era: Era::Legacy })
+        }
         Field::Invalid => Err(Refusal::HeaderMismatch {
             what: "MCP-Protocol-Version must be there once, as text".to_owned(),
         }),
     }
+}
+
+/// Whether the headers of an HTTP request repeat the marked arguments of the tool that it calls.
+///
+/// # Errors
+/// If one of them is missing, is not lawful, or says something else.
+pub(super) fn arguments_agree(
+    headers: &HeaderMap,
+    marks: &Marks,
+    arguments: Option<&Bytes>,
+) -> Result<(), Refusal> {
+    for (header, value) in marks.values(arguments) {
+        let field = Field::of(headers, header);
+        match value {
+            Some(value) => agree(header, field, &value)?,
+            None if matches!(field, Field::Absent) => {}
+            None => {
+                let what = format!("header {header} is there, and what it repeats is not");
+                return Err(Refusal::HeaderMismatch { what });
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Whether a message that is no request claims a modern revision: its header tells.

@@ -152,3 +152,41 @@ fn broken_parameters_do_not_hide_the_era() {
     check_params("tools/call", &broken, &format!("{H}tools/call"), "Modern Call");
     check_params("tools/call", "[]", &format!("{H}tools/call"), "400 -32602");
 }
+
+#[track_caller]
+fn check_repeated(arguments: &'static str, headers: &[(&'static str, &'static str)], agree: bool) {
+    let schema = serde_json::json!({ "properties": {
+        "region": { "type": "string", "x-mcp-header": "Region" },
+        "level": { "type": "integer", "x-mcp-header": "Level" },
+    } });
+    let marks = Marks::of(&schema).unwrap();
+    let mut map = HeaderMap::new();
+    for (name, value) in headers {
+        map.append(*name, HeaderValue::from_static(value));
+    }
+    let found = arguments_agree(&map, &marks, Some(&Bytes::from_static(arguments.as_bytes())));
+    assert_eq!(found.is_ok(), agree, "{arguments} {headers:?}");
+    if let Err(refusal) = found {
+        let answer = refuse(None, &refusal);
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!((answer.status, &body["error"]["code"]), (400, &serde_json::json!(-32020)));
+    }
+}
+
+#[test]
+fn marked_arguments_are_repeated_in_headers_exactly() {
+    let (region, level) = ("mcp-param-region", "mcp-param-level");
+    check_repeated(r#"{"region":"eu","level":7}"#, &[(region, "eu"), (level, "7")], true);
+    check_repeated(r#"{"region":"\u00e9"}"#, &[(region, "=?base64?w6k=?=")], true);
+    check_repeated(r#"{"region":null}"#, &[], true);
+    check_repeated("{}", &[("mcp-param-other", "x")], true);
+    check_repeated(r#"{"region":"eu"}"#, &[], false);
+    check_repeated(r#"{"region":"eu"}"#, &[(region, "us")], false);
+    check_repeated(r#"{"region":"eu"}"#, &[(region, "EU")], false);
+    check_repeated(r#"{"region":"eu"}"#, &[(region, "eu"), (region, "eu")], false);
+    check_repeated(r#"{"region":"\u00e9"}"#, &[(region, "=?base64?w6k?=")], false);
+    check_repeated(r#"{"region":"\u00e9"}"#, &[(region, "=?base64?w6*=?=")], false);
+    check_repeated(r#"{"level":7}"#, &[(level, "8")], false);
+    check_repeated("{}", &[(region, "eu")], false);
+    check_repeated(r#"{"region":null}"#, &[(region, "null")], false);
+}

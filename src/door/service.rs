@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    CallKind, CallParams, Id, LEGACY_LATEST, Members, Outcome, Request, is_known_version,
+    CallKind, CallParams, Id, LEGACY_LATEST, Marks, Members, Outcome, Request, is_known_version,
     is_modern_version, write_json_string, write_notification, write_result,
 };
 use conductor_actors::{
@@ -76,6 +76,14 @@ impl Service {
     /// Changes of the lists beyond what `seen` says.
     pub(super) fn changes(&self, seen: Seen) -> Changes {
         Changes::new(self.system.catalog().clone(), self.scope.clone(), seen)
+    }
+
+    /// The arguments of the tool that is called which headers repeat.
+    pub(super) fn marks(&self, asked: &Asked) -> Option<Arc<Marks>> {
+        let Asked::Call(params) = asked else { return None };
+        let catalog = self.system.catalog().current();
+        let view = catalog.view(&self.scope).filter(|_| params.kind == CallKind::Tool)?;
+        view.marks(&params.name).cloned()
     }
 
     /// Notes that a peer knows the lists as they are now.

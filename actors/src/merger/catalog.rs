@@ -15,7 +15,7 @@ use super::names::SAFE_SEPARATOR;
 use super::sanitize::Finding;
 use crate::model::{ListKind, PerList, Scope, Target};
 use crate::server::Rejected;
-use crate::wire::{CallKind, Text};
+use crate::wire::{CallKind, Marks, Text};
 
 /// All views of one moment. Holders keep their snapshot as long as they like.
 #[derive(Debug, Default)]
@@ -149,6 +149,14 @@ impl View {
     /// The tools in the order they are shown.
     pub fn tools(&self) -> &[ListedEntry] {
         self.list(ListKind::Tools).entries()
+    }
+
+    /// The arguments of a tool that are repeated in headers, if any are.
+    pub fn marks(&self, tool: &str) -> Option<&Arc<Marks>> {
+        match self.list(ListKind::Tools).find(tool) {
+            Named::One(entry) => entry.marks.as_ref(),
+            Named::Several | Named::None => None,
+        }
     }
 
     /// Whether entries of this kind may be here now or later.

@@ -3,6 +3,7 @@
 //! It leaves which entries there are to `merge`, and what a view is to `catalog`.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +12,7 @@ use conductor_config::ServerId;
 use thiserror::Error;
 
 use crate::model::{ListKind, Target};
-use crate::wire::Text;
+use crate::wire::{Marks, Text};
 
 /// One entry as a client is shown it.
 #[derive(Debug, Clone)]
@@ -24,6 +25,8 @@ pub struct ListedEntry {
     pub target: Target,
     /// Its definition, the shown name in it: one JSON object.
     pub json: Bytes,
+    /// The arguments of a tool that are repeated in headers, if any are.
+    pub marks: Option<Arc<Marks>>,
 }
 
 /// Whether a server's list is known.

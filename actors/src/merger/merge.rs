@@ -17,7 +17,7 @@ use super::sanitize::{JudgedEntry, Namespace, Verdict};
 use super::slice::Slice;
 use crate::model::{ListKind, PerList, Target};
 use crate::server::Rejected;
-use crate::wire::{Members, Text, write_json_string};
+use crate::wire::{Marks, Members, Text, write_json_string};
 
 /// The views of all servers. `revision` is left at 0: only the publisher counts.
 pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettings) -> Catalog {
@@ -202,8 +202,16 @@ impl Shown<'_> {
             definition.set("_meta", meta);
         }
         let target = Target { server: self.id.clone(), name: self.entry.name.clone() };
-        ListedEntry { name, alias, target, json: definition.to_json() }
+        let marks = marks(&definition).filter(|_| self.kind == ListKind::Tools);
+        ListedEntry { name, alias, target, json: definition.to_json(), marks }
     }
+}
+
+/// The arguments of a tool that are repeated in headers. Wrong marks are none.
+fn marks(definition: &Members) -> Option<Arc<Marks>> {
+    let schema = definition.get("inputSchema").filter(|schema| Marks::may_be_in(schema))?;
+    let marks = Marks::of(&serde_json::from_slice(schema).ok()?).ok()?;
+    (!marks.is_empty()).then(|| Arc::new(marks))
 }
 
 /// `_meta` of a tool whose app is a resource, with the address that the resource is shown under

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::downstream::{AskError, Lane};
 use crate::model::ListKind;
-use crate::wire::{Members, Outcome, Text};
+use crate::wire::{Hop, Marks, Members, Outcome, Text};
 
 /// Pages read of one list.
 const PAGES: usize = 1_000;
@@ -54,6 +54,8 @@ pub(crate) struct Listing {
     pub(crate) ttl_ms: Option<u64>,
     /// The names of `entries`.
     known: HashSet<Text>,
+    /// Whether a tool must not be used that marks arguments wrongly: a rule of modern revisions.
+    strict: bool,
 }
 
 /// Why a list could not be read.
@@ -87,7 +89,7 @@ pub(crate) async fn read_list(
     limit: Duration,
 ) -> Result<Listing, ListError> {
     let deadline = Instant::now() + limit;
-    let mut listing = Listing::new(kind);
+    let mut listing = Listing { strict: lane.hop() == Hop::Modern, ..Listing::new(kind) };
     let mut members = Bytes::new();
     let mut seen = HashSet::new();
     for _ in 0..PAGES {
@@ -125,7 +127,7 @@ impl Listing {
     /// A list with nothing in it.
     pub(crate) fn new(kind: ListKind) -> Self {
         let (entries, rejected, known) = (Vec::new(), Vec::new(), HashSet::new());
-        Self { kind, entries, rejected, ttl_ms: None, known }
+        Self { kind, entries, rejected, ttl_ms: None, known, strict: false }
     }
 
     /// Adds the entries of one page; returns the raw cursor of the next one.
@@ -149,7 +151,7 @@ impl Listing {
 
     fn add(&mut self, raw: Bytes) {
         let place = self.entries.len() + self.rejected.len();
-        match read_entry(self.kind, raw) {
+        match read_entry(self.kind, raw, self.strict) {
             Ok(entry) if self.known.contains(&entry.name) => {
                 self.reject(&entry.name, "the server lists this name twice");
             }
@@ -171,7 +173,11 @@ impl Listing {
 }
 
 /// Reads one definition, as far as it must be right for a client to take the list it is in.
-fn read_entry(kind: ListKind, raw: Bytes) -> Result<RawEntry, (Option<Text>, String)> {
+fn read_entry(
+    kind: ListKind,
+    raw: Bytes,
+    strict: bool,
+) -> Result<RawEntry, (Option<Text>, String)> {
     let definition = Members::read(&raw).map_err(|error| (None, error.to_string()))?;
     let key = match kind {
         ListKind::Tools | ListKind::Prompts => "name",
@@ -188,7 +194,14 @@ fn read_entry(kind: ListKind, raw: Bytes) -> Result<RawEntry, (Option<Text>, Str
         return Err((Some(name), fault.to_owned()));
     }
     // Clients decode the list into values, with a limit to nesting and real Unicode text only.
-    if let Err(error) = serde_json::from_slice::<serde_json::Value>(&raw) {
+    let value = match serde_json::from_slice::<serde_json::Value>(&raw) {
+        Ok(value) => value,
+        Err(error) => return Err((Some(name), error.to_string())),
+    };
+    if kind == ListKind::Tools
+        && strict
+        && let Some(Err(error)) = value.get("inputSchema").map(Marks::of)
+    {
         return Err((Some(name), error.to_string()));
     }
     Ok(RawEntry { name, definition })
@@ -293,6 +306,26 @@ mod tests {
                 "deep",
             ],
         );
+    }
+
+    #[test]
+    fn a_modern_servers_tool_with_a_wrong_mark_is_left_out() {
+        let tool = |name: &str, mark: &str| {
+            let property = format!(r#"{{"type":"string","x-mcp-header":{mark}}}"#);
+            let schema = format!(r#"{{"type":"object","properties":{{"a":{property}}}}}"#);
+            format!(r#"{{"name":"{name}","inputSchema":{schema}}}"#)
+        };
+        let tools = [tool("right", r#""A""#), tool("wrong", r#""A B""#)].join(",");
+        let page = Bytes::from(format!(r#"{{"tools":[{tools}]}}"#));
+        for (strict, listed) in [(true, 1), (false, 2)] {
+            let mut listing = Listing { strict, ..Listing::new(ListKind::Tools) };
+            listing.read_page(&page).unwrap();
+            assert_eq!(listing.entries.len(), listed);
+            for rejected in &listing.rejected {
+                assert_eq!(rejected.name, "wrong");
+                assert_eq!(rejected.reason, "`x-mcp-header` of `a` names no header");
+            }
+        }
     }
 
     #[test]

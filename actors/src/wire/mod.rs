@@ -7,6 +7,7 @@
 mod abilities;
 mod head;
 mod id;
+mod marks;
 mod members;
 mod message;
 mod meta;
@@ -19,6 +20,7 @@ mod text;
 pub use abilities::Abilities;
 pub use head::head_id;
 pub use id::Id;
+pub use marks::{BadMark, Marks};
 pub use members::{Member, Members, MembersError};
 pub use message::{Malformed, Message, Notification, Request, Response, one_line, parse};
 pub use meta::{Hop, LEGACY_LATEST, MODERN, Meta, is_known_version, is_modern_version};

@@ -86,6 +86,11 @@ impl Post<'_> {
         match era {
             Era::Modern => {
                 let method = classify::method_of(&request.method, era)?;
+                if let Asked::Call(params) = &asked
+                    && let Some(marks) = self.service().marks(&asked)
+                {
+                    classify::arguments_agree(&self.headers, &marks, params.arguments())?;
+                }
                 self.modern(Job { request, asked, era, method }).await
             }
             Era::Legacy if &*request.method == "initialize" => {

@@ -81,6 +81,8 @@ pub(in crate::door) enum Refusal {
     UnsupportedVersion {
         /// Which.
         requested: String,
+        /// By which rules the request was made.
+        era: Era,
     },
     /// Something about the session.
     Session(SessionFault),
@@ -188,11 +190,15 @@ impl Refusal {
     fn data(&self) -> Value {
         let reason = self.code().reason;
         match self {
-            Self::UnsupportedVersion { requested } => json!({
-                "reason": reason,
-                "supported": [MODERN, LEGACY_LATEST, "2025-06-18", "2025-03-26", "2024-11-05"],
-                "requested": printable(requested),
-            }),
+            Self::UnsupportedVersion { requested, era } => {
+                let supported: &[&str] = match era {
+                    // What `server/discover` says; the others are spoken after a handshake only.
+                    Era::Modern => &[MODERN],
+                    Era::Legacy => &[LEGACY_LATEST, "2025-06-18", "2025-03-26", "2024-11-05"],
+                };
+                let requested = printable(requested);
+                json!({ "reason": reason, "supported": supported, "requested": requested })
+            }
             Self::Unknown { kind: CallKind::Resource, name, .. } => {
                 json!({ "reason": reason, "uri": name })
             }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use conductor_actors::wire::{CallKind, Id};
 use conductor_actors::{CallError, Cause, Downfall, Outage, ServerState};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::time::Instant;
 
 use super::failure::FAILURE;
@@ -128,12 +128,17 @@ fn neither_secrets_nor_endless_stderr_are_shown() {
 
 #[test]
 fn an_unsupported_version_is_told_what_is_supported() {
-    let refusal = Refusal::UnsupportedVersion { requested: "2099-01-01".to_owned() };
-    let answer = refuse(None, &refusal);
-    let body: Value = serde_json::from_slice(&answer.body).unwrap();
-    assert_eq!(body["id"], Value::Null);
-    assert_eq!(body["error"]["data"]["supported"][0], "2026-07-28");
-    assert_eq!(body["error"]["data"]["requested"], "2099-01-01");
+    for (era, supported) in [
+        (Era::Modern, json!(["2026-07-28"])),
+        (Era::Legacy, json!(["2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05"])),
+    ] {
+        let refusal = Refusal::UnsupportedVersion { requested: "2099-01-01".to_owned(), era };
+        let answer = refuse(None, &refusal);
+        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(body["id"], Value::Null);
+        assert_eq!(body["error"]["data"]["supported"], supported);
+        assert_eq!(body["error"]["data"]["requested"], "2099-01-01");
+    }
 }
 
 /// The rows of the manual whose first cell looks like this.

@@ -14,7 +14,7 @@ pub(super) struct Ban {
 }
 
 /// Files that decide and do nothing else.
-pub(super) const PURE: [&str; 60] = [
+pub(super) const PURE: [&str; 61] = [
     "actors/src/delegation/quota.rs",
     "actors/src/merger/addresses.rs",
     "actors/src/merger/catalog.rs",
@@ -45,6 +45,7 @@ pub(super) const PURE: [&str; 60] = [
     "actors/src/wire/abilities.rs",
     "actors/src/wire/head.rs",
     "actors/src/wire/id.rs",
+    "actors/src/wire/marks.rs",
     "actors/src/wire/members.rs",
     "actors/src/wire/message.rs",
     "actors/src/wire/meta.rs",
@@ -274,11 +275,16 @@ pub(super) fn ghosts(paths: &[&str]) -> Vec<String> {
 }
 
 /// Where JSON-RPC error numbers may stand beside `src/door/reply/`, and why.
-pub(super) const CODES: [(&str, &str, &str); 5] = [
+pub(super) const CODES: [(&str, &str, &str); 6] = [
     ("actors/src/server/downstream/asking.rs", "-32601", "what a server asks is not offered"),
     ("actors/src/server/downstream/asking.rs", "-32602", "not offered in this form"),
     ("actors/src/server/downstream/asking.rs", "-32603", "there is nobody to ask"),
     ("actors/src/server/downstream/sdk.rs", "-32603", "the SDK is told that an answer is spoilt"),
+    (
+        "actors/src/server/downstream/remote/open.rs",
+        "-32022",
+        "a server names the revisions that it speaks with it",
+    ),
     ("actors/src/server/listing.rs", "-32601", "a server without tools says so with it"),
 ];
 

@@ -20,6 +20,8 @@ use crate::server::downstream::lane::Body;
 use crate::server::downstream::sdk::{CAPABILITIES, write_request};
 use crate::wire::{self, Hop, Id, Message, Outcome, is_known_version, is_modern_version};
 
+/// The error of a server that does not speak a revision (MCP 2026-07-28, basic/versioning).
+const UNSUPPORTED_VERSION: i64 = -32022;
 /// Prefix of the ids used before there is a session.
 const PREFIX: &str = "o-";
 
@@ -42,6 +44,8 @@ pub(super) enum OpenError {
         reason: String,
         /// The HTTP status, where that was the answer.
         status: Option<StatusCode>,
+        /// Whether it refused a revision and names it among those that it speaks.
+        speaks_ours: bool,
     },
 }
 
@@ -111,19 +115,19 @@ pub(super) async fn open(
     if kind == RemoteKind::Sse {
         return open_one_stream(channel).await;
     }
-    let mut refused = Vec::new();
+    let mut reasons = Vec::new();
     match mode {
         ProtocolMode::Legacy => {}
         ProtocolMode::Modern => return discover(channel).await,
         ProtocolMode::Auto => match discover(channel).await {
-            Err(OpenError::Refused { reason, .. }) => refused.push(("`server/discover`", reason)),
+            Err(OpenError::Refused { reason, .. }) => reasons.push(("`server/discover`", reason)),
             other => return other,
         },
     }
     let status = match initialize(channel, 1).await {
         Ok(session) => return Ok(Opened { session, stream: None }),
-        Err(OpenError::Refused { reason, status }) => {
-            refused.push(("`initialize`", reason));
+        Err(OpenError::Refused { reason, status, .. }) => {
+            reasons.push(("`initialize`", reason));
             status.map(|status| status.as_u16())
         }
         Err(other) => return Err(other),
@@ -132,16 +136,16 @@ pub(super) async fn open(
         match open_one_stream(channel).await {
             Ok(opened) => return Ok(opened),
             Err(OpenError::Refused { status: Some(_), .. }) => {} // it has no such thing
-            Err(error) => refused.push(("HTTP with SSE", error.to_string())),
+            Err(error) => reasons.push(("HTTP with SSE", error.to_string())),
         }
     }
     let mut reason = String::new();
-    for (at, (what, why)) in refused.iter().enumerate() {
+    for (at, (what, why)) in reasons.iter().enumerate() {
         let joint = if at == 0 { "" } else { ", and so was " };
         let verb = if at == 0 { " was refused" } else { "" };
         reason.push_str(&format!("{joint}{what}{verb} ({why})"));
     }
-    Err(OpenError::Refused { reason, status: None })
+    Err(refused(reason))
 }
 
 async fn discover(channel: &Channel) -> Result<Opened, OpenError> {
@@ -149,8 +153,18 @@ async fn discover(channel: &Channel) -> Result<Opened, OpenError> {
     let mut session = Session::none_yet(Hop::Modern, uri);
     let body = Body::Members(Bytes::new());
     let headers = channel.mirrors.load().headers("server/discover", &body);
-    let letter = Letter { headers, ..request(1, "server/discover", Hop::Modern, &body) };
-    let (result, _) = ask(channel, &session, &letter, None).await?;
+    let letter = |number| Letter {
+        headers: headers.clone(),
+        ..request(number, "server/discover", Hop::Modern, &body)
+    };
+    let asked = match ask(channel, &session, &letter(1), None).await {
+        // One revision is spoken here, so that there is no other to choose (basic/versioning).
+        Err(OpenError::Refused { speaks_ours: true, .. }) => {
+            ask(channel, &session, &letter(2), None).await
+        }
+        asked => asked,
+    };
+    let (result, _) = asked?;
     let found: Discovered = shape(&result)?;
     if !found.versions.iter().any(|version| is_modern_version(version)) {
         let versions = found.versions.join(", ").chars().take(200).collect::<String>();
@@ -250,7 +264,10 @@ async fn ask(
     };
     match result {
         Some(Ok(result)) => Ok((result, headers)),
-        Some(Err(reason)) => Err(refused(reason)),
+        Some(Err(error)) => {
+            let (reason, speaks_ours) = (in_words(&error), speaks_ours(&error));
+            Err(OpenError::Refused { reason, status: None, speaks_ours })
+        }
         None => Err(refused("it gave no answer".to_owned())),
     }
 }
@@ -258,7 +275,7 @@ async fn ask(
 async fn next_result(
     channel: &Channel,
     stream: &mut EventStream,
-) -> Result<Option<Result<Bytes, String>>, OpenError> {
+) -> Result<Option<Result<Bytes, Bytes>>, OpenError> {
     while let Some(event) = stream.next().await.map_err(|error| explain(channel, error))? {
         if event.kind == Kind::Message
             && let Some(result) = result(&event.data)
@@ -269,15 +286,15 @@ async fn next_result(
     Ok(None)
 }
 
-/// The result in a message, or the error in words; nothing if it is no answer.
-fn result(message: &Bytes) -> Option<Result<Bytes, String>> {
+/// The result in a message, or the error; nothing if it is no answer.
+fn result(message: &Bytes) -> Option<Result<Bytes, Bytes>> {
     let Ok(Message::Response(response)) = wire::parse(message) else { return None };
     if response.id.as_ref().is_some_and(|id: &Id| id.number_after(PREFIX).is_none()) {
         return None;
     }
     Some(match response.outcome {
         Outcome::Result(result) => Ok(result),
-        Outcome::Error(error) => Err(in_words(&error)),
+        Outcome::Error(error) => Err(error),
     })
 }
 
@@ -298,13 +315,31 @@ fn in_words(error: &Bytes) -> String {
     }
 }
 
+/// Whether an error says that the revision that was asked for is not spoken, and names it among
+/// those that are.
+fn speaks_ours(error: &Bytes) -> bool {
+    #[derive(Deserialize)]
+    struct Unsupported {
+        code: i64,
+        data: Spoken,
+    }
+    #[derive(Deserialize)]
+    struct Spoken {
+        supported: Vec<String>,
+    }
+    serde_json::from_slice::<Unsupported>(error).is_ok_and(|said| {
+        said.code == UNSUPPORTED_VERSION
+            && said.data.supported.iter().any(|version| is_modern_version(version))
+    })
+}
+
 fn shape<'a, T: Deserialize<'a>>(result: &'a Bytes) -> Result<T, OpenError> {
     let bad = |error: serde_json::Error| refused(format!("its answer cannot be read: {error}"));
     serde_json::from_slice(result).map_err(bad)
 }
 
 fn refused(reason: String) -> OpenError {
-    OpenError::Refused { reason, status: None }
+    OpenError::Refused { reason, status: None, speaks_ours: false }
 }
 
 fn explain(channel: &Channel, error: RefusalError) -> OpenError {
@@ -319,7 +354,11 @@ fn explain(channel: &Channel, error: RefusalError) -> OpenError {
             match code {
                 401 | 403 => OpenError::Denied(reason),
                 502..=504 => OpenError::Unreachable(reason.into()),
-                _ => OpenError::Refused { reason, status: Some(status) },
+                _ => {
+                    let said = result(&body)
+                        .is_some_and(|said| said.is_err_and(|error| speaks_ours(&error)));
+                    OpenError::Refused { reason, status: Some(status), speaks_ours: said }
+                }
             }
         }
         error @ (RefusalError::Trip(TripError::Astray { .. })

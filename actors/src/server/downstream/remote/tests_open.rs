@@ -1,6 +1,8 @@
 //! Opening sessions with remote servers of all kinds, on loopback.
 //! What is done in a session is not looked at here.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use conductor_config::{ProtocolMode, Reach, RemoteKind, RemoteSpec};
 use tokio::net::TcpListener;
 
@@ -72,6 +74,35 @@ async fn whatever_else_is_said_to_that_question_means_an_older_server() {
         assert_eq!(found, "legacy 2025-11-25", "answer {at}");
         let order = ["server/discover", "initialize", "notifications/initialized"];
         assert_eq!(asked[..3], order, "answer {at}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_a_revision_that_it_speaks_is_asked_once_more() {
+    let refusal = |seen: &Seen, versions: &str| {
+        let error =
+            format!(r#"{{"code":-32022,"message":"no","data":{{"supported":[{versions}]}}}}"#);
+        format!(r#"{{"jsonrpc":"2.0","id":{},"error":{error}}}"#, seen.body["id"])
+    };
+    for (versions, times, status, expected, asked) in [
+        (r#""2026-07-28""#, 1, 400, "modern 2026-07-28", ["server/discover", "server/discover"]),
+        (r#""2025-06-18","2026-07-28""#, 1, 200, "modern 2026-07-28", ["server/discover"; 2]),
+        (r#""2026-07-28""#, 9, 400, "legacy 2025-11-25", ["server/discover"; 2]),
+        (r#""2025-06-18""#, 9, 400, "legacy 2025-11-25", ["server/discover", "initialize"]),
+    ] {
+        let count = AtomicU32::new(0);
+        let (old, new) = (legacy(|_| Reply::status(500)), modern(|_| Reply::status(500)));
+        let (found, methods) = tried(move |seen| match seen.method() {
+            "server/discover" if count.fetch_add(1, Ordering::Relaxed) < times => {
+                let head = "content-type: application/json\r\n".to_owned();
+                Reply::Whole(status, head, refusal(seen, versions))
+            }
+            "server/discover" => new(seen),
+            _ => old(seen),
+        })
+        .await;
+        assert_eq!(found, expected, "{versions}");
+        assert_eq!(methods[..2], asked, "{versions}");
     }
 }
 
