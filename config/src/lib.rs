@@ -24,6 +24,7 @@ mod rate;
 mod reader;
 mod registered;
 mod request;
+mod schema;
 mod secret;
 mod sections;
 mod server;
@@ -54,6 +55,7 @@ pub use problem::{ConfigError, Problem};
 pub use rate::{Rate, RateError};
 pub use registered::{Aside, Merged, Registration, deactivate, merged};
 pub use request::{LoadRequest, Overrides};
+pub use schema::registration_schema;
 pub use secret::Secret;
 pub use server::{server_socket, workspace_socket};
 pub use settings::{

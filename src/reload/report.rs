@@ -6,9 +6,10 @@ use std::path::PathBuf;
 
 use conductor_config::Problem;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// What new settings change. Servers outside the workspace `default` are named `workspace/name`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Plan {
     /// Servers that are not there yet.
     pub add: Vec<String>,
@@ -59,7 +60,7 @@ impl Plan {
 }
 
 /// How many servers each change concerned.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Counts {
     /// Came.
     pub add: usize,
@@ -74,7 +75,7 @@ pub struct Counts {
 }
 
 /// What became of the reloads since the daemon was started.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct History {
     /// Reloads that were tried.
     pub attempts: u64,
@@ -91,18 +92,20 @@ pub struct History {
     /// What the last one that went well changed.
     pub last_plan: Option<Counts>,
     /// The files that the settings in force were read from, the later ones winning.
+    #[schema(value_type = Vec<String>)]
     pub sources: Vec<PathBuf>,
     /// Whether a change of these files is enough.
     pub watching: bool,
 }
 
 /// Why settings were not taken over. Those from before are in force.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LastFailure {
     /// When, RFC 3339.
     pub at: String,
     /// Who had asked: `SIGHUP`, `command`, `file change`.
     pub by: String,
     /// Everything that is wrong; at least one thing.
+    #[schema(value_type = Vec<std::collections::BTreeMap<String, String>>)]
     pub problems: Vec<Problem>,
 }

@@ -14,16 +14,49 @@ use super::{Problem, Rest};
 use crate::reload::{History, Plan, RegisterError, ReloadError, Trigger};
 
 /// What became of the reloads so far.
+#[utoipa::path(
+    get,
+    path = "/api/v1/aegis/config",
+    operation_id = "get_config",
+    summary = "What became of the reloads so far",
+    responses((status = 200, description = "The record", body = History)),
+)]
 pub(super) async fn history(State(rest): State<Rest>) -> Json<History> {
     Json(History::clone(&rest.reloader.history()))
 }
 
 /// What a reload would change.
+#[utoipa::path(
+    get,
+    path = "/api/v1/aegis/config/plan",
+    operation_id = "plan_reload",
+    summary = "What a reload would change",
+    responses((status = 200, description = "What changes", body = Plan)),
+)]
 pub(super) async fn plan(State(rest): State<Rest>) -> Result<Json<Plan>, Box<Problem>> {
     Ok(Json(rest.reloader.plan().await?))
 }
 
+/// The same, for those who only know how to post.
+#[utoipa::path(
+    post,
+    path = "/api/v1/aegis/config/plan",
+    operation_id = "try_reload",
+    summary = "What a reload would change",
+    responses((status = 200, description = "What changes", body = Plan)),
+)]
+pub(super) async fn try_plan(rest: State<Rest>) -> Result<Json<Plan>, Box<Problem>> {
+    plan(rest).await
+}
+
 /// Answers when the servers concerned have been told.
+#[utoipa::path(
+    post,
+    path = "/api/v1/aegis/config/reload",
+    operation_id = "reload_config",
+    summary = "Takes over the settings as they are now",
+    responses((status = 200, description = "What changes", body = Plan)),
+)]
 pub(super) async fn reload(State(rest): State<Rest>) -> Result<Json<Plan>, Box<Problem>> {
     Ok(Json(rest.reloader.reload(Trigger::Command).await?))
 }

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use conductor_actors::ServerStatus;
 use conductor_config::{ServerId, Transport};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::secrets::Secrets;
 use super::{masked, rfc3339};
@@ -14,7 +15,7 @@ use crate::door::unix::ServerSocket;
 use crate::reload::Entry;
 
 /// One server as it is shown to people and programs.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Connection {
     /// The workspace it belongs to.
     pub workspace_id: String,
@@ -60,6 +61,7 @@ pub struct Connection {
     /// When it is started again, RFC 3339.
     pub next_retry: Option<String>,
     /// Where its own Unix socket is open.
+    #[schema(value_type = Option<String>)]
     pub socket: Option<PathBuf>,
     /// Why it is not, if it should be.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -73,7 +75,7 @@ pub struct Connection {
 }
 
 /// Why a server that takes calls is not well.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Degraded {
     /// `heartbeat_missed` or `garbage`.
     pub code: String,
@@ -82,7 +84,7 @@ pub struct Degraded {
 }
 
 /// How a server's life ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct LastError {
     /// A stable word.
     pub code: String,
@@ -95,7 +97,7 @@ pub struct LastError {
 }
 
 /// A list of connections.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Connections {
     /// By workspace and name.
     pub connections: Vec<Connection>,

@@ -11,24 +11,37 @@ use conductor_config::{Registration, ServerId};
 use http::header::{CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
 
 use super::page::Page;
 use super::{
-    CONNECTIONS, Connection, Connections, Problem, Refusal, Rest, bad_query, etag, server,
+    CONNECTIONS, Connection, Connections, Problem, Refusal, Rest, bad_query, etag, openapi, server,
     workspace,
 };
 use crate::reload::Registered;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
 pub(super) struct ListQuery {
+    /// The workspace whose connections are wanted; all if left out.
+    #[param(pattern = "^[a-z0-9_-]{1,64}$")]
     workspace_id: Option<String>,
     /// How many at most, 1 to 1000; all if left out.
+    #[param(value_type = Option<u16>, minimum = 1, maximum = 1000)]
     limit: Option<String>,
     /// Where the page before ended.
     cursor: Option<String>,
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/v1/aegis/connections",
+    operation_id = "list_connections",
+    summary = "All connections, or those of a workspace",
+    params(ListQuery),
+    responses((status = 200, description = "A page of them", body = Connections)),
+)]
 pub(super) async fn list(
     State(rest): State<Rest>,
     query: Result<Query<ListQuery>, QueryRejection>,
@@ -46,6 +59,22 @@ pub(super) async fn list(
     Ok(Json(Connections { connections, next_cursor }))
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/v1/aegis/connections/{workspace_id}/{name}",
+    operation_id = "get_connection",
+    summary = "One connection",
+    params(
+        ("workspace_id" = String, Path, description = "The workspace", pattern = "^[a-z0-9_-]{1,64}$"),
+        ("name" = String, Path, description = "The server's name in it", pattern = "^[a-z0-9_-]{1,64}$"),
+    ),
+    responses((
+        status = 200,
+        description = "The connection",
+        body = Connection,
+        headers(("ETag" = String, description = "The version of its settings, if registered")),
+    )),
+)]
 pub(super) async fn one(
     State(rest): State<Rest>,
     Path(path): Path<(String, String)>,
@@ -58,7 +87,7 @@ pub(super) async fn one(
 }
 
 /// A connection that was just registered or changed.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 struct Changed {
     #[serde(flatten)]
     connection: Connection,
@@ -68,6 +97,22 @@ struct Changed {
 }
 
 /// Answers when the registration is on the disk and the server has been told to start.
+#[utoipa::path(
+    post,
+    path = "/api/v1/aegis/connections",
+    operation_id = "register_connection",
+    summary = "Registers a server; it is on the disk when this is answered",
+    request_body = openapi::Registration,
+    responses((
+        status = 201,
+        description = "The connection that was made",
+        body = Changed,
+        headers(
+            ("ETag" = String, description = "The version of its settings"),
+            ("Location" = String, description = "Where it is from now on"),
+        ),
+    )),
+)]
 pub(super) async fn register(
     State(rest): State<Rest>,
     headers: HeaderMap,
@@ -85,6 +130,24 @@ pub(super) async fn register(
     Ok(response)
 }
 
+#[utoipa::path(
+    put,
+    path = "/api/v1/aegis/connections/{workspace_id}/{name}",
+    operation_id = "replace_connection",
+    summary = "Puts another registration in place of one",
+    params(
+        ("workspace_id" = String, Path, description = "The workspace", pattern = "^[a-z0-9_-]{1,64}$"),
+        ("name" = String, Path, description = "The server's name in it", pattern = "^[a-z0-9_-]{1,64}$"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the version to change"),
+    ),
+    request_body = openapi::Replacement,
+    responses((
+        status = 200,
+        description = "The connection as it is from now on",
+        body = Changed,
+        headers(("ETag" = String, description = "The version of its settings")),
+    )),
+)]
 pub(super) async fn replace(
     State(rest): State<Rest>,
     Path(path): Path<(String, String)>,
@@ -99,6 +162,18 @@ pub(super) async fn replace(
 }
 
 /// Answers when the registration is gone from the disk; the server finishes its calls meanwhile.
+#[utoipa::path(
+    delete,
+    path = "/api/v1/aegis/connections/{workspace_id}/{name}",
+    operation_id = "remove_connection",
+    summary = "Removes a registration; the server finishes its calls",
+    params(
+        ("workspace_id" = String, Path, description = "The workspace", pattern = "^[a-z0-9_-]{1,64}$"),
+        ("name" = String, Path, description = "The server's name in it", pattern = "^[a-z0-9_-]{1,64}$"),
+        ("If-Match" = Option<String>, Header, description = "The ETag of the version to change"),
+    ),
+    responses((status = 204, description = "It is removed")),
+)]
 pub(super) async fn remove(
     State(rest): State<Rest>,
     Path(path): Path<(String, String)>,
@@ -110,6 +185,17 @@ pub(super) async fn remove(
 }
 
 /// Answers when the restart has begun.
+#[utoipa::path(
+    post,
+    path = "/api/v1/aegis/connections/{workspace_id}/{name}/restart",
+    operation_id = "restart_connection",
+    summary = "Has the server finish its calls and start anew",
+    params(
+        ("workspace_id" = String, Path, description = "The workspace", pattern = "^[a-z0-9_-]{1,64}$"),
+        ("name" = String, Path, description = "The server's name in it", pattern = "^[a-z0-9_-]{1,64}$"),
+    ),
+    responses((status = 202, description = "The restart has begun", body = Connection)),
+)]
 pub(super) async fn restart(
     State(rest): State<Rest>,
     Path(path): Path<(String, String)>,

@@ -15,6 +15,7 @@ mod connection;
 mod connections;
 mod etag;
 mod mask;
+mod openapi;
 mod page;
 mod problem;
 mod rfc3339;
@@ -26,11 +27,16 @@ mod workspaces;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::body::Bytes;
 use axum::extract::rejection::QueryRejection;
-use axum::routing::{get, post};
+use axum::routing::get;
 use conductor_actors::{Scope, System};
 use conductor_config::{NameError, ServerId, WorkspaceName};
 use http::StatusCode;
+use http::header::CONTENT_TYPE;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 pub use connection::{Connection, Connections, Degraded, LastError, shown};
 pub use mask::masked;
@@ -48,8 +54,6 @@ pub(crate) type Refusal = Box<Problem>;
 
 /// Where connections lie.
 const CONNECTIONS: &str = "/api/v1/aegis/connections";
-/// Where workspaces lie.
-const WORKSPACES: &str = "/api/v1/aegis/workspaces";
 
 /// What the routes work on. Cheap to clone.
 #[derive(Clone)]
@@ -90,22 +94,37 @@ impl Rest {
 
 /// The routes; whoever gets to them may do everything.
 pub(crate) fn router(rest: Rest) -> Router {
-    let one = format!("{CONNECTIONS}/{{workspace}}/{{name}}");
-    let of_one = get(connections::one).put(connections::replace).delete(connections::remove);
-    Router::new()
-        .route(CONNECTIONS, get(connections::list).post(connections::register))
-        .route(&one, of_one)
-        .route(&format!("{one}/restart"), post(connections::restart))
-        .route(&format!("{one}/test"), post(trial::test))
-        .route(WORKSPACES, get(workspaces::list))
-        .route(&format!("{WORKSPACES}/{{workspace}}"), get(workspaces::one))
-        .route(&format!("{WORKSPACES}/{{workspace}}/activate"), post(workspaces::activate))
-        .route(&format!("{WORKSPACES}/{{workspace}}/deactivate"), post(workspaces::deactivate))
-        .route("/api/v1/aegis/config", get(config::history))
-        .route("/api/v1/aegis/config/plan", get(config::plan).post(config::plan))
-        .route("/api/v1/aegis/config/reload", post(config::reload))
-        .method_not_allowed_fallback(no_such_method)
-        .with_state(rest)
+    let (routes, _) = described().with_state(rest).split_for_parts();
+    routes.method_not_allowed_fallback(no_such_method)
+}
+
+/// What describes them.
+pub(crate) fn document() -> OpenApi {
+    let (_, document) = described().split_for_parts();
+    openapi::completed(document)
+}
+
+/// The way to that description, which is no secret.
+pub(crate) fn description() -> Router {
+    let text: Bytes = document().to_json().unwrap_or_default().into();
+    let answer = async move || ([(CONTENT_TYPE, "application/json")], text);
+    Router::new().route("/openapi.json", get(answer)).method_not_allowed_fallback(no_such_method)
+}
+
+/// Each route says itself where it lies and what it answers.
+fn described() -> OpenApiRouter<Rest> {
+    OpenApiRouter::new()
+        .routes(routes!(connections::list, connections::register))
+        .routes(routes!(connections::one, connections::replace, connections::remove))
+        .routes(routes!(connections::restart))
+        .routes(routes!(trial::test))
+        .routes(routes!(workspaces::list))
+        .routes(routes!(workspaces::one))
+        .routes(routes!(workspaces::activate))
+        .routes(routes!(workspaces::deactivate))
+        .routes(routes!(config::history))
+        .routes(routes!(config::plan, config::try_plan))
+        .routes(routes!(config::reload))
 }
 
 /// The answer to a method that a path does not take.

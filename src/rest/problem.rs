@@ -9,11 +9,12 @@ use axum::response::{IntoResponse, Response};
 use conductor_actors::{CallError, RestartError};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
+use utoipa::ToSchema;
 
 use super::secrets::Secrets;
 
 /// A problem document.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Problem {
     /// A URI that names the kind of problem; ends in `reason`.
     #[serde(rename = "type")]
@@ -40,6 +41,7 @@ pub struct Problem {
     pub stderr_tail: Vec<String>,
     /// What is wrong with settings, one by one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<std::collections::BTreeMap<String, String>>)]
     pub problems: Vec<conductor_config::Problem>,
 }
 

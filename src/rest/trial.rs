@@ -5,11 +5,12 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Refusal, Rest, Secrets, server};
 
 /// What came of trying a connection.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Tried {
     /// Whether the server was reached and listed its tools.
     connected: bool,
@@ -24,6 +25,17 @@ pub(super) struct Tried {
 }
 
 /// Answers when the server has listed its tools, or could not be brought to.
+#[utoipa::path(
+    post,
+    path = "/api/v1/aegis/connections/{workspace_id}/{name}/test",
+    operation_id = "test_connection",
+    summary = "Tries whether the server lists its tools",
+    params(
+        ("workspace_id" = String, Path, description = "The workspace", pattern = "^[a-z0-9_-]{1,64}$"),
+        ("name" = String, Path, description = "The server's name in it", pattern = "^[a-z0-9_-]{1,64}$"),
+    ),
+    responses((status = 200, description = "What came of it", body = Tried)),
+)]
 pub(super) async fn test(
     State(rest): State<Rest>,
     Path(path): Path<(String, String)>,

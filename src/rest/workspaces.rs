@@ -11,12 +11,13 @@ use conductor_actors::Board;
 use conductor_config::{Config, WorkspaceName};
 use http::StatusCode;
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::{Problem, Refusal, Rest, workspace};
 use crate::reload::Standing;
 
 /// One workspace as it is shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Workspace {
     /// Its name.
     workspace_id: String,
@@ -29,21 +30,37 @@ pub(super) struct Workspace {
     /// Where agents find it at the HTTP door.
     path: String,
     /// Where its Unix socket is open.
+    #[schema(value_type = Option<String>)]
     socket: Option<PathBuf>,
 }
 
 /// A list of workspaces.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub(super) struct Workspaces {
     /// By name.
     workspaces: Vec<Workspace>,
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/v1/aegis/workspaces",
+    operation_id = "list_workspaces",
+    summary = "All workspaces",
+    responses((status = 200, description = "By name", body = Workspaces)),
+)]
 pub(super) async fn list(State(rest): State<Rest>) -> Json<Workspaces> {
     let names = names(&rest.system.config(), &rest.reloader.standing());
     Json(Workspaces { workspaces: names.iter().map(|name| rest.workspace(name)).collect() })
 }
 
+#[utoipa::path(
+    get,
+    path = "/api/v1/aegis/workspaces/{workspace_id}",
+    operation_id = "get_workspace",
+    summary = "One workspace",
+    params(("workspace_id" = String, Path, description = "The workspace", pattern = "^[a-z0-9_-]{1,64}$")),
+    responses((status = 200, description = "The workspace", body = Workspace)),
+)]
 pub(super) async fn one(
     State(rest): State<Rest>,
     Path(name): Path<String>,
@@ -57,6 +74,14 @@ pub(super) async fn one(
 }
 
 /// Answers when its servers have been told to start.
+#[utoipa::path(
+    post,
+    path = "/api/v1/aegis/workspaces/{workspace_id}/activate",
+    operation_id = "activate_workspace",
+    summary = "Has the servers of a workspace run",
+    params(("workspace_id" = String, Path, description = "The workspace", pattern = "^[a-z0-9_-]{1,64}$")),
+    responses((status = 200, description = "The workspace", body = Workspace)),
+)]
 pub(super) async fn activate(
     State(rest): State<Rest>,
     Path(name): Path<String>,
@@ -65,6 +90,14 @@ pub(super) async fn activate(
 }
 
 /// Answers when its servers have been told to end after their calls.
+#[utoipa::path(
+    post,
+    path = "/api/v1/aegis/workspaces/{workspace_id}/deactivate",
+    operation_id = "deactivate_workspace",
+    summary = "Has the servers of a workspace finish their calls and rest",
+    params(("workspace_id" = String, Path, description = "The workspace", pattern = "^[a-z0-9_-]{1,64}$")),
+    responses((status = 200, description = "The workspace", body = Workspace)),
+)]
 pub(super) async fn deactivate(
     State(rest): State<Rest>,
     Path(name): Path<String>,

@@ -34,6 +34,7 @@ pub(super) fn router(door: Arc<Door>, rest: Option<Guarded>) -> Router {
         .fallback(nothing)
         .with_state(door)
         .merge(rest.unwrap_or_default())
+        .merge(rest::description())
 }
 
 /// Has the body of a request read within the limits of this door before anything is done with it.

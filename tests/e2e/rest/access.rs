@@ -92,6 +92,25 @@ async fn bodies_are_limited_and_methods_and_paths_are_told() {
 }
 
 #[tokio::test]
+async fn what_is_described_is_there_and_asks_for_the_token() {
+    let stage = Stage::start(json!({})).await;
+    let mut anybody = Api::with_headers(stage.daemon.addr(), &[]).await.unwrap();
+    let said = anybody.ask(Method::GET, "/openapi.json", &[], String::new()).await.unwrap();
+    assert_eq!(said.header("content-type"), Some("application/json"));
+    let document = said.with(200);
+    let paths = document["paths"].as_object().unwrap();
+    assert!(paths.len() >= 10, "{paths:?}");
+    for (path, methods) in paths {
+        let path = path.replace("{workspace_id}", "default").replace("{name}", "a");
+        for method in methods.as_object().unwrap().keys() {
+            let method = Method::from_bytes(method.to_uppercase().as_bytes()).unwrap();
+            let said = anybody.ask(method.clone(), &path, &[], "{}".to_owned()).await.unwrap();
+            assert_eq!(said.with(401)["reason"], "unauthorized", "{method} {path}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_token_may_be_in_a_file_of_the_settings() {
     let sandbox = std::sync::Arc::new(conductor_e2e::sandbox::Sandbox::new().unwrap());
     let file = sandbox.write("token", "0123456789abcdef\n").unwrap();
