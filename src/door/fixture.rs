@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use super::service::Service;
+use crate::door::dialogue::Parking;
 
 /// How long a test waits for anything.
 pub(super) const SOON: Duration = Duration::from_secs(20);
@@ -96,7 +97,7 @@ impl Fixture {
 
     /// A service over everything.
     pub(super) fn service(&self) -> Service {
-        Service::new(self.system.clone(), everything(), "test")
+        Service::new(self.system.clone(), everything(), "test", Parking::new())
     }
 }
 

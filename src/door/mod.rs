@@ -19,7 +19,9 @@
 
 mod asked;
 mod batch;
+mod calling;
 mod classify;
+pub mod dialogue;
 mod era;
 mod greeting;
 pub mod http;

@@ -8,23 +8,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    CallKind, CallParams, Id, LEGACY_LATEST, Marks, Members, Outcome, Request, is_known_version,
-    is_modern_version, write_json_string, write_notification, write_result,
+    CallKind, Id, LEGACY_LATEST, Marks, Members, Request, is_known_version, is_modern_version,
+    write_json_string, write_result,
 };
-use conductor_actors::{
-    Answer as Answered, Call, CallError, Caller, List, ListKind, ListState, LocalCaller, Scope,
-    System,
-};
-use conductor_config::{ServerId, Transport};
+use conductor_actors::{Caller, List, ListKind, ListState, LocalCaller, Scope, System};
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::asked::Asked;
 use super::classify::Method;
-use super::era::{self, Era};
+use super::dialogue::{Client, Parking};
+use super::era::Era;
 use super::greeting;
-use super::reply::{Answer, Refusal, failed_call, foreign_result, refuse, relayed_error};
+use super::reply::{Answer, Refusal, refuse};
 use super::seen::{Changes, Seen, digests};
 
 /// How long a list waits for servers that are coming up for the first time.
@@ -33,8 +30,6 @@ const FIRST_LIST: Duration = Duration::from_secs(10);
 pub(super) const TTL_MAX: Duration = Duration::from_secs(300);
 /// An incomplete list is good for this long.
 const TTL_INCOMPLETE: Duration = Duration::from_secs(1);
-/// Progress of one call that waits for a slow reader; more is dropped.
-const PROGRESS_WAITING: usize = 16;
 
 /// What one door shows, and on whose behalf it calls. Cheap to clone.
 #[derive(Clone)]
@@ -42,6 +37,7 @@ pub struct Service {
     system: System,
     scope: Scope,
     caller: Caller,
+    parking: Parking,
     /// When the first list was asked for, where lists then wait for all servers.
     awaits_all: Option<Arc<OnceLock<Instant>>>,
 }
@@ -58,11 +54,40 @@ pub(super) struct Job {
     pub(super) method: Method,
 }
 
+/// Who made a request, as far as the answer depends on it.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Peer<'a> {
+    /// Which lists it has seen.
+    pub(super) seen: Option<&'a Seen>,
+    /// Takes messages that come before the answer, ready to be sent. Progress is dropped where it is
+    /// full.
+    pub(super) out: Option<&'a mpsc::Sender<Bytes>>,
+    /// Whom a server can ask something, if there was a handshake.
+    pub(super) client: Option<&'a Client>,
+}
+
 impl Service {
-    /// A service that shows `scope`. Log lines show its caller as `label`.
-    pub fn new(system: System, scope: Scope, label: &str) -> Self {
+    /// A service that shows `scope`. Log lines show its caller as `label`. Calls that wait for their
+    /// clients do so in `parking`.
+    pub fn new(system: System, scope: Scope, label: &str, parking: Parking) -> Self {
         let caller = Caller::Local(LocalCaller::new(label));
-        Self { system, scope, caller, awaits_all: None }
+        Self { system, scope, caller, parking, awaits_all: None }
+    }
+
+    pub(super) fn system(&self) -> &System {
+        &self.system
+    }
+
+    pub(super) fn scope(&self) -> &Scope {
+        &self.scope
+    }
+
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    pub(super) fn parking(&self) -> &Parking {
+        &self.parking
     }
 
     /// The same, but its lists wait until every server has come up or failed, up to ten seconds
@@ -91,16 +116,10 @@ impl Service {
         seen.catch_up(digests(self.system.catalog(), &self.scope));
     }
 
-    /// Answers a request, whatever happens. Progress goes to `progress`, as notifications ready to
-    /// be sent, and is dropped where that is full. Dropping the future takes a call back.
-    pub(super) async fn answer(
-        &self,
-        job: Job,
-        seen: Option<&Seen>,
-        progress: Option<&mpsc::Sender<Bytes>>,
-    ) -> Answer {
+    /// Answers a request, whatever happens. Dropping the future takes a call back.
+    pub(super) async fn answer(&self, job: Job, peer: &Peer<'_>) -> Answer {
         let id = job.request.id.clone();
-        let answered = AssertUnwindSafe(self.try_answer(job, seen, progress)).catch_unwind().await;
+        let answered = AssertUnwindSafe(self.try_answer(job, peer)).catch_unwind().await;
         match answered {
             Ok(Ok(body)) => Answer::ok(body),
             Ok(Err(refusal)) => refuse(Some(&id), &refusal),
@@ -108,21 +127,16 @@ impl Service {
         }
     }
 
-    async fn try_answer(
-        &self,
-        job: Job,
-        seen: Option<&Seen>,
-        progress: Option<&mpsc::Sender<Bytes>>,
-    ) -> Result<Bytes, Refusal> {
+    async fn try_answer(&self, job: Job, peer: &Peer<'_>) -> Result<Bytes, Refusal> {
         let Job { request, asked, era, method } = job;
         let result = match (method, asked) {
             (Method::Ping, _) => "{}".to_owned(),
             (_, Asked::Broken { reason, .. }) => return Err(Refusal::BadParams { reason }),
             (Method::Call, Asked::Call(params)) => {
-                return self.call(&request.id, params, era, progress).await;
+                return self.call(&request.id, params, era, peer).await;
             }
             (Method::List(kind), Asked::Other { params, .. }) => {
-                return self.list(kind, &request.id, &params, era, seen).await;
+                return self.list(kind, &request.id, &params, era, peer.seen).await;
             }
             (Method::Initialize, Asked::Other { params, .. }) => {
                 greeting::initialize(&self.system, &self.scope, negotiate(&params))
@@ -195,87 +209,6 @@ impl Service {
     fn ttl(&self) -> Duration {
         self.system.catalog().ttl().min(TTL_MAX)
     }
-
-    async fn call(
-        &self,
-        id: &Id,
-        params: Box<CallParams>,
-        era: Era,
-        progress: Option<&mpsc::Sender<Bytes>>,
-    ) -> Result<Bytes, Refusal> {
-        let kind = params.kind;
-        let wanted = progress.filter(|_| params.meta.progress_token.is_some());
-        let outcome = match wanted {
-            Some(out) => self.call_with_progress(params, out).await,
-            None => self.run(params, None).await,
-        };
-        match outcome {
-            Ok(Answered { outcome: Outcome::Result(result), hop }) => {
-                Ok(era::response(id, kind, &result, hop, era)
-                    .unwrap_or_else(|error| foreign_result(id, kind, &error)))
-            }
-            Ok(Answered { outcome: Outcome::Error(error), .. }) => {
-                Ok(relayed_error(id, kind, &error, era))
-            }
-            Err(CallError::Unknown { kind, name, candidates }) if candidates.is_empty() => {
-                Err(Refusal::Unknown { kind, name: name.to_string(), era })
-            }
-            Err(CallError::Unknown { name, candidates, .. }) => {
-                let candidates = candidates.iter().map(ToString::to_string).collect();
-                Err(Refusal::Ambiguous { name: name.to_string(), candidates })
-            }
-            Err(error) => Ok(self.failed(id, kind, &error, era)),
-        }
-    }
-
-    async fn run(
-        &self,
-        params: Box<CallParams>,
-        progress: Option<mpsc::Sender<Bytes>>,
-    ) -> Result<Answered, CallError> {
-        let call = Call { params, deadline: None, progress, inquiries: None };
-        self.system.call(&self.scope, self.caller.clone(), call).await
-    }
-
-    async fn call_with_progress(
-        &self,
-        params: Box<CallParams>,
-        out: &mpsc::Sender<Bytes>,
-    ) -> Result<Answered, CallError> {
-        let (sink, mut told) = mpsc::channel(PROGRESS_WAITING);
-        let forward = |params: Bytes| {
-            let mut line = Vec::with_capacity(params.len() + 64);
-            write_notification(&mut line, "notifications/progress", Some(&params));
-            // A reader that is slow misses some steps, never an answer.
-            let _ = out.try_send(Bytes::from(line));
-        };
-        let call = self.run(params, Some(sink));
-        tokio::pin!(call);
-        loop {
-            tokio::select! {
-                biased;
-                Some(params) = told.recv() => forward(params),
-                outcome = &mut call => {
-                    while let Ok(params) = told.try_recv() {
-                        forward(params);
-                    }
-                    return outcome;
-                }
-            }
-        }
-    }
-
-    fn failed(&self, id: &Id, kind: CallKind, error: &CallError, era: Era) -> Bytes {
-        let config = self.system.config();
-        let spec = error.server().and_then(|server: &ServerId| config.servers.get(server));
-        let secrets: Vec<&str> = match spec.map(|spec| &spec.transport) {
-            Some(Transport::Stdio(stdio)) => {
-                stdio.env.values().map(|value| value.expose()).collect()
-            }
-            Some(Transport::Remote(_)) | None => Vec::new(),
-        };
-        failed_call(id, kind, error, era, &secrets, Instant::now())
-    }
 }
 
 /// The version to go on with: the client's, if it opens with `initialize` and is known here.
@@ -300,7 +233,7 @@ pub(super) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
-fn response(id: &Id, result: &[u8]) -> Bytes {
+pub(super) fn response(id: &Id, result: &[u8]) -> Bytes {
     let mut body = Vec::with_capacity(result.len() + 64);
     write_result(&mut body, id, result);
     Bytes::from(body)

@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::service::Service;
 use super::stream;
+use crate::door::dialogue::Parking;
 
 /// Serves stdin and stdout until the input ends or `shutdown`. The first `tools/list` waits for
 /// all servers, ten seconds at most: their start is this agent's start.
@@ -14,6 +15,6 @@ use super::stream;
 /// A read of a terminal may still block a thread afterwards, so the process should exit rather
 /// than wait for its runtime.
 pub async fn serve(system: System, scope: Scope, shutdown: CancellationToken) {
-    let service = Service::new(system, scope, "stdio").awaiting_all();
+    let service = Service::new(system, scope, "stdio", Parking::new()).awaiting_all();
     stream::serve(tokio::io::stdin(), tokio::io::stdout(), service, shutdown).await;
 }

@@ -5,11 +5,12 @@
 //! leaves answering to `service`.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    Id, Malformed, Members, Message, Notification, Request, parse, write_notification,
+    Id, Malformed, Members, Message, Notification, Request, Response, parse, write_notification,
 };
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -20,12 +21,13 @@ use tokio_util::sync::CancellationToken;
 use super::asked::Asked;
 use super::batch;
 use super::classify::{Method, era_of, method_of};
+use super::dialogue::Client;
 use super::era::Era;
 use super::lines::{Line, Lines};
 use super::listen::{self, Filter, list_changed};
 use super::reply::{Refusal, refuse};
 use super::seen::{Changes, Seen};
-use super::service::{Job, Service, negotiate};
+use super::service::{Job, Peer, Service, negotiate};
 
 /// The longest line, in bytes.
 const LINE_MAX: usize = 16 * 1024 * 1024;
@@ -71,6 +73,7 @@ pub(super) async fn serve_until<R, W, G>(
         tasks: JoinSet::new(),
         running: HashMap::new(),
         version: None,
+        client: None,
         pushes: false,
         closing: CancellationToken::new(),
     };
@@ -95,6 +98,8 @@ struct Stream {
     running: HashMap<Id, CancellationToken>,
     /// What a handshake agreed upon, if there was one.
     version: Option<&'static str>,
+    /// Whom servers can ask something, after a handshake.
+    client: Option<Arc<Client>>,
     /// Whether the peer is told of changed lists.
     pushes: bool,
     /// Ends subscriptions in order.
@@ -173,9 +178,14 @@ impl Stream {
         match parse(&text) {
             Ok(Message::Request(request)) => self.on_request(request).await,
             Ok(Message::Notification(told)) => self.on_notification(&told),
-            // Nothing is ever asked of the peer.
-            Ok(Message::Response(_)) => {}
+            Ok(Message::Response(response)) => self.on_response(response),
             Err(error) => self.refuse(id_of(&error), &batch::malformed(&error)).await,
+        }
+    }
+
+    fn on_response(&self, response: Response) {
+        if let (Some(client), Some(id)) = (&self.client, &response.id) {
+            client.questions.on_answer(id, response.outcome);
         }
     }
 
@@ -213,7 +223,9 @@ impl Stream {
             return Err(Refusal::NotAMessage { reason });
         }
         if let (Method::Initialize, Asked::Other { params, .. }) = (method, &asked) {
-            self.version = Some(negotiate(params));
+            let version = negotiate(params);
+            self.version = Some(version);
+            self.client = Some(Arc::new(Client::greeted(params, version)));
             self.service.catch_up(&self.seen);
         }
         let cancel = CancellationToken::new();
@@ -224,11 +236,14 @@ impl Stream {
     fn start(&mut self, (job, cancel): Placed) {
         let (service, out) = (self.service.clone(), self.out.clone());
         let (seen, closing) = (self.seen.clone(), self.closing.clone());
+        let client = self.client.clone();
         self.tasks.spawn(async move {
             let id = job.request.id.clone();
             if job.method == Method::Listen {
                 subscribe(&service, &job, &out, &cancel, &closing).await;
-            } else if let Some(line) = answered(&service, job, &seen, &out, &cancel).await {
+            } else if let Some(line) =
+                answered(&service, job, &peer(&seen, &out, client.as_deref()), &cancel).await
+            {
                 let _ = out.send(line).await;
             }
             vec![id]
@@ -252,18 +267,19 @@ impl Stream {
                     }
                 }
                 Ok(Message::Notification(told)) => self.on_notification(&told),
-                Ok(Message::Response(_)) => {}
+                Ok(Message::Response(response)) => self.on_response(response),
                 Err(error) => {
                     answers.push(refuse(id_of(&error), &batch::malformed(&error)).body);
                 }
             }
         }
         let (service, out, seen) = (self.service.clone(), self.out.clone(), self.seen.clone());
+        let client = self.client.clone();
         self.tasks.spawn(async move {
             let ids = placed.iter().map(|(job, _)| job.request.id.clone()).collect();
             let all = placed.into_iter().map(|(job, cancel)| {
-                let (service, seen, out) = (&service, &seen, &out);
-                async move { answered(service, job, seen, out, &cancel).await }
+                let (service, peer) = (&service, peer(&seen, &out, client.as_deref()));
+                async move { answered(service, job, &peer, &cancel).await }
             });
             answers.extend(futures_util::future::join_all(all).await.into_iter().flatten());
             if let Some(line) = batch::join(&answers) {
@@ -283,18 +299,23 @@ impl Stream {
     }
 }
 
+/// The peer of a stream, for one request.
+fn peer<'a>(seen: &'a Seen, out: &'a mpsc::Sender<Bytes>, client: Option<&'a Client>) -> Peer<'a> {
+    Peer { seen: Some(seen), out: Some(out), client }
+}
+
 /// The answer, unless the request is taken back before.
 async fn answered(
     service: &Service,
     job: Job,
-    seen: &Seen,
-    out: &mpsc::Sender<Bytes>,
+    peer: &Peer<'_>,
     cancel: &CancellationToken,
 ) -> Option<Bytes> {
-    let seen = (job.era == Era::Legacy).then_some(seen);
+    let seen = peer.seen.filter(|_| job.era == Era::Legacy);
+    let peer = Peer { seen, ..*peer };
     tokio::select! {
         biased;
-        answer = service.answer(job, seen, Some(out)) => Some(answer.body),
+        answer = service.answer(job, &peer) => Some(answer.body),
         () = cancel.cancelled() => None,
     }
 }

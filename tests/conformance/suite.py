@@ -80,7 +80,7 @@ class Exceptions:
         for at, entry in enumerate(self.entries):
             if (
                 any(fnmatch.fnmatchcase(scenario, pattern) for pattern in entry["scenarios"])
-                and revision in entry.get("revisions", [revision])
+                and {revision, revision.removesuffix(" released")} & set(entry.get("revisions", [revision]))
                 and route in entry.get("routes", [route])
             ):
                 self.met[at] += 1
@@ -126,7 +126,7 @@ class Table:
                 words.append("-")
                 continue
             failed = lost(directly, through[route].get(scenario, {}))
-            word, wrong = self.exceptions.judge(scenario, part.revision, route, failed)
+            word, wrong = self.exceptions.judge(scenario, revision, route, failed)
             words.append(word)
             self.wrong += [f"{scenario} ({revision}, {route}): {what}" for what in wrong]
             self.count(title, route, word)

@@ -5,6 +5,8 @@
 #[cfg(test)]
 mod agents;
 #[cfg(test)]
+mod asking;
+#[cfg(test)]
 mod bridge;
 #[cfg(test)]
 mod calling;

@@ -99,10 +99,24 @@ impl Client {
     ///
     /// When it was refused.
     pub async fn legacy_of(place: impl Into<Place>, path: &str, version: &str) -> Result<Self> {
+        Self::legacy_with(place, path, version, json!({})).await
+    }
+
+    /// The same for a client with these capabilities.
+    ///
+    /// # Errors
+    ///
+    /// When it was refused.
+    pub async fn legacy_with(
+        place: impl Into<Place>,
+        path: &str,
+        version: &str,
+        capabilities: Value,
+    ) -> Result<Self> {
         let mut client = Self::new(place.into(), path, version);
         let params = json!({
             "protocolVersion": version,
-            "capabilities": {},
+            "capabilities": capabilities,
             "clientInfo": { "name": "e2e", "version": "1" },
         });
         let reply = client.request("initialize", params).await?;
@@ -339,10 +353,13 @@ impl Exchange {
     }
 }
 
-/// Puts the modern revision's metadata into `params._meta`, beside what is there.
+/// Puts the modern revision's metadata into `params._meta`, beside what is there; capabilities stay.
 pub fn modern_meta(params: &mut Value, version: &str) {
     params["_meta"]["io.modelcontextprotocol/protocolVersion"] = json!(version);
-    params["_meta"]["io.modelcontextprotocol/clientCapabilities"] = json!({});
+    let capabilities = &mut params["_meta"]["io.modelcontextprotocol/clientCapabilities"];
+    if capabilities.is_null() {
+        *capabilities = json!({});
+    }
     params["_meta"]["io.modelcontextprotocol/clientInfo"] =
         json!({ "name": "e2e", "version": "1" });
 }

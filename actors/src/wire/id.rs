@@ -25,6 +25,11 @@ impl Id {
         Self(Bytes::from(number.to_string()))
     }
 
+    /// The id `"PREFIX<number>"`, where other ids may be in use.
+    pub fn prefixed(prefix: &str, number: u64) -> Self {
+        Self(Bytes::from(format!("\"{prefix}{number}\"")))
+    }
+
     /// The id as a JSON token.
     pub fn as_json(&self) -> &[u8] {
         &self.0

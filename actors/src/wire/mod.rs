@@ -25,5 +25,5 @@ pub use members::{Member, Members, MembersError};
 pub use message::{Malformed, Message, Notification, Request, Response, one_line, parse};
 pub use meta::{Hop, LEGACY_LATEST, MODERN, Meta, is_known_version, is_modern_version};
 pub use params::{CallKind, CallParams, ParamsError};
-pub use reply::{Outcome, write_error, write_notification, write_result};
+pub use reply::{Outcome, write_error, write_notification, write_request, write_result};
 pub use text::{Text, write_json_string};

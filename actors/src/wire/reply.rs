@@ -1,4 +1,4 @@
-//! This file writes answers and notifications around raw bodies.
+//! This file writes messages around raw bodies.
 //!
 //! It leaves the choice of codes and texts to the doors.
 
@@ -28,6 +28,18 @@ pub fn write_error(out: &mut Vec<u8>, id: Option<&Id>, error: &[u8]) {
     write_head(out, id);
     out.extend_from_slice(b",\"error\":");
     out.extend_from_slice(error);
+    out.push(b'}');
+}
+
+/// Appends a request; `params` is a JSON object.
+pub fn write_request(out: &mut Vec<u8>, id: &Id, method: &str, params: Option<&[u8]>) {
+    write_head(out, Some(id));
+    out.extend_from_slice(b",\"method\":");
+    write_json_string(out, method);
+    if let Some(params) = params {
+        out.extend_from_slice(b",\"params\":");
+        out.extend_from_slice(params);
+    }
     out.push(b'}');
 }
 

@@ -8,10 +8,12 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use tokio::sync::mpsc;
+use futures_util::{Stream, StreamExt, stream};
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 
 use super::respond;
+use crate::door::reply::Answer;
 
 /// Messages that wait for a slow reader; progress beyond it is dropped.
 const WAITING: usize = 64;
@@ -23,19 +25,34 @@ pub(super) fn channel() -> (mpsc::Sender<Bytes>, mpsc::Receiver<Bytes>) {
     mpsc::channel(WAITING)
 }
 
+/// A response that carries `first`, the messages of `waiting` until there are no more, and `last`.
+pub(super) fn response_around(
+    first: Bytes,
+    waiting: mpsc::Receiver<Bytes>,
+    last: oneshot::Receiver<Answer>,
+) -> Response {
+    let first = stream::once(async move { Ok(event(&first)) });
+    let last = stream::once(last).filter_map(async |answer| Some(Ok(event(&answer.ok()?.body))));
+    respond::events(Body::from_stream(first.chain(chunks(waiting)).chain(last)))
+}
+
 /// A response that carries the messages of `waiting` until there are no more.
 pub(super) fn response(waiting: mpsc::Receiver<Bytes>) -> Response {
+    respond::events(Body::from_stream(chunks(waiting)))
+}
+
+/// The messages of `waiting` as events, and signs of life.
+fn chunks(waiting: mpsc::Receiver<Bytes>) -> impl Stream<Item = Result<Bytes, Infallible>> {
     let due = Instant::now() + KEEP_ALIVE;
-    let stream = futures_util::stream::unfold((waiting, due), |(mut waiting, due)| async move {
+    stream::unfold((waiting, due), |(mut waiting, due)| async move {
         let chunk = tokio::select! {
             biased;
             message = waiting.recv() => event(&message?),
             () = sleep_until(due) => Bytes::from_static(b": still here\n\n"),
         };
         let due = Instant::now() + KEEP_ALIVE;
-        Some((Ok::<_, Infallible>(chunk), (waiting, due)))
-    });
-    respond::events(Body::from_stream(stream))
+        Some((Ok(chunk), (waiting, due)))
+    })
 }
 
 /// One message as an event. A message on several lines stays one event.

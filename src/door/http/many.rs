@@ -7,7 +7,7 @@ use bytes::Bytes;
 use conductor_actors::wire::{self, Message};
 use http::StatusCode;
 
-use super::post::{Post, in_session};
+use super::post::{Post, answered, in_session};
 use super::respond;
 use super::sessions::Busy;
 use crate::door::asked::Asked;
@@ -21,7 +21,7 @@ use crate::door::stream::id_of;
 /// Serves one batch.
 pub(super) async fn serve(post: &Post<'_>, body: &Bytes) -> Response {
     let session = match post.session() {
-        Ok(session) if session.version == batch::VERSION => session,
+        Ok(session) if session.client.version == batch::VERSION => session,
         Ok(_) | Err(_) => return respond::refusal(&batch::refused()),
     };
     let (jobs, mut answers) = match sort(post, body, &session) {
@@ -62,7 +62,7 @@ fn sort(post: &Post<'_>, body: &Bytes, session: &Busy) -> Result<(Vec<Job>, Vec<
                 }
             }
             Ok(Message::Notification(told)) => post.note(&told, session),
-            Ok(Message::Response(_)) => {}
+            Ok(Message::Response(response)) => answered(session, response),
             Err(error) => answers.push(refuse(id_of(&error), &batch::malformed(&error)).body),
         }
     }

@@ -37,6 +37,7 @@ use conductor_config::{Listen, ServerId, WorkspaceName};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::dialogue::Parking;
 use super::service::Service;
 use crate::rest::Guarded;
 use gate::Gate;
@@ -51,12 +52,13 @@ struct Door {
     settings: Listen,
     /// Who comes in here, for the log.
     caller: Box<str>,
+    parking: Parking,
     shutdown: CancellationToken,
 }
 
 impl Door {
     fn service(&self, scope: Scope) -> Service {
-        Service::new(self.system.clone(), scope, &self.caller)
+        Service::new(self.system.clone(), scope, &self.caller, self.parking.clone())
     }
 
     /// Whether there is a server of this name, up or not.
@@ -89,7 +91,9 @@ pub(crate) async fn serve(
     let sessions = Arc::new(Sessions::new(settings.max_sessions, settings.session_idle));
     let sweeper = tokio::spawn(sweep(Arc::clone(&sessions), settings.session_idle));
     let (caller, closing) = ("http".into(), shutdown.clone());
-    let door = Arc::new(Door { system, sessions, gate, settings, caller, shutdown: closing });
+    let parking = Parking::new();
+    let door =
+        Arc::new(Door { system, sessions, gate, settings, caller, parking, shutdown: closing });
     let routes = routes::router(Arc::clone(&door), rest);
     accept::accept(listener, routes, door, shutdown).await;
     sweeper.abort();

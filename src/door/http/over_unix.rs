@@ -21,6 +21,7 @@ use super::accept::connection;
 use super::gate::Gate;
 use super::sessions::Sessions;
 use super::{Door, respond, routes, sweep};
+use crate::door::dialogue::Parking;
 use crate::door::reply::{Problem, Refusal};
 
 /// The HTTP side of one Unix socket. Sessions are those of the socket; limits and times are those
@@ -57,6 +58,7 @@ impl OverUnix {
             gate: self.gate.clone(),
             settings: self.settings.clone(),
             caller: caller.into(),
+            parking: Parking::new(),
             shutdown: self.closed.clone(),
         });
         let (scope, behind) = (self.scope.clone(), Arc::clone(&door));

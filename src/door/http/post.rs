@@ -8,6 +8,7 @@ use bytes::Bytes;
 use conductor_actors::Scope;
 use conductor_actors::wire::{self, Id, Message, Notification, one_line};
 use http::{HeaderMap, StatusCode};
+use tokio::sync::{mpsc, oneshot};
 
 use super::negotiation::{Accepts, is_json};
 use super::sessions::{Busy, taken_back};
@@ -15,11 +16,12 @@ use super::{Door, body, events, many, respond};
 use crate::door::asked::Asked;
 use crate::door::batch;
 use crate::door::classify::{self, Method};
+use crate::door::dialogue::Client;
 use crate::door::era::Era;
 use crate::door::listen::{self, Filter};
 use crate::door::mirrored::Mirrored;
 use crate::door::reply::{Answer, Problem, Refusal, refuse};
-use crate::door::service::{Job, Service, negotiate};
+use crate::door::service::{Job, Peer, Service, negotiate};
 use crate::door::stream::{cancelled_id, id_of};
 
 /// One POST, its body read.
@@ -61,7 +63,7 @@ pub(super) async fn post(door: &Door, scope: Scope, request: Request) -> Respons
             Ok(()) => respond::empty(StatusCode::ACCEPTED),
             Err(refusal) => respond::refusal(&refusal),
         },
-        Ok(Message::Response(_)) => match post.response() {
+        Ok(Message::Response(response)) => match post.response(response) {
             Ok(()) => respond::empty(StatusCode::ACCEPTED),
             Err(refusal) => respond::refusal(&refusal),
         },
@@ -113,16 +115,19 @@ impl Post<'_> {
             let (out, waiting) = events::channel();
             let service = self.service();
             tokio::spawn(async move {
+                let peer = Peer { out: Some(&out), ..Peer::default() };
                 // The client closes the stream to take the request back.
                 tokio::select! {
-                    answer = service.answer(job, None, Some(&out)) => drop(out.send(answer.body).await),
+                    answer = service.answer(job, &peer) => {
+                        drop(out.send(answer.body).await);
+                    }
                     () = out.closed() => {}
                 }
             });
             return Ok(events::response(waiting));
         }
         // A client that goes away drops this future, and with it the call.
-        Ok(respond::json(self.service().answer(job, None, None).await))
+        Ok(respond::json(self.service().answer(job, &Peer::default()).await))
     }
 
     fn listen(&self, job: Job) -> Result<Response, Refusal> {
@@ -139,17 +144,18 @@ impl Post<'_> {
     }
 
     async fn initialize(&self, job: Job) -> Result<Response, Refusal> {
-        let version = match &job.asked {
-            Asked::Other { params, .. } => negotiate(params),
+        let client = match &job.asked {
+            Asked::Other { params, .. } => Client::greeted(params, negotiate(params)),
             Asked::Broken { reason, .. } => {
                 return Err(Refusal::BadParams { reason: reason.clone() });
             }
             Asked::Call(_) => return Err(Refusal::Internal),
         };
         let service = self.service();
-        let session = self.door.sessions.open(self.scope.clone(), version)?;
+        let session = self.door.sessions.open(self.scope.clone(), client)?;
         service.catch_up(&session.seen);
-        let answer = service.answer(job, Some(&session.seen), None).await;
+        let answer =
+            service.answer(job, &Peer { seen: Some(&session.seen), ..Peer::default() }).await;
         Ok(respond::with_session(self.one(answer), &session.id))
     }
 
@@ -166,11 +172,39 @@ impl Post<'_> {
             });
             return events::response(waiting);
         }
+        if self.may_ask(&job, &session) {
+            return self.deferred(job, session).await;
+        }
         let id = job.request.id.clone();
         // A legacy client that goes away has not taken its request back: the call goes on.
         let task = tokio::spawn(async move { in_session(&service, job, &session, None).await });
         let answer = task.await.unwrap_or(Err(Refusal::Internal));
         self.one(answer.unwrap_or_else(|refusal| refuse(Some(&id), &refusal)))
+    }
+
+    /// Answers with one JSON text, unless the server asks the client something before: then with a
+    /// stream that begins with the question.
+    async fn deferred(&self, job: Job, session: Busy) -> Response {
+        let id = job.request.id.clone();
+        let service = self.service();
+        let (out, mut waiting) = events::channel();
+        let (done, mut answer) = oneshot::channel();
+        tokio::spawn(async move {
+            let answer = in_session(&service, job, &session, Some(&out)).await;
+            let _ = done.send(answer.unwrap_or_else(|refusal| refuse(Some(&id), &refusal)));
+        });
+        tokio::select! {
+            biased;
+            Some(first) = waiting.recv() => events::response_around(first, waiting, answer),
+            answer = &mut answer => {
+                self.one(answer.unwrap_or_else(|_| refuse(None, &Refusal::Internal)))
+            }
+        }
+    }
+
+    /// Whether the server may ask something during this call that the client would answer.
+    fn may_ask(&self, job: &Job, session: &Busy) -> bool {
+        self.accepts.events && job.method == Method::Call && session.client.abilities.any()
     }
 
     /// Whether something may come before the answer that this client could read.
@@ -208,12 +242,21 @@ impl Post<'_> {
         }
     }
 
-    fn response(&self) -> Result<(), Refusal> {
+    fn response(&self, response: wire::Response) -> Result<(), Refusal> {
         if classify::header_is_modern(&Mirrored::of(&self.headers)) {
             let reason = "a client of this revision sends no responses".to_owned();
             return Err(Refusal::NotAMessage { reason });
         }
-        self.session().map(drop)
+        let session = self.session()?;
+        answered(&session, response);
+        Ok(())
+    }
+}
+
+/// Brings a client's answer to what it was asked.
+pub(super) fn answered(session: &Busy, response: wire::Response) {
+    if let Some(id) = &response.id {
+        session.client.questions.on_answer(id, response.outcome);
     }
 }
 
@@ -222,13 +265,14 @@ pub(super) async fn in_session(
     service: &Service,
     job: Job,
     session: &Busy,
-    progress: Option<&tokio::sync::mpsc::Sender<Bytes>>,
+    out: Option<&mpsc::Sender<Bytes>>,
 ) -> Result<Answer, Refusal> {
     let id: Id = job.request.id.clone();
+    let peer = Peer { seen: Some(&session.seen), out, client: Some(&session.client) };
     let cancelled = taken_back(session.cancellations(), &id, &session.ended);
     tokio::select! {
         biased;
-        answer = service.answer(job, Some(&session.seen), progress) => Ok(answer),
+        answer = service.answer(job, &peer) => Ok(answer),
         () = cancelled => Err(Refusal::Cancelled),
     }
 }

@@ -18,6 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::respond::SESSION;
+use crate::door::dialogue::Client;
 use crate::door::mirrored::Field;
 use crate::door::reply::{Refusal, SessionFault};
 use crate::door::seen::Seen;
@@ -32,8 +33,8 @@ const CANCELLED: usize = 64;
 pub(super) struct Session {
     /// Its id, fit for a header.
     pub(super) id: Box<str>,
-    /// The revision agreed upon.
-    pub(super) version: &'static str,
+    /// The client as it introduced itself.
+    pub(super) client: Client,
     /// What the door showed that it was opened at.
     scope: Scope,
     /// What its client knows of the list.
@@ -69,11 +70,7 @@ impl Sessions {
     ///
     /// # Errors
     /// If there are too many, or no random bytes to be had.
-    pub(super) fn open(
-        &self,
-        scope: Scope,
-        version: &'static str,
-    ) -> Result<Arc<Session>, Refusal> {
+    pub(super) fn open(&self, scope: Scope, client: Client) -> Result<Arc<Session>, Refusal> {
         if self.table.len() >= self.max {
             self.sweep();
         }
@@ -85,7 +82,7 @@ impl Sessions {
         let id: Box<str> = URL_SAFE_NO_PAD.encode(bytes).into();
         let session = Arc::new(Session {
             id: id.clone(),
-            version,
+            client,
             scope,
             seen: Seen::default(),
             ended: CancellationToken::new(),

@@ -38,6 +38,8 @@ pub(super) const RATE_LIMITED: Code = code(-31005, "rate_limited", 200);
 /// Of calls; nothing of the connection.
 pub(super) const BUSY: Code = code(-31007, "overloaded", 200);
 pub(super) const BAD_ANSWER: Code = code(-32603, "bad_answer", 200);
+pub(super) const NO_INPUT: Code = code(-32603, "no_input", 200);
+pub(super) const INPUT_EXPIRED: Code = code(-32602, "input_expired", 200);
 pub(super) const FOREIGN_RESULT: Code = code(-32603, "foreign_result", 200);
 pub(super) const INCOMPLETE_META: Code = code(-32602, "incomplete_meta", 400);
 pub(super) const INTERNAL: Code = code(-32603, "internal", 200);
@@ -53,7 +55,7 @@ pub(super) const NO_ROOM: Code = code(-31014, "no_room", 503);
 
 /// All of them.
 #[cfg(test)]
-pub(super) const ALL: [Code; 30] = [
+pub(super) const ALL: [Code; 32] = [
     PARSE_ERROR,
     INVALID_REQUEST,
     UNKNOWN_METHOD,
@@ -73,6 +75,8 @@ pub(super) const ALL: [Code; 30] = [
     BUSY,
     BAD_ANSWER,
     FOREIGN_RESULT,
+    NO_INPUT,
+    INPUT_EXPIRED,
     INCOMPLETE_META,
     INTERNAL,
     HEADER_MISMATCH,

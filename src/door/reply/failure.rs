@@ -107,6 +107,18 @@ pub(in crate::door) fn foreign_result(id: &Id, kind: CallKind, error: &ForeignRe
     }
 }
 
+/// The response to a call whose server asked for something that it did not get.
+pub(in crate::door) fn no_input(id: &Id, kind: CallKind, reason: &str) -> Bytes {
+    let text = format!("The server asked for something and did not get it: {reason}.");
+    let mut facts = Map::new();
+    facts.insert("reason".into(), "no_input".into());
+    facts.insert("fate".into(), Fate::OutcomeUnknown.as_str().into());
+    match kind {
+        CallKind::Tool => result(id, &printable(&text), facts, Era::Legacy),
+        _ => error_response(id, codes::NO_INPUT, &printable(&text), facts),
+    }
+}
+
 fn sentence(error: &CallError) -> String {
     match error {
         CallError::Unknown { kind, name, .. } => {

@@ -86,6 +86,8 @@ pub(in crate::door) enum Refusal {
     },
     /// Something about the session.
     Session(SessionFault),
+    /// What the client brings back is not, or no longer, what it was given.
+    InputExpired,
     /// Too much is under way.
     Overloaded {
         /// The limit that was met.
@@ -144,6 +146,7 @@ impl Refusal {
             Self::Session(SessionFault::Required) => codes::SESSION_REQUIRED,
             Self::Session(SessionFault::Unknown) => codes::SESSION_UNKNOWN,
             Self::Session(SessionFault::Exhausted { .. }) => codes::SESSIONS_EXHAUSTED,
+            Self::InputExpired => codes::INPUT_EXPIRED,
             Self::Overloaded { .. } => codes::OVERLOADED,
             Self::NotAllowed { .. } => codes::NOT_ALLOWED,
             Self::NoRoom { .. } => codes::NO_ROOM,
@@ -174,6 +177,11 @@ impl Refusal {
             }
             Self::Session(SessionFault::Exhausted { limit }) => {
                 format!("there are {limit} sessions, the most there can be; end one or wait")
+            }
+            Self::InputExpired => {
+                "the input comes too late or belongs to another request: make the request again \
+                 without it; what it was for may have been done in part"
+                    .to_owned()
             }
             Self::Overloaded { limit } => {
                 format!("{limit} requests are under way, the most there can be; wait for one")

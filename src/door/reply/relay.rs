@@ -45,6 +45,11 @@ pub(in crate::door) fn relayed_error(id: &Id, kind: CallKind, error: &Bytes, era
     Bytes::from(body)
 }
 
+/// Whether an error of an older server says that an address has to be visited first.
+pub(in crate::door) fn wants_visit(error: &Bytes) -> bool {
+    code_of(error) == Some(LEGACY_URL_REQUIRED)
+}
+
 /// The address that an error is about.
 fn uri_of(error: &Bytes) -> Option<String> {
     let data = Members::read(error).ok()?.take("data")?;

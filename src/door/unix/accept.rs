@@ -18,6 +18,7 @@ use tracing::{debug, warn};
 use super::gone::gone;
 use super::speech::Speech;
 use super::wanted::Wanted;
+use crate::door::dialogue::Parking;
 use crate::door::http::{self, OverUnix};
 use crate::door::reply::{Refusal, refuse};
 use crate::door::service::Service;
@@ -121,7 +122,8 @@ impl Door {
         http: Arc<OverUnix>,
     ) -> impl Future<Output = ()> + Send + use<> {
         let label = peer.label();
-        let service = Service::new(self.system.clone(), self.wanted.scope.clone(), &label);
+        let service =
+            Service::new(self.system.clone(), self.wanted.scope.clone(), &label, Parking::new());
         let closed = self.closed.clone();
         async move {
             // A door that closes still hears a request that is on its way.

@@ -129,7 +129,9 @@ fn error_numbers_out_of_place_are_seen() {
 fn tables_that_name_what_is_gone_are_seen() {
     assert!(!ghosts(&["src/main.rs"]).is_empty());
     assert_eq!(idle_codes(&[]).len(), CODES.len());
-    let all: Vec<Source> = CODES.iter().map(|(path, code, _)| Source::new(path, code)).collect();
+    let codes: Vec<&str> = CODES.iter().map(|(_, code, _)| *code).collect();
+    let codes = codes.join("\n");
+    let all: Vec<Source> = CODES.iter().map(|(path, ..)| Source::new(path, &codes)).collect();
     assert!(idle_codes(&all).is_empty());
 }
 

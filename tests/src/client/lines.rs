@@ -83,9 +83,18 @@ impl LineClient {
     ///
     /// When it is refused.
     pub async fn initialize(&mut self, version: &str) -> Result<Value> {
+        self.initialize_with(version, json!({})).await
+    }
+
+    /// The same for a client with these capabilities.
+    ///
+    /// # Errors
+    ///
+    /// When it is refused.
+    pub async fn initialize_with(&mut self, version: &str, capabilities: Value) -> Result<Value> {
         let params = json!({
             "protocolVersion": version,
-            "capabilities": {},
+            "capabilities": capabilities,
             "clientInfo": { "name": "e2e", "version": "1" },
         });
         let answer = self.request("initialize", params).await?;

@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tokio::time::{Duration, sleep};
 
+use super::asking;
 use super::library;
 use super::process::append_line;
 use super::protocol::Call;
@@ -18,6 +19,8 @@ pub(crate) enum Outcome {
     Result(Value),
     /// A JSON-RPC error.
     Error { code: i64, message: String },
+    /// A whole error object.
+    Refusal(Value),
 }
 
 /// A result of one text.
@@ -60,6 +63,8 @@ pub(crate) async fn run(shared: &Shared, call: &Call) -> Outcome {
         "meta" => text(call.meta.to_string()),
         "count" => count(Path::new(words("file"))),
         "add_tool" => ask(shared, Ask::AddTool(words("name").to_owned())).await,
+        "ask" => asking::ask(shared, call).await,
+        "visit" => asking::visit(),
         "link" => library::links(),
         "add_prompt" => ask(shared, Ask::AddPrompt(words("name").to_owned())).await,
         "remove_tool" => ask(shared, Ask::RemoveTool(words("name").to_owned())).await,

@@ -98,11 +98,18 @@ fn fault_tool(kind: Kind) -> String {
     tool(&kind.name(), "Does the fault it is named after.", properties, &[]).to_string()
 }
 
-fn library() -> [Value; 2] {
+fn library() -> [Value; 4] {
     let mut link = tool("link", "Returns resources.", json!({}), &[]);
     link["_meta"] = json!({ "ui": { "resourceUri": "ui://mock/app" } });
     let name = json!({ "name": text() });
-    [link, tool("add_prompt", "Lists one prompt more.", name, &["name"])]
+    let kinds = json!({ "type": "array", "items": text() });
+    let ask = json!({ "kinds": kinds, "inTurn": { "type": "boolean" } });
+    [
+        link,
+        tool("add_prompt", "Lists one prompt more.", name, &["name"]),
+        tool("ask", "Asks the caller something.", ask, &["kinds"]),
+        tool("visit", "Wants an address visited every other time.", json!({}), &[]),
+    ]
 }
 
 fn fixed() -> Vec<Value> {

@@ -2,6 +2,7 @@
 //! It leaves the choice of faults to the command line and the verdict to the test.
 
 pub(crate) mod args;
+mod asking;
 mod call_faults;
 mod calls;
 mod catalogue;

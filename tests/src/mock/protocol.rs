@@ -23,6 +23,9 @@ pub(crate) struct Call {
     pub(crate) name: String,
     pub(crate) arguments: Value,
     pub(crate) meta: Value,
+    /// What a caller of the modern revision brings back.
+    pub(crate) responses: Value,
+    pub(crate) state: Value,
     pub(crate) modern: bool,
 }
 
@@ -35,6 +38,8 @@ impl Call {
             name: params["name"].as_str().unwrap_or_default().to_owned(),
             arguments: params.get("arguments").cloned().unwrap_or_else(|| json!({})),
             meta: params.get("_meta").cloned().unwrap_or_else(|| json!({})),
+            responses: params.get("inputResponses").cloned().unwrap_or_default(),
+            state: params.get("requestState").cloned().unwrap_or_default(),
             modern: is_modern(message),
         }
     }
@@ -97,10 +102,13 @@ pub(crate) fn result_line(id: &Value, result: &Value) -> String {
 pub(crate) fn answer_line(shared: &Shared, call: &Call, outcome: &Outcome) -> String {
     match outcome {
         Outcome::Error { code, message } => error_line(&call.id, &error(*code, message)),
+        Outcome::Refusal(error) => error_line(&call.id, error),
         Outcome::Result(result) => {
             let mut result = result.clone();
             if call.modern && shared.args.era.knows_modern() {
-                result["resultType"] = json!("complete");
+                if result.get("resultType").is_none() {
+                    result["resultType"] = json!("complete");
+                }
                 result["_meta"] = json!({ SERVER_KEY: server_info(shared) });
             }
             if shared.args.id_last {

@@ -119,8 +119,9 @@ pub(crate) async fn open_session(lane: &Lane, opening: Opening) -> Result<Sessio
     Ok(Session { version: peer.protocol_version.to_string(), hop, offers, _running: running })
 }
 
-/// What callers may be asked for through here: nothing yet, no door asks its client.
-pub(super) const CAPABILITIES: &str = "{}";
+/// What callers may be asked for through here. Of several callers' roots nothing can be made that is
+/// true for all of them, so these are not offered.
+pub(super) const CAPABILITIES: &str = r#"{"elicitation":{"form":{},"url":{}},"sampling":{}}"#;
 
 fn capabilities() -> ClientCapabilities {
     // The constant is tested to be readable.

@@ -1,0 +1,360 @@
+//! This file makes a call for a client and brings it whatever the server asks meanwhile.
+//!
+//! It leaves how to ask to `dialogue`, and words for failures to `reply`.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use conductor_actors::wire::{
+    Abilities, CallKind, CallParams, Hop, Id, Members, Outcome, write_json_string,
+    write_notification,
+};
+use conductor_actors::{Answer as Answered, Call, CallError, Inquiry, InquiryKind, Scope};
+use conductor_config::{ServerId, Transport};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+
+use super::dialogue::{
+    Bond, Client, Conversation, InputRequired, PARKED_MAX, Parked, Sealed, Step, for_legacy,
+    for_modern, url_required, write_input_required,
+};
+use super::era::{self, Era};
+use super::reply::{Refusal, failed_call, foreign_result, no_input, relayed_error};
+use super::service::{Peer, Service, response};
+
+/// How often a server may ask for input during one call.
+const ROUNDS: u32 = 10;
+/// Waits before a call is made again whose server asked for nothing but that.
+const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// What a call came to.
+enum Ended {
+    /// An answer of the server, or none.
+    Called(Result<Answered, CallError>),
+    /// A result of our own making, for a client of 2026-07-28.
+    Asks(Vec<u8>),
+    /// No result: the server wants something that it cannot be given, for this reason.
+    NoInput(String),
+}
+
+impl Service {
+    /// Makes a call and answers the request for it.
+    pub(super) async fn call(
+        &self,
+        id: &Id,
+        params: Box<CallParams>,
+        era: Era,
+        peer: &Peer<'_>,
+    ) -> Result<Bytes, Refusal> {
+        let kind = params.kind;
+        let ended = match era {
+            Era::Legacy => self.call_for_legacy(params, peer).await,
+            Era::Modern => self.call_for_modern(params, peer.out).await?,
+        };
+        let outcome = match ended {
+            Ended::Called(outcome) => outcome,
+            Ended::Asks(result) => return Ok(response(id, &result)),
+            Ended::NoInput(reason) => return Ok(no_input(id, kind, &reason)),
+        };
+        match outcome {
+            Ok(Answered { outcome: Outcome::Result(result), hop }) => {
+                Ok(era::response(id, kind, &result, hop, era)
+                    .unwrap_or_else(|error| foreign_result(id, kind, &error)))
+            }
+            Ok(Answered { outcome: Outcome::Error(error), .. }) => {
+                Ok(relayed_error(id, kind, &error, era))
+            }
+            Err(CallError::Unknown { kind, name, candidates }) if candidates.is_empty() => {
+                Err(Refusal::Unknown { kind, name: name.to_string(), era })
+            }
+            Err(CallError::Unknown { name, candidates, .. }) => {
+                let candidates = candidates.iter().map(ToString::to_string).collect();
+                Err(Refusal::Ambiguous { name: name.to_string(), candidates })
+            }
+            Err(error) => Ok(self.failed(id, kind, &error, era)),
+        }
+    }
+
+    /// Makes a call of a client with a handshake, which is asked by requests of our own.
+    async fn call_for_legacy(&self, mut params: Box<CallParams>, peer: &Peer<'_>) -> Ended {
+        let asked = peer
+            .client
+            .zip(peer.out)
+            .filter(|(client, _)| client.abilities.any() && can_ask(params.kind));
+        let Some((client, out)) = asked else {
+            return Ended::Called(self.plain(params, peer.out).await);
+        };
+        params.meta.client_capabilities = Some(client.capabilities.clone());
+        for round in 0..ROUNDS {
+            let conversation = self.begin(params.clone(), client.abilities);
+            let answered = match self.talk(conversation, client, out).await {
+                Ok(answered) => answered,
+                Err(error) => return Ended::Called(Err(error)),
+            };
+            let asks = match asks(&answered) {
+                Ok(Some(asks)) => asks,
+                Ok(None) => return Ended::Called(Ok(answered)),
+                Err(reason) => return Ended::NoInput(reason),
+            };
+            if asks.requests.is_empty() {
+                sleep(AGAIN.1.min(AGAIN.0 * 2_u32.pow(round))).await;
+            }
+            match ask_all(&asks, client, out).await {
+                Ok(answers) => params.input_responses = Some(answers),
+                Err(reason) => return Ended::NoInput(reason),
+            }
+            params.request_state = asks.state;
+        }
+        Ended::NoInput(format!("it has asked {ROUNDS} times in a row"))
+    }
+
+    /// Follows a call to its end; what its server asks goes to the client at once.
+    async fn talk(
+        &self,
+        mut conversation: Conversation,
+        client: &Client,
+        out: &mpsc::Sender<Bytes>,
+    ) -> Result<Answered, CallError> {
+        let mut asking = FuturesUnordered::new();
+        loop {
+            tokio::select! {
+                biased;
+                step = conversation.next() => match step {
+                    Step::Progress(params) => forward(out, &params),
+                    Step::Asked(inquiry) => asking.push(self.pass_on(inquiry, client, out)),
+                    Step::Over(outcome) => return outcome,
+                },
+                Some(()) = asking.next() => {}
+            }
+        }
+    }
+
+    /// Asks the client what the server asks, and gives the server what it says.
+    async fn pass_on(&self, inquiry: Inquiry, client: &Client, out: &mpsc::Sender<Bytes>) {
+        let label = self.label(&inquiry.server);
+        let (kind, params) = (inquiry.kind, inquiry.params.as_ref());
+        let params = for_legacy(kind, params, label.as_deref(), client.version, "");
+        if let Some(outcome) = client.questions.ask(out, kind.method(), params.as_ref()).await {
+            inquiry.answer(outcome);
+        }
+    }
+
+    /// Makes a call of a client of 2026-07-28, or goes on with one that it brings input for.
+    async fn call_for_modern(
+        &self,
+        mut params: Box<CallParams>,
+        out: Option<&mpsc::Sender<Bytes>>,
+    ) -> Result<Ended, Refusal> {
+        let capabilities = params.meta.client_capabilities.as_deref();
+        let able = capabilities.map(Abilities::of).filter(|_| can_ask(params.kind));
+        let able = able.unwrap_or_default();
+        let state = params.request_state.take();
+        if state.is_none() && !able.any() {
+            return Ok(Ended::Called(self.plain(params, out).await));
+        }
+        let bond = Bond::new(&self.caller().to_string(), &params);
+        let sealed = match state {
+            Some(state) => {
+                let state: Option<String> = serde_json::from_slice(&state).ok();
+                let sealed = state.and_then(|state| self.parking().open(&state, &bond, now()));
+                Some(sealed.ok_or(Refusal::InputExpired)?)
+            }
+            None => None,
+        };
+        let token = params.meta.progress_token.clone();
+        let mut conversation = match sealed {
+            None => self.begin(params, able),
+            Some(Sealed::Server(state)) => {
+                params.request_state = Some(state);
+                self.begin(params, able)
+            }
+            Some(Sealed::Again) => {
+                params.input_responses = None;
+                self.begin(params, able)
+            }
+            Some(Sealed::Parked(number)) => {
+                let parked = self.parking().take(number).await;
+                let mut parked = parked.ok_or(Refusal::InputExpired)?;
+                parked.answer(params.input_responses.as_ref());
+                if !parked.open.is_empty() {
+                    return self.park(parked, &bond);
+                }
+                parked.conversation
+            }
+        };
+        loop {
+            match conversation.next().await {
+                Step::Progress(params) => tell(out, token.as_ref(), &params),
+                Step::Asked(first) => return self.park(Parked::new(conversation, first), &bond),
+                Step::Over(Ok(answered)) => return self.on_answer(answered, able, &bond),
+                Step::Over(failed) => return Ok(Ended::Called(failed)),
+            }
+        }
+    }
+
+    /// What a client of 2026-07-28 gets instead of the answer while its call waits.
+    fn park(&self, parked: Parked, bond: &Bond) -> Result<Ended, Refusal> {
+        let asked: Vec<_> = parked
+            .open
+            .iter()
+            .map(|(key, inquiry)| {
+                let label = self.label(&inquiry.server);
+                let params = for_modern(inquiry.kind, inquiry.params.as_ref(), label.as_deref());
+                (key.clone(), inquiry.kind, params)
+            })
+            .collect();
+        let number =
+            self.parking().park(parked).ok_or(Refusal::Overloaded { limit: PARKED_MAX })?;
+        let state = self.close(&Sealed::Parked(number), bond)?;
+        let asked = asked.iter().map(|(key, kind, params)| (&**key, *kind, params.clone()));
+        Ok(Ended::Asks(write_input_required(asked, Some(&state))))
+    }
+
+    /// An answer for a client of 2026-07-28; one that asks for input is put under seal.
+    fn on_answer(
+        &self,
+        answered: Answered,
+        able: Abilities,
+        bond: &Bond,
+    ) -> Result<Ended, Refusal> {
+        let asks = match asks(&answered) {
+            Ok(asks) => asks,
+            Err(reason) => return Ok(Ended::NoInput(reason)),
+        };
+        if let Some(asks) = asks {
+            let state = asks.state.clone().map(|state| self.close(&Sealed::Server(state), bond));
+            let state = state.transpose()?;
+            return Ok(Ended::Asks(asks.write(state.as_deref())));
+        }
+        if let (Outcome::Error(error), true) = (&answered.outcome, able.url)
+            && let Some(wanted) = url_required(error)
+        {
+            let state = self.close(&Sealed::Again, bond)?;
+            let keys: Vec<String> = (1..=wanted.len()).map(|number| number.to_string()).collect();
+            let requests = keys
+                .iter()
+                .zip(wanted)
+                .map(|(key, params)| (&**key, InquiryKind::Elicitation, Some(params)));
+            return Ok(Ended::Asks(write_input_required(requests, Some(&state))));
+        }
+        Ok(Ended::Called(Ok(answered)))
+    }
+
+    fn close(&self, sealed: &Sealed, bond: &Bond) -> Result<String, Refusal> {
+        self.parking().close(sealed, bond, now()).ok_or(Refusal::Internal)
+    }
+
+    fn begin(&self, params: Box<CallParams>, able: Abilities) -> Conversation {
+        let (system, scope) = (self.system().clone(), self.scope().clone());
+        Conversation::begin(system, scope, self.caller().clone(), params, able)
+    }
+
+    /// Makes a call whose caller cannot be asked anything.
+    async fn plain(
+        &self,
+        params: Box<CallParams>,
+        out: Option<&mpsc::Sender<Bytes>>,
+    ) -> Result<Answered, CallError> {
+        let Some(out) = out.filter(|_| params.meta.progress_token.is_some()) else {
+            let call = Call { params, deadline: None, progress: None, inquiries: None };
+            return self.system().call(self.scope(), self.caller().clone(), call).await;
+        };
+        let mut conversation = self.begin(params, Abilities::default());
+        loop {
+            match conversation.next().await {
+                Step::Progress(params) => forward(out, &params),
+                Step::Asked(inquiry) => drop(inquiry),
+                Step::Over(outcome) => return outcome,
+            }
+        }
+    }
+
+    /// The server's name, where a person could not know it otherwise.
+    fn label(&self, server: &ServerId) -> Option<String> {
+        let merged = !matches!(self.scope(), Scope::Server(_));
+        merged.then(|| server.name.to_string())
+    }
+
+    fn failed(&self, id: &Id, kind: CallKind, error: &CallError, era: Era) -> Bytes {
+        let config = self.system().config();
+        let spec = error.server().and_then(|server: &ServerId| config.servers.get(server));
+        let secrets: Vec<&str> = match spec.map(|spec| &spec.transport) {
+            Some(Transport::Stdio(stdio)) => {
+                stdio.env.values().map(|value| value.expose()).collect()
+            }
+            Some(Transport::Remote(_)) | None => Vec::new(),
+        };
+        failed_call(id, kind, error, era, &secrets, Instant::now())
+    }
+}
+
+/// Whether a server may ask something during such a call (MCP 2026-07-28, basic/patterns/mrtr).
+fn can_ask(kind: CallKind) -> bool {
+    matches!(kind, CallKind::Tool | CallKind::Prompt | CallKind::Resource)
+}
+
+/// What a server asks for with its answer, if it does.
+fn asks(answered: &Answered) -> Result<Option<InputRequired>, String> {
+    let Answered { outcome: Outcome::Result(result), hop: Hop::Modern } = answered else {
+        return Ok(None);
+    };
+    InputRequired::read(result).transpose()
+}
+
+/// Asks the client all that a result asks for; returns the answers by the server's keys, or why there
+/// are none.
+async fn ask_all(
+    asks: &InputRequired,
+    client: &Client,
+    out: &mpsc::Sender<Bytes>,
+) -> Result<Bytes, String> {
+    let all = asks.requests.iter().map(|(key, kind, params)| async move {
+        let params = for_legacy(*kind, params.as_ref(), None, client.version, key);
+        match client.questions.ask(out, kind.method(), params.as_ref()).await {
+            Some(Outcome::Result(result)) => Ok((key, result)),
+            Some(Outcome::Error(error)) => Err(refused(*kind, &error)),
+            None => Err(format!("the client did not answer `{}`", kind.method())),
+        }
+    });
+    let answers = futures_util::future::try_join_all(all).await?;
+    let mut out = vec![b'{'];
+    for (at, (key, answer)) in answers.iter().enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write_json_string(&mut out, key);
+        out.push(b':');
+        out.extend_from_slice(answer);
+    }
+    out.push(b'}');
+    Ok(Bytes::from(out))
+}
+
+/// Why there is no input: what the client said to a request.
+fn refused(kind: InquiryKind, error: &Bytes) -> String {
+    let message = Members::read(error).ok().and_then(|error| error.text("message"));
+    let message = message.as_deref().unwrap_or("no reason given");
+    format!("the client refused `{}`: {message}", kind.method())
+}
+
+/// Passes progress on. A reader that is slow misses some steps, never an answer.
+fn forward(out: &mpsc::Sender<Bytes>, params: &[u8]) {
+    let mut line = Vec::with_capacity(params.len() + 64);
+    write_notification(&mut line, "notifications/progress", Some(params));
+    let _ = out.try_send(Bytes::from(line));
+}
+
+/// The same under the token of the present request, if it has one.
+fn tell(out: Option<&mpsc::Sender<Bytes>>, token: Option<&Bytes>, params: &Bytes) {
+    let (Some(out), Some(token)) = (out, token) else { return };
+    let Ok(mut params) = Members::read(params) else { return };
+    params.set("progressToken", token.clone());
+    forward(out, &params.to_json());
+}
+
+/// Seconds since 1970.
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}

@@ -1,0 +1,80 @@
+//! This file is one call under way, step by step: progress, questions, the outcome.
+//!
+//! It leaves what follows from a step to those who made the call. Dropping it takes the call back.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use conductor_actors::wire::CallParams;
+use conductor_actors::{
+    Answer, Call, CallError, Caller, Inquiries, Inquiry, Scope, System, wire::Abilities,
+};
+use tokio::sync::mpsc;
+
+/// Progress that waits to be passed on; more is dropped.
+const PROGRESS_WAITING: usize = 16;
+/// Questions that wait to be asked; more are refused.
+const QUESTIONS_WAITING: usize = 16;
+
+type Outcome = Result<Answer, CallError>;
+
+/// One call.
+pub(in crate::door) struct Conversation {
+    call: Pin<Box<dyn Future<Output = Outcome> + Send>>,
+    told: mpsc::Receiver<Bytes>,
+    asked: mpsc::Receiver<Inquiry>,
+    /// What came of it, while there is progress to be told before.
+    outcome: Option<Outcome>,
+}
+
+/// What happens next.
+pub(in crate::door) enum Step {
+    /// Ready-made parameters of `notifications/progress`.
+    Progress(Bytes),
+    /// The server asks something.
+    Asked(Inquiry),
+    /// It has come to its end; there are no more steps.
+    Over(Outcome),
+}
+
+impl Conversation {
+    /// Makes a call for a client that can be asked for `abilities`.
+    pub(in crate::door) fn begin(
+        system: System,
+        scope: Scope,
+        caller: Caller,
+        params: Box<CallParams>,
+        abilities: Abilities,
+    ) -> Self {
+        let (progress, told) = mpsc::channel(PROGRESS_WAITING);
+        let (sink, asked) = mpsc::channel(QUESTIONS_WAITING);
+        let inquiries = Some(Inquiries { sink, abilities });
+        let call = Call { params, deadline: None, progress: Some(progress), inquiries };
+        let call = Box::pin(async move { system.call(&scope, caller, call).await });
+        Self { call, told, asked, outcome: None }
+    }
+
+    /// Waits for the next step. Nothing is lost if the future is dropped.
+    pub(in crate::door) async fn next(&mut self) -> Step {
+        if self.outcome.is_none() {
+            tokio::select! {
+                biased;
+                Some(params) = self.told.recv() => return Step::Progress(params),
+                Some(inquiry) = self.asked.recv() => return Step::Asked(inquiry),
+                outcome = &mut self.call => self.outcome = Some(outcome),
+            }
+        }
+        if let Ok(params) = self.told.try_recv() {
+            return Step::Progress(params);
+        }
+        match self.outcome.take() {
+            Some(outcome) => Step::Over(outcome),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The question that waits to be asked next, if there is one.
+    pub(in crate::door) fn another(&mut self) -> Option<Inquiry> {
+        self.asked.try_recv().ok()
+    }
+}

@@ -1,0 +1,189 @@
+//! This file reads and writes results that ask for input (MCP 2026-07-28, basic/patterns/mrtr).
+//!
+//! Pure. It leaves asking to others.
+
+use bytes::Bytes;
+use conductor_actors::InquiryKind;
+use conductor_actors::wire::{Members, Text, write_json_string};
+use memchr::memmem;
+
+use super::presentation::without_marks;
+use crate::door::reply::wants_visit;
+
+/// A result that asks for input, taken apart.
+#[derive(Debug, Clone)]
+pub(in crate::door) struct InputRequired {
+    /// What is asked for, by the server's key.
+    pub(in crate::door) requests: Vec<(Text, InquiryKind, Option<Bytes>)>,
+    /// What the server wants back, raw.
+    pub(in crate::door) state: Option<Bytes>,
+    /// All other members of the result.
+    rest: Members,
+}
+
+impl InputRequired {
+    /// Reads a result; `None` if it asks for nothing.
+    ///
+    /// # Errors
+    /// If it asks in a way that cannot be understood, with what is wrong.
+    pub(in crate::door) fn read(result: &Bytes) -> Option<Result<Self, String>> {
+        memmem::find(result, b"\"input_required\"")?;
+        let mut rest = Members::read(result).ok()?;
+        if rest.text("resultType").as_deref() != Some("input_required") {
+            return None;
+        }
+        rest.take("resultType");
+        let state = rest.take("requestState");
+        let requests = match rest.take("inputRequests") {
+            Some(requests) => read_requests(&requests),
+            None => Ok(Vec::new()),
+        };
+        Some(requests.map(|requests| Self { requests, state, rest }))
+    }
+
+    /// The same with `state` in place of the server's.
+    pub(in crate::door) fn write(&self, state: Option<&str>) -> Vec<u8> {
+        let requests = self.requests.iter();
+        let requests = requests.map(|(key, kind, params)| (&**key, *kind, params.clone()));
+        let mut out = write_input_required(requests, state);
+        for member in &self.rest.0 {
+            out.pop();
+            out.push(b',');
+            write_json_string(&mut out, &member.key);
+            out.push(b':');
+            out.extend_from_slice(&member.value);
+            out.push(b'}');
+        }
+        out
+    }
+}
+
+fn read_requests(requests: &Bytes) -> Result<Vec<(Text, InquiryKind, Option<Bytes>)>, String> {
+    let requests = Members::read(requests).map_err(|error| format!("inputRequests: {error}"))?;
+    let read = |key: Text, value: &Bytes| {
+        let request = Members::read(value).ok()?;
+        let kind = InquiryKind::of(&request.text("method")?)?;
+        Some((key, kind, request.get("params").cloned()))
+    };
+    let requests = requests.0.into_iter().map(|member| {
+        let unknown = format!("inputRequests.{} is no request that a client knows", member.key);
+        read(member.key, &member.value).ok_or(unknown)
+    });
+    requests.collect()
+}
+
+/// A result that asks for `requests`.
+pub(in crate::door) fn write_input_required<'a>(
+    requests: impl Iterator<Item = (&'a str, InquiryKind, Option<Bytes>)>,
+    state: Option<&str>,
+) -> Vec<u8> {
+    let mut out = br#"{"resultType":"input_required","inputRequests":{"#.to_vec();
+    for (at, (key, kind, params)) in requests.enumerate() {
+        if at > 0 {
+            out.push(b',');
+        }
+        write_json_string(&mut out, key);
+        out.extend_from_slice(br#":{"method":"#);
+        write_json_string(&mut out, kind.method());
+        if let Some(params) = params {
+            out.extend_from_slice(br#","params":"#);
+            out.extend_from_slice(&params);
+        }
+        out.push(b'}');
+    }
+    out.push(b'}');
+    if let Some(state) = state {
+        out.extend_from_slice(br#","requestState":"#);
+        write_json_string(&mut out, state);
+    }
+    out.push(b'}');
+    out
+}
+
+/// The addresses that an error of an older server wants to be visited (MCP 2025-11-25,
+/// client/elicitation, URL Elicitation Required Error), as requests.
+pub(in crate::door) fn url_required(error: &Bytes) -> Option<Vec<Bytes>> {
+    if !wants_visit(error) {
+        return None;
+    }
+    let error = Members::read(error).ok()?;
+    let data = Members::read(error.get("data")?).ok()?;
+    let wanted: Vec<Box<serde_json::value::RawValue>> =
+        serde_json::from_slice(data.get("elicitations")?).ok()?;
+    let wanted: Option<Vec<Bytes>> = wanted
+        .iter()
+        .map(|params| {
+            let mut params =
+                Members::read(&Bytes::copy_from_slice(params.get().as_bytes())).ok()?;
+            params.text("url")?;
+            without_marks(&mut params);
+            params.set("mode", Bytes::from_static(b"\"url\""));
+            Some(params.to_json())
+        })
+        .collect();
+    wanted.filter(|wanted| !wanted.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &'static str) -> Option<Result<InputRequired, String>> {
+        InputRequired::read(&Bytes::from_static(json.as_bytes()))
+    }
+
+    #[test]
+    fn only_a_result_that_says_so_asks_for_input() {
+        for other in [
+            "7",
+            r#"{"content":["input_required"]}"#,
+            r#"{"resultType":"complete","x":"input_required"}"#,
+            r#"{"a":{"resultType":"input_required"}}"#,
+        ] {
+            assert!(read(other).is_none(), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_is_asked_survives_with_another_state() {
+        let result = read(
+            r#"{"resultType":"input_required","requestState":"s","x":1.0,"inputRequests":{"k":{"method":"roots/list"},"l":{"method":"sampling/createMessage","params":{"n":1.50}}}}"#,
+        );
+        let written = result.unwrap().unwrap().write(Some("t"));
+        assert_eq!(
+            String::from_utf8(written).unwrap(),
+            r#"{"resultType":"input_required","inputRequests":{"k":{"method":"roots/list"},"l":{"method":"sampling/createMessage","params":{"n":1.50}}},"requestState":"t","x":1.0}"#,
+        );
+    }
+
+    #[test]
+    fn a_state_that_is_not_there_is_not_made_up() {
+        let result = read(r#"{"resultType":"input_required","inputRequests":{}}"#);
+        let written = result.unwrap().unwrap().write(None);
+        assert_eq!(written, br#"{"resultType":"input_required","inputRequests":{}}"#);
+    }
+
+    #[test]
+    fn requests_that_no_client_knows_are_named() {
+        let result = read(
+            r#"{"resultType":"input_required","inputRequests":{"k":{"method":"tools/call"}}}"#,
+        );
+        let error = result.unwrap().unwrap_err();
+        assert_eq!(error, "inputRequests.k is no request that a client knows");
+    }
+
+    #[test]
+    fn an_error_that_wants_addresses_visited_becomes_requests() {
+        let error = r#"{"code":-32042,"message":"x","data":{"elicitations":[{"mode":"url","elicitationId":"e","url":"https://a.example/","message":"m"}]}}"#;
+        let wanted = url_required(&Bytes::from_static(error.as_bytes())).unwrap();
+        assert_eq!(wanted, [r#"{"mode":"url","url":"https://a.example/","message":"m"}"#]);
+        for other in [
+            r#"{"code":-32602,"message":"x","data":{"elicitations":[{"url":"u"}]}}"#,
+            r#"{"code":-32042,"message":"x"}"#,
+            r#"{"code":-32042,"message":"x","data":{"elicitations":[]}}"#,
+            r#"{"code":-32042,"message":"x","data":{"elicitations":[{"message":"m"}]}}"#,
+        ] {
+            assert!(url_required(&Bytes::from_static(other.as_bytes())).is_none(), "{other}");
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! This file words a server's question as the client's revision has it, and names who asks.
+//!
+//! Pure. What the question is about is not touched.
+
+use bytes::Bytes;
+use conductor_actors::InquiryKind;
+use conductor_actors::wire::{Members, write_json_string};
+
+/// Members that mean something between two neighbours only.
+const MARKS: [&str; 3] = ["_meta", "task", "elicitationId"];
+
+/// Removes what means something between two neighbours only.
+pub(super) fn without_marks(params: &mut Members) {
+    params.0.retain(|member| !MARKS.contains(&&*member.key));
+}
+
+/// The parameters for a client of 2026-07-28. `label` names the server where a client could not
+/// know otherwise (MCP 2026-07-28, client/elicitation: clients show which server asks).
+pub(in crate::door) fn for_modern(
+    kind: InquiryKind,
+    params: Option<&Bytes>,
+    label: Option<&str>,
+) -> Option<Bytes> {
+    let Some(Ok(mut params)) = params.map(Members::read) else { return params.cloned() };
+    without_marks(&mut params);
+    named(kind, &mut params, label);
+    Some(params.to_json())
+}
+
+/// The parameters for a client with a handshake that speaks `version`. `id` names a request to visit
+/// an address where the server gave no name.
+pub(in crate::door) fn for_legacy(
+    kind: InquiryKind,
+    params: Option<&Bytes>,
+    label: Option<&str>,
+    version: &str,
+    id: &str,
+) -> Option<Bytes> {
+    let Some(Ok(mut params)) = params.map(Members::read) else { return params.cloned() };
+    params.0.retain(|member| !matches!(&*member.key, "_meta" | "task"));
+    if kind == InquiryKind::Elicitation {
+        match params.text("mode").as_deref() {
+            Some("url") if params.get("elicitationId").is_none() => {
+                let mut quoted = Vec::new();
+                write_json_string(&mut quoted, id);
+                params.set("elicitationId", quoted.into());
+            }
+            // Modes came with 2025-11-25.
+            Some("form") if version < "2025-11-25" => drop(params.take("mode")),
+            _ => {}
+        }
+    }
+    named(kind, &mut params, label);
+    Some(params.to_json())
+}
+
+fn named(kind: InquiryKind, params: &mut Members, label: Option<&str>) {
+    if let (InquiryKind::Elicitation, Some(label), Some(message)) =
+        (kind, label, params.text("message"))
+    {
+        let mut text = Vec::new();
+        write_json_string(&mut text, &format!("[{label}] {message}"));
+        params.set("message", text.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check_legacy(kind: InquiryKind, version: &str, params: &'static str, expected: &str) {
+        let params = Bytes::from_static(params.as_bytes());
+        let found = for_legacy(kind, Some(&params), Some("git"), version, "id-1").unwrap();
+        assert_eq!(found, expected);
+    }
+
+    #[track_caller]
+    fn check_modern(kind: InquiryKind, params: &'static str, expected: &str) {
+        let params = Bytes::from_static(params.as_bytes());
+        assert_eq!(for_modern(kind, Some(&params), Some("git")).unwrap(), expected);
+    }
+
+    #[test]
+    fn who_asks_a_person_is_named() {
+        let (kind, question) = (InquiryKind::Elicitation, r#"{"message":"Who?","x":1.0}"#);
+        check_modern(kind, question, r#"{"message":"[git] Who?","x":1.0}"#);
+        check_legacy(kind, "2025-11-25", question, r#"{"message":"[git] Who?","x":1.0}"#);
+        let sampling = r#"{"message":"Who?"}"#;
+        check_modern(InquiryKind::Sampling, sampling, sampling);
+    }
+
+    #[test]
+    fn a_person_who_knows_the_server_is_not_told_again() {
+        let question = Bytes::from_static(br#"{"message":"Who?"}"#);
+        let found = for_modern(InquiryKind::Elicitation, Some(&question), None);
+        assert_eq!(found.unwrap(), question);
+    }
+
+    #[test]
+    fn marks_between_neighbours_are_taken_off() {
+        check_modern(
+            InquiryKind::Elicitation,
+            r#"{"mode":"url","elicitationId":"e","url":"u","_meta":{},"task":{}}"#,
+            r#"{"mode":"url","url":"u"}"#,
+        );
+    }
+
+    #[test]
+    fn an_older_client_is_asked_in_its_own_words() {
+        let kind = InquiryKind::Elicitation;
+        check_legacy(kind, "2025-06-18", r#"{"mode":"form"}"#, "{}");
+        check_legacy(kind, "2025-11-25", r#"{"mode":"form"}"#, r#"{"mode":"form"}"#);
+        check_legacy(
+            kind,
+            "2025-11-25",
+            r#"{"mode":"url","url":"u"}"#,
+            r#"{"mode":"url","url":"u","elicitationId":"id-1"}"#,
+        );
+        let known = r#"{"mode":"url","elicitationId":"e"}"#;
+        check_legacy(kind, "2025-11-25", known, known);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_left_alone() {
+        check_modern(InquiryKind::Roots, "7", "7");
+        assert_eq!(for_modern(InquiryKind::Roots, None, Some("git")), None);
+    }
+}
