@@ -29,6 +29,7 @@ mod lines;
 mod listen;
 mod mirrored;
 mod reply;
+mod room;
 mod seen;
 mod service;
 pub mod stdio;

@@ -23,6 +23,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::{Door, gate};
+use crate::door::room;
 
 /// The largest head of a request, in bytes.
 const HEAD_MAX: usize = 64 * 1024;
@@ -49,6 +50,7 @@ pub(super) async fn accept(
             let Ok(place) = Arc::clone(&places).acquire_owned().await else {
                 return std::future::pending().await;
             };
+            room::for_a_connection(&listener).await;
             listener.accept().await.map(|(stream, _)| (stream, place))
         };
         let accepted = tokio::select! {

@@ -21,6 +21,7 @@ use super::wanted::Wanted;
 use crate::door::dialogue::Parking;
 use crate::door::http::{self, OverUnix};
 use crate::door::reply::{Refusal, refuse};
+use crate::door::room;
 use crate::door::service::Service;
 use crate::door::stream;
 
@@ -71,10 +72,14 @@ impl Door {
         loop {
             while inside.try_join_next().is_some() {}
             while turned_away.try_join_next().is_some() {}
+            let accepted = async {
+                room::for_a_connection(&self.listener).await;
+                self.listener.accept().await
+            };
             let accepted = tokio::select! {
                 biased;
                 () = self.closed.cancelled() => break,
-                accepted = self.listener.accept() => accepted,
+                accepted = accepted => accepted,
             };
             match accepted {
                 Ok((stream, _)) => match self.admit(&stream, inside.len()) {
