@@ -23,6 +23,8 @@ mod doctor;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
+mod faithful;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod features;

@@ -17,6 +17,8 @@ use super::shared::{Ask, Shared};
 pub(crate) enum Outcome {
     /// A result: `content` and whatever belongs to it.
     Result(Value),
+    /// A result as JSON text, sent as it is and with nothing added.
+    Written(String),
     /// A JSON-RPC error.
     Error { code: i64, message: String },
     /// A whole error object.
@@ -35,6 +37,7 @@ pub(crate) async fn run(shared: &Shared, call: &Call) -> Outcome {
     let number = |key: &str| args.get(key).and_then(Value::as_f64).unwrap_or_default();
     let whole = |key: &str, default| args.get(key).and_then(Value::as_u64).unwrap_or(default);
     match call.name.as_str() {
+        "echo" if args.get("result").is_some() => Outcome::Written(words("result").to_owned()),
         "echo" => text(words("text")),
         "add" => text(format!("{}", number("a") + number("b"))),
         "sleep" => {

@@ -103,6 +103,9 @@ pub(crate) fn answer_line(shared: &Shared, call: &Call, outcome: &Outcome) -> St
     match outcome {
         Outcome::Error { code, message } => error_line(&call.id, &error(*code, message)),
         Outcome::Refusal(error) => error_line(&call.id, error),
+        Outcome::Written(result) => {
+            format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, call.id)
+        }
         Outcome::Result(result) => {
             let mut result = result.clone();
             if call.modern && shared.args.era.knows_modern() {
