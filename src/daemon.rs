@@ -77,7 +77,7 @@ pub(crate) async fn run(
         None => None,
     };
     let storage = Storage::open(&files.state.dir).await?;
-    let mut register = Register::load(&storage).await?;
+    let mut register = Register::load(&storage, &source).await?;
     let merged = register.beside(&files);
     register.set_aside(&merged);
     for problem in register.problems() {

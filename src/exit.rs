@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use conductor_actors::StartError;
+use conductor_actors::credentials::{MasterKeyError, SealError};
 use conductor_actors::registrations::KeepError;
 use conductor_config::ConfigError;
 use thiserror::Error;
@@ -116,6 +117,12 @@ pub enum Failure {
     /// The admin token cannot be read or made.
     #[error("failed to get the admin token")]
     Token(#[from] TokenError),
+    /// The master key cannot be read or made.
+    #[error("failed to get the master key")]
+    MasterKey(#[from] MasterKeyError),
+    /// A value cannot be encrypted.
+    #[error("failed to encrypt the value")]
+    Seal(#[from] SealError),
     /// It took too long.
     #[error("{what} took longer than {limit:?}")]
     TimedOut {
@@ -164,12 +171,14 @@ impl Failure {
             Self::Sample(SampleError::TooManyTools { .. }) => Exit::Usage,
             Self::Daemon(error) => of_client(error),
             Self::Listen { .. } | Self::Socket(_) | Self::Handover(_) => Exit::Listen,
-            Self::AdminSocket(_) | Self::Registrations(_) | Self::Token(_) => Exit::State,
+            Self::AdminSocket(_) | Self::Registrations(_) | Self::Token(_) | Self::MasterKey(_) => {
+                Exit::State
+            }
             Self::Start(error) => of_start(error),
             Self::NoSocket(_) | Self::ClientFile(_) => Exit::Failed,
             Self::TimedOut { .. } => Exit::TimedOut,
             Self::OutputClosed => Exit::Success,
-            Self::Sample(_) | Self::System { .. } => Exit::Internal,
+            Self::Sample(_) | Self::System { .. } | Self::Seal(_) => Exit::Internal,
         }
     }
 

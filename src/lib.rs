@@ -4,6 +4,7 @@
 
 pub mod admin;
 pub mod cli;
+mod credentials;
 mod daemon;
 mod doctor;
 pub mod door;

@@ -17,6 +17,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
+use crate::credentials::KeySource;
 use crate::delegation::{
     self, Admission, Caller, Cost, DelegationHandle, KeyError, Limit, Limits, OwnKey, Rate, Refusal,
 };
@@ -112,10 +113,10 @@ impl Storage {
         Ok(Self { dir, store })
     }
 
-    /// What is registered there.
+    /// What is registered there, its secrets under the key that `source` names or the one there.
     #[must_use]
-    pub fn registrations(&self) -> Registrations {
-        Registrations::new(Arc::new(self.store.clone()), self.dir.clone())
+    pub fn registrations(&self, source: KeySource) -> Registrations {
+        Registrations::new(Arc::new(self.store.clone()), self.dir.clone(), source)
     }
 }
 

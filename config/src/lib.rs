@@ -2,6 +2,7 @@
 //! It does not know what is done with them, nor whether they are being read again.
 
 mod clients;
+mod decrypter;
 mod defaults;
 pub mod diff;
 mod discover;
@@ -43,6 +44,7 @@ mod tests;
 /// The settings that hold where nothing else is said, with a comment on every key.
 pub const DEFAULTS: &str = include_str!("../default.toml");
 
+pub use decrypter::Decrypter;
 pub use defaults::ServerDefaults;
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use group::{Group, GroupError};

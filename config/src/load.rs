@@ -34,7 +34,7 @@ pub fn load(request: &LoadRequest) -> Result<Config, ConfigError> {
     let layers = with_environment_and_flags(layers, request);
 
     let merged = Value::Dict(Tag::Default, layers.merged());
-    let cx = Context::new(&layers, &request.env, &request.cwd);
+    let cx = Context::new(&layers, &request.env, &request.cwd, &request.decrypter);
     let config = read(&cx.root(&merged));
     warnings.append(&mut cx.warnings.borrow_mut());
     let secret_files = cx.secret_files.take();
@@ -57,7 +57,7 @@ pub fn load_state(request: &LoadRequest) -> Result<State, ConfigError> {
     let (layers, _) = layered(&discover::files(request), request)?;
     let layers = with_environment_and_flags(layers, request);
     let merged = Value::Dict(Tag::Default, layers.merged());
-    let cx = Context::new(&layers, &request.env, &request.cwd);
+    let cx = Context::new(&layers, &request.env, &request.cwd, &request.decrypter);
     let state = cx.root(&merged).table(keys::ROOT, foreign).and_then(|root| sections::state(&root));
     state.ok_or_else(|| ConfigError::new(cx.problems.into_inner()))
 }
@@ -130,6 +130,9 @@ fn read(root: &Node<'_>) -> Option<Config> {
     let defaults = defaults.map(|table| tuning::read(&table, &tuning::UNREAD));
     let listen = sections::listen(&root);
     let state = sections::state(&root);
+    if let Some(state) = &state {
+        root.node.cx.state_dir.borrow_mut().clone_from(&state.dir);
+    }
     let mut catalog = sections::catalog(&root);
     if let (Some(listen), Some(catalog)) = (&listen, &mut catalog) {
         let views = listen.sockets.iter().map(|(name, socket)| (name.clone(), socket.view.clone()));

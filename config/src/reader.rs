@@ -13,7 +13,7 @@ use std::{
 use figment::value::{Dict, Value};
 
 use crate::{
-    Problem,
+    Decrypter, Problem,
     document::{kind, whole},
     duration::{format_duration, parse_duration},
     expand::expand,
@@ -35,6 +35,9 @@ pub(crate) struct Context<'a> {
     pub(crate) secret_files: RefCell<BTreeSet<PathBuf>>,
     /// Whether variables are replaced at all.
     expands: bool,
+    decrypter: &'a Decrypter,
+    /// Where the key of encrypted values may be; empty until it is known.
+    pub(crate) state_dir: RefCell<PathBuf>,
 }
 
 impl<'a> Context<'a> {
@@ -42,6 +45,7 @@ impl<'a> Context<'a> {
         layers: &'a Layers,
         env: &'a BTreeMap<String, String>,
         cwd: &'a Path,
+        decrypter: &'a Decrypter,
     ) -> Self {
         Self {
             layers,
@@ -51,6 +55,8 @@ impl<'a> Context<'a> {
             warnings: RefCell::default(),
             secret_files: RefCell::default(),
             expands: true,
+            decrypter,
+            state_dir: RefCell::default(),
         }
     }
 
@@ -58,9 +64,17 @@ impl<'a> Context<'a> {
     pub(crate) fn of_registration(
         layers: &'a Layers,
         none: &'a BTreeMap<String, String>,
-        cwd: &'a Path,
+        state_dir: &'a Path,
+        decrypter: &'a Decrypter,
     ) -> Self {
-        Self { expands: false, ..Self::new(layers, none, cwd) }
+        let dir = RefCell::new(state_dir.to_owned());
+        let new = Self::new(layers, none, state_dir, decrypter);
+        Self { expands: false, state_dir: dir, ..new }
+    }
+
+    /// The text in an encrypted value; none if it is not encrypted.
+    pub(crate) fn decrypted(&self, value: &str) -> Option<Result<String, String>> {
+        self.decrypter.open(&self.state_dir.borrow(), value)
     }
 
     /// The merged whole as a node without a key.

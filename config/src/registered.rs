@@ -11,7 +11,8 @@ use figment::value::Dict;
 use serde_json::{Map, Value as Json};
 
 use crate::{
-    Config, ConfigError, Origin, Problem, Reach, ServerId, ServerSpec, Transport, WorkspaceName,
+    Config, ConfigError, Decrypter, Origin, Problem, Reach, ServerId, ServerSpec, Transport,
+    WorkspaceName,
     document::Raw,
     hazard::{self, Hazard},
     layer::{Layer, Layers},
@@ -128,8 +129,12 @@ impl Registration {
     ///
     /// # Errors
     /// If anything about it is wrong, with every problem found.
-    pub fn server(&self, config: &Config) -> Result<(ServerSpec, Vec<String>), ConfigError> {
-        let (spec, warnings) = self.read_spec(REQUEST, config)?;
+    pub fn server(
+        &self,
+        config: &Config,
+        decrypter: &Decrypter,
+    ) -> Result<(ServerSpec, Vec<String>), ConfigError> {
+        let (spec, warnings) = self.read_spec(REQUEST, config, decrypter)?;
         let mut all = config.clone();
         all.servers.insert(spec.id.clone(), Arc::new(spec.clone()));
         let own = format!("mcpServers.{}", spec.id.name);
@@ -146,6 +151,7 @@ impl Registration {
         &self,
         shown: &str,
         config: &Config,
+        decrypter: &Decrypter,
     ) -> Result<(ServerSpec, Vec<String>), ConfigError> {
         let workspace = Json::String(self.id.workspace.to_string());
         let mut entry = self.entry.clone();
@@ -161,7 +167,7 @@ impl Registration {
             return Err(refused("", "must be an object"));
         };
         let none = BTreeMap::new();
-        let cx = Context::of_registration(&layers, &none, &config.state.dir);
+        let cx = Context::of_registration(&layers, &none, &config.state.dir, decrypter);
         let root = cx.root(&value);
         let spec = server::read(self.id.name.as_str(), &root, &config.defaults, &config.state.dir);
         let spec = spec.map(|mut spec| {
@@ -244,6 +250,7 @@ pub struct Aside {
 pub fn merged<'a>(
     files: &Config,
     registrations: impl IntoIterator<Item = &'a Registration>,
+    decrypter: &Decrypter,
 ) -> Merged {
     let (mut config, mut aside) = (files.clone(), Vec::new());
     for registration in registrations {
@@ -256,7 +263,7 @@ pub fn merged<'a>(
             aside.push(Aside { id: id.clone(), problems });
             continue;
         }
-        match registration.read_spec(&shown, files) {
+        match registration.read_spec(&shown, files, decrypter) {
             Ok((spec, _)) => drop(config.servers.insert(id.clone(), Arc::new(spec))),
             Err(error) => aside.push(Aside { id: id.clone(), problems: error.problems }),
         }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, path::PathBuf};
 
-use crate::LogFormat;
+use crate::{Decrypter, LogFormat};
 
 /// What to load settings from.
 #[derive(Debug, Clone, Default)]
@@ -18,6 +18,8 @@ pub struct LoadRequest {
     /// The working directory, absolute: where files are looked for and what relative
     /// paths given by flag or environment are relative to.
     pub cwd: PathBuf,
+    /// What decrypts `encrypted:` values; without it they are refused.
+    pub decrypter: Decrypter,
 }
 
 /// Settings given by flag; they win over every file and the environment.

@@ -208,13 +208,13 @@ fn secret(node: &Node<'_>) -> Option<Secret> {
     if text.contains('\0') {
         return node.fail("must not contain a NUL character");
     }
-    if text.starts_with("encrypted:") {
-        return node.fail(
-            "is encrypted, and this version cannot decrypt it; \
-             write ${VAR} or {file = \"path\"} instead",
-        );
+    match node.cx.decrypted(text.trim_end()) {
+        None => Some(Secret::new(text)),
+        Some(Ok(text)) if text.contains('\0') => node.fail("must not contain a NUL character"),
+        Some(Ok(text)) => Some(Secret::new(text)),
+        Some(Err(_)) if node.lenient => None,
+        Some(Err(error)) => node.fail(format!("cannot be decrypted: {error}")),
     }
-    Some(Secret::new(text))
 }
 
 fn remote(entry: &Table<'_>, url: &Node<'_>, kind: RemoteKind) -> Option<RemoteSpec> {

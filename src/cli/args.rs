@@ -2,6 +2,7 @@
 //!
 //! It carries nothing out.
 
+mod secrets;
 mod tools;
 
 use std::net::SocketAddr;
@@ -12,6 +13,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use conductor_config::{LogFormat, ServerId, parse_duration};
 
 use crate::sample_server::Fault;
+pub(super) use secrets::{SecretsArgs, SecretsCommand};
 pub(super) use tools::{CallArgs, PinsArgs, PinsCommand, ScopeArgs, ToolsArgs, WhyArgs};
 
 /// Many MCP servers behind one endpoint, supervised.
@@ -58,6 +60,7 @@ pub(super) enum Command {
     Tools(ToolsArgs),
     Why(WhyArgs),
     Pins(PinsArgs),
+    Secrets(SecretsArgs),
     Call(CallArgs),
     ClientConfig(ClientConfigArgs),
     Connect(ConnectArgs),

@@ -10,6 +10,7 @@ use conductor_config::{Config, LoadRequest, Overrides, load, load_state};
 
 use super::args::{DaemonArgs, SettingsArgs};
 use crate::admin::Client;
+use crate::credentials::decrypter;
 use crate::exit::Failure;
 
 /// What the process was given, beside its arguments.
@@ -59,6 +60,7 @@ impl Surroundings {
             overrides,
             env: self.env.clone(),
             cwd: self.cwd.clone(),
+            decrypter: decrypter(&self.env),
         }
     }
 

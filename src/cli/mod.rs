@@ -18,6 +18,7 @@ mod pins;
 mod private_dir;
 mod reload;
 mod restart;
+mod secrets;
 mod serve;
 mod snippet;
 mod status;
@@ -94,6 +95,7 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
         Command::Tools(args) => Box::pin(tools::run(args, out)),
         Command::Why(args) => Box::pin(why::run(args, out)),
         Command::Pins(args) => Box::pin(pins::run(args, out)),
+        Command::Secrets(args) => Box::pin(async { secrets::run(args, out) }),
         Command::Call(args) => Box::pin(call::run(args, out)),
         Command::ClientConfig(args) => Box::pin(client_config::run(args, out)),
         Command::Connect(args) => Box::pin(connect::run(args)),

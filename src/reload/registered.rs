@@ -8,15 +8,17 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use conductor_actors::Storage;
+use conductor_actors::credentials::KeySource;
 use conductor_actors::registrations::{KeepError, Kept, Registrations};
 use conductor_config::{
-    Config, ConfigError, Merged, Origin, Problem, Registration, ServerId, WorkspaceName,
+    Config, ConfigError, Decrypter, Merged, Origin, Problem, Registration, ServerId, WorkspaceName,
     deactivate, merged,
 };
 use thiserror::Error;
 use tokio::task::spawn_blocking;
 use tracing::info;
 
+use super::Source;
 use super::owner::Owner;
 use crate::rest::rfc3339;
 
@@ -109,6 +111,7 @@ pub(crate) struct Register {
     book: Registrations,
     entries: Entries,
     inactive: BTreeSet<WorkspaceName>,
+    decrypter: Decrypter,
 }
 
 /// What there is to know of it.
@@ -121,23 +124,24 @@ pub(crate) struct Standing {
 }
 
 impl Register {
-    /// Reads what is kept in `storage`.
+    /// Reads what is kept in `storage`, beside the settings of `source`.
     ///
     /// # Errors
     /// If that is not possible.
-    pub(crate) async fn load(storage: &Storage) -> Result<Self, KeepError> {
-        let mut book = storage.registrations();
+    pub(crate) async fn load(storage: &Storage, source: &Source) -> Result<Self, KeepError> {
+        let mut book = storage.registrations(KeySource::of(source.environment()));
+        let decrypter = source.decrypter().clone();
         let kept = book.load().await?;
         let entries = kept.into_iter().map(|kept| (kept.id.clone(), Entry::of(kept)));
         let entries = entries.collect();
-        Ok(Self { entries, inactive: book.inactive().await?, book })
+        Ok(Self { entries, inactive: book.inactive().await?, book, decrypter })
     }
 
     /// These settings and what is registered, as far as it can be beside them.
     /// Servers of workspaces that are not active rest.
     pub(crate) fn beside(&self, files: &Config) -> Merged {
         let registered = self.entries.values().filter_map(|entry| entry.registration.as_deref());
-        let mut merged = merged(files, registered);
+        let mut merged = merged(files, registered, &self.decrypter);
         deactivate(&mut merged.config, &self.inactive);
         merged
     }
@@ -285,8 +289,9 @@ impl Owner {
     ) -> Result<Registered, RegisterError> {
         let (beside, registration) = (Arc::clone(running), Arc::new(registration));
         let wanted = Arc::clone(&registration);
+        let decrypter = self.register.decrypter.clone();
         // It may name files, which are read now.
-        let read = spawn_blocking(move || wanted.server(&beside)).await;
+        let read = spawn_blocking(move || wanted.server(&beside, &decrypter)).await;
         let (spec, mut warnings) = read.map_err(|_| RegisterError::Gone)??;
         if self.register.inactive.contains(&spec.id.workspace) {
             warnings.push(format!("workspace {} is not active, so it rests", spec.id.workspace));

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use conductor_config::{Config, ConfigError, LoadRequest, load};
+use conductor_config::{Config, ConfigError, Decrypter, LoadRequest, load};
 
 /// Where settings come from. It stays the same as long as the process lives.
 #[derive(Debug, Clone)]
@@ -40,6 +40,11 @@ impl Source {
         let mut request = self.request.clone();
         request.overrides.state_dir = Some(dir.to_owned());
         Self { request, http: self.http }
+    }
+
+    /// What decrypts values in them.
+    pub(crate) fn decrypter(&self) -> &Decrypter {
+        &self.request.decrypter
     }
 
     /// The environment that settings refer to.

@@ -1,15 +1,18 @@
 //! Credentials at rest: one master key for the state directory, and texts sealed with it.
 //!
 //! ```text
-//! master.key ── HKDF-SHA-256 ─┬─ "secrets" ── AES-256-GCM key
-//!                             └─ "key-id" ─── its name, which stands in what it sealed
+//! master key ─┬─ HKDF-SHA-256 ─┬─ "secrets" ── AES-256-GCM key
+//!             │                └─ "key-id" ─── its name, which stands in what it sealed
+//!             └─ as it is: Fernet, for values that people and other programs encrypt
 //! ```
 //!
-//! A sealed text is bound to its place, so that it cannot be moved to another one. Which texts are
-//! secret, and where sealed ones are kept, is decided by those who keep them.
+//! A sealed text is bound to its place, so that it cannot be moved to another one; a Fernet token is
+//! not. Which texts are secret, and where sealed ones are kept, is decided by those who keep them.
 
+mod fernet;
 mod master_key;
 mod seal;
 
-pub use master_key::{MasterKey, MasterKeyError};
+pub use fernet::FernetError;
+pub use master_key::{KeySource, MasterKey, MasterKeyError};
 pub use seal::{OpenSealError, Place, SealError, is_sealed, open, seal};

@@ -10,7 +10,7 @@ use thiserror::Error;
 use tokio::task::spawn_blocking;
 
 use super::document::{self, UnreadableError};
-use crate::credentials::{MasterKey, MasterKeyError, SealError};
+use crate::credentials::{KeySource, MasterKey, MasterKeyError, SealError};
 use crate::store::{Kind, StateDir, Store, StoreError};
 
 /// What is written of a workspace that is not active.
@@ -20,6 +20,7 @@ const INACTIVE: &[u8] = br#"{"active":false}"#;
 pub struct Registrations {
     store: Arc<dyn Store>,
     dir: StateDir,
+    source: KeySource,
     key: Option<Arc<MasterKey>>,
 }
 
@@ -60,9 +61,9 @@ pub enum KeepError {
 }
 
 impl Registrations {
-    /// Registrations in `store`, with the master key of `dir`.
-    pub(crate) fn new(store: Arc<dyn Store>, dir: StateDir) -> Self {
-        Self { store, dir, key: None }
+    /// Registrations in `store`, with the master key that `source` names, or that of `dir`.
+    pub(crate) fn new(store: Arc<dyn Store>, dir: StateDir, source: KeySource) -> Self {
+        Self { store, dir, source, key: None }
     }
 
     /// Reads all of them, in the order of workspaces and names.
@@ -137,10 +138,10 @@ impl Registrations {
         if self.key.is_some() {
             return Ok(());
         }
-        let dir = self.dir.clone();
+        let (dir, source) = (self.dir.clone(), self.source.clone());
         let found = spawn_blocking(move || match needed {
-            true => MasterKey::load_or_create(dir.path()).map(Some),
-            false => MasterKey::load(dir.path()),
+            true => MasterKey::load_or_create(&source, dir.path()).map(Some),
+            false => MasterKey::load(&source, dir.path()),
         });
         let found = found.await.map_err(|_| KeepError::Interrupted)??;
         self.key = found.map(Arc::new);

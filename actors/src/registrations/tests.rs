@@ -9,6 +9,7 @@ use conductor_config::Registration;
 use serde_json::{Value, json};
 
 use super::{Registrations, UnreadableError};
+use crate::credentials::KeySource;
 use crate::store::{Kind, SqliteStore, StateDir, Store, WallClock};
 
 struct Shelf {
@@ -24,7 +25,8 @@ impl Shelf {
     }
 
     fn registrations(&self) -> Registrations {
-        Registrations::new(Arc::new(self.store.clone()), self.dir.clone())
+        let store = Arc::new(self.store.clone());
+        Registrations::new(store, self.dir.clone(), KeySource::default())
     }
 }
 

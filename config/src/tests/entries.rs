@@ -152,7 +152,10 @@ fn a_secret_may_stand_in_a_file_of_its_own() {
         "command = 'x'\nenv = {A = {path = 'x'}}",
         &["mcpServers.git.env.A: must be text or {file"],
     );
-    wrong("command = 'x'\nenv = {A = 'encrypted:gAAAA'}", &["mcpServers.git.env.A: is encrypted"]);
+    wrong(
+        "command = 'x'\nenv = {A = 'encrypted:gAAAA'}",
+        &["mcpServers.git.env.A: cannot be decrypted: there is no key here"],
+    );
 }
 
 #[test]

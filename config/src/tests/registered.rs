@@ -4,7 +4,9 @@
 use serde_json::{Value as Json, json};
 
 use super::loaded;
-use crate::{Config, Origin, Reach, Registration, ServerId, Transport, deactivate, load, merged};
+use crate::{
+    Config, Decrypter, Origin, Reach, Registration, ServerId, Transport, deactivate, load, merged,
+};
 
 fn files(text: &str) -> Config {
     loaded("a.toml", text)
@@ -17,7 +19,7 @@ fn registration(body: &Json) -> Registration {
 /// What is told of a body: the problems, or the id it gets.
 fn told(config: &Config, body: &str, expected: Option<&ServerId>) -> String {
     let read = Registration::read(body.as_bytes(), expected);
-    match read.and_then(|registration| registration.server(config)) {
+    match read.and_then(|registration| registration.server(config, &Decrypter::default())) {
         Ok((spec, _)) => format!("ok {}", spec.id),
         Err(error) => error.to_string(),
     }
@@ -32,7 +34,7 @@ fn a34_the_body_of_the_design_is_a_server() {
         "command": ["npx", "-y", "salesforce-mcp"],
         "env": { "SF_TOKEN": "s3cret" },
     });
-    let (spec, warnings) = registration(&body).server(&config).unwrap();
+    let (spec, warnings) = registration(&body).server(&config, &Decrypter::default()).unwrap();
     assert_eq!(spec.id.to_string(), "ws-1/salesforce");
     assert_eq!((spec.origin, spec.timeout.as_secs()), (Origin::Api, 3));
     assert_eq!(warnings, [""; 0]);
@@ -96,7 +98,7 @@ fn what_is_odd_is_accepted_and_told() {
     let config = files("[api]\nunsafeEnv = ['NODE_OPTIONS']\nprivateHosts = ['localhost']");
     let env = json!({ "PATH": "/bin", "NODE_OPTIONS": "-r x" });
     let body = json!({ "name": "a", "command": ["sh", "-c", "x"], "env": env });
-    let (_, warnings) = registration(&body).server(&config).unwrap();
+    let (_, warnings) = registration(&body).server(&config, &Decrypter::default()).unwrap();
     let expected = ["env.NODE_OPTIONS", "env.PATH", "command: has its arguments read by a shell"];
     assert_eq!(warnings.len(), 3, "{warnings:?}");
     for (warning, expected) in warnings.iter().zip(expected) {
@@ -105,7 +107,9 @@ fn what_is_odd_is_accepted_and_told() {
     for (url, reach) in
         [("http://localhost:1/", Reach::Anywhere), ("http://h.example/", Reach::Public)]
     {
-        let (spec, _) = registration(&json!({ "name": "a", "url": url })).server(&config).unwrap();
+        let (spec, _) = registration(&json!({ "name": "a", "url": url }))
+            .server(&config, &Decrypter::default())
+            .unwrap();
         let Transport::Remote(remote) = spec.transport else { panic!("not remote") };
         assert_eq!(remote.reach, reach, "{url}");
     }
@@ -141,7 +145,7 @@ fn c8_files_and_registrations_are_one_set_and_a_clash_is_told() {
         registration(&json!({ "name": "git", "command": "y" })),
         registration(&json!({ "name": "git", "workspace_id": "team", "command": "y" })),
     ];
-    let merged = merged(&config, &both);
+    let merged = merged(&config, &both, &Decrypter::default());
     let ids: Vec<String> = merged.config.servers.keys().map(ToString::to_string).collect();
     assert_eq!(ids, ["git", "web", "team/git"]);
     assert_eq!(merged.config.servers[&both[0].id].origin, Origin::File);
@@ -158,7 +162,7 @@ fn a_registration_that_new_settings_make_impossible_is_set_aside_alone() {
         registration(&json!({ "name": "a-b", "command": "y" })),
         registration(&json!({ "name": "ab", "command": "y" })),
     ];
-    let merged = merged(&config, &both);
+    let merged = merged(&config, &both, &Decrypter::default());
     assert!(merged.config.servers.contains_key(&both[1].id));
     let [aside] = merged.aside.as_slice() else { panic!("{:?}", merged.aside) };
     let told = aside.problems[0].to_string();
@@ -181,8 +185,13 @@ fn p48_the_order_of_keys_makes_no_difference() {
     let config = files("");
     let one = r#"{"name": "a", "command": "x", "env": {"A": "1", "B": "2"}}"#;
     let other = r#"{"env": {"B": "2", "A": "1"}, "command": "x", "name": "a"}"#;
-    let spec =
-        |body: &str| Registration::read(body.as_bytes(), None).unwrap().server(&config).unwrap().0;
+    let spec = |body: &str| {
+        Registration::read(body.as_bytes(), None)
+            .unwrap()
+            .server(&config, &Decrypter::default())
+            .unwrap()
+            .0
+    };
     assert_eq!(spec(one), spec(other));
     let (_folder, request) = super::folder(&[("a.toml", "")]);
     assert!(load(&request).unwrap().servers.is_empty());

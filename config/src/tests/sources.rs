@@ -151,3 +151,25 @@ fn no_secret_is_told_in_settings_or_problems() {
     assert_eq!(error.problems.len(), 3);
     assert!(!error.to_string().contains("s3cret"), "{error}");
 }
+
+#[test]
+fn a35_encrypted_values_are_decrypted_where_the_state_is_and_told_by_their_key_if_not() {
+    let text = "[state]\ndir = '/state'\n[mcpServers.a]\ncommand = 'x'\n\
+                env = {A = 'encrypted:good', B = 'plain'}\n\
+                [mcpServers.b]\nurl = 'https://h.example'\nheaders = {A = 'encrypted:bad'}\n\
+                [mcpServers.c]\ncommand = 'x'\nenabled = false\nenv = {A = 'encrypted:bad'}";
+    let (_dir, mut request) = folder(&[("a.toml", text)]);
+    request.decrypter = crate::Decrypter::new(|dir, token| match token {
+        "good" => Ok(format!("from {}", dir.display())),
+        _ => Err("it is bad".to_owned()),
+    });
+    let error = load(&request).unwrap_err();
+    let told: Vec<String> = error.problems.iter().map(ToString::to_string).collect();
+    assert_eq!(told, ["a.toml: mcpServers.b.headers.A: cannot be decrypted: it is bad"]);
+    let text = text.replace("{A = 'encrypted:bad'}\n[mcp", "{}\n[mcp");
+    std::fs::write(request.cwd.join("a.toml"), text).unwrap();
+    let config = load(&request).unwrap();
+    let spec = &config.servers[&"a".parse().unwrap()];
+    let crate::Transport::Stdio(stdio) = &spec.transport else { panic!("not a program") };
+    assert_eq!((stdio.env["A"].expose(), stdio.env["B"].expose()), ("from /state", "plain"));
+}

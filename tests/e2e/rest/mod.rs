@@ -4,6 +4,7 @@
 mod access;
 mod connections;
 mod hazards;
+mod secrets;
 mod trial;
 mod workspaces;
 

@@ -1,0 +1,19 @@
+//! This file decrypts values of settings with the master key of the daemon.
+//!
+//! It leaves where such values may stand to `conductor-config`, and how they are encrypted to
+//! `conductor-actors`.
+
+use std::collections::BTreeMap;
+
+use conductor_actors::credentials::{KeySource, MasterKey};
+use conductor_config::Decrypter;
+
+/// Decrypts with the key that `environment` names, or else the one in the state directory.
+pub(crate) fn decrypter(environment: &BTreeMap<String, String>) -> Decrypter {
+    let source = KeySource::of(environment);
+    Decrypter::new(move |state_dir, token| {
+        let key = MasterKey::load(&source, state_dir).map_err(|error| error.to_string())?;
+        let key = key.ok_or("there is no master key; put it back, or make one with `conductor secrets keygen` and encrypt the value again")?;
+        key.decrypt(token).map_err(|error| error.to_string())
+    })
+}

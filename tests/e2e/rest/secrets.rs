@@ -1,0 +1,82 @@
+//! Rows A35 and A37, from outside: values that people encrypt, in files and in registrations.
+//! They leave the format, with the vectors of its specification, to the tests beside the code.
+
+use std::process::Stdio;
+use std::sync::Arc;
+
+use conductor_e2e::client::Client;
+use conductor_e2e::daemon::{command, run_to_end};
+use conductor_e2e::sandbox::Sandbox;
+use conductor_e2e::wait;
+use serde_json::json;
+use tokio::io::AsyncWriteExt as _;
+
+use super::{Stage, boot};
+use crate::world::{CONDUCTOR, SOON, mock_with};
+
+/// What `conductor secrets encrypt` makes of a text.
+async fn encrypted(sandbox: &Sandbox, text: &str) -> String {
+    let mut command = command(CONDUCTOR);
+    command.args(["secrets", "encrypt"]).env("CONDUCTOR_STATE__DIR", sandbox.state_dir());
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).await.unwrap();
+    let output = child.wait_with_output().await.unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
+}
+
+/// What a server has in its environment.
+async fn seen(stage: &Stage, server: &str) -> String {
+    let client = Client::modern(stage.daemon.addr(), "/mcp");
+    let tool = format!("{server}.env");
+    let called = wait::until("it answers", SOON, async || {
+        let reply = client.call(&tool, json!({ "name": "API_TOKEN" })).await.ok()?;
+        (!reply.is_error()).then_some(reply)
+    });
+    called.await.unwrap().text().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn a35_an_encrypted_value_reaches_the_child_in_plain_and_nobody_else() {
+    let sandbox = Arc::new(Sandbox::new().unwrap());
+    let (one, other) =
+        (encrypted(&sandbox, "canary-one\n").await, encrypted(&sandbox, "canary-two").await);
+    assert!(one.starts_with("encrypted:gAAAAA") && !one.contains("canary"), "{one}");
+    let entry = mock_with(&[], json!({ "env": { "API_TOKEN": one } }));
+    let settings = json!({ "mcpServers": { "file": entry } });
+    let daemon = boot(&sandbox, &settings).await;
+    let stage = Stage { daemon, sandbox, settings };
+    let mut api = stage.api().await;
+    let body = stage.mock("api", json!({ "env": { "API_TOKEN": other } }));
+    let made = api.register(&body).await.unwrap().with(201);
+    assert!(!made.to_string().contains("encrypted:"), "{made}");
+    assert_eq!(seen(&stage, "file").await, "canary-one");
+    assert_eq!(seen(&stage, "api").await, "canary-two");
+
+    let key = run_to_end(CONDUCTOR, &["secrets", "keygen", "--print"], &[], SOON).await.unwrap();
+    assert_eq!(key.stdout.trim_end().len(), 44);
+    let elsewhere = Sandbox::new().unwrap();
+    let foreign = encrypted(&elsewhere, "canary-three").await;
+    let body = stage.mock("c", json!({ "env": { "API_TOKEN": foreign } }));
+    let said = api.register(&body).await.unwrap().with(422);
+    assert_eq!(said["problems"][0]["key"], "env.API_TOKEN");
+    let told = said["problems"][0]["message"].as_str().unwrap();
+    assert_eq!(told, "cannot be decrypted: it was encrypted with another key, or changed");
+    assert!(!stage.daemon.log_tail(1000).contains("canary"), "a secret is in the log");
+}
+
+#[tokio::test]
+async fn a_start_names_the_entry_whose_value_cannot_be_decrypted() {
+    let sandbox = Sandbox::new().unwrap();
+    let foreign = encrypted(&Sandbox::new().unwrap(), "canary").await;
+    let entry = mock_with(&[], json!({ "env": { "API_TOKEN": foreign } }));
+    let file = sandbox.write_settings(json!({ "mcpServers": { "a": entry } })).unwrap();
+    let state = sandbox.state_dir().display().to_string();
+    let args = ["serve", "--config", file.to_str().unwrap(), "--state-dir", &state];
+    let ended = run_to_end(CONDUCTOR, &args, &[], SOON).await.unwrap();
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    let named = "mcpServers.a.env.API_TOKEN: cannot be decrypted: there is no master key";
+    assert!(ended.stderr.contains(named), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("gAAAA"), "{}", ended.stderr);
+}
