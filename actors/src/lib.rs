@@ -5,12 +5,14 @@
 //!          ├─ router                        brings each call to its server
 //!          ├─ merger                        owns the merged namespace, publishes snapshots
 //!          ├─ delegation                    says who may call how often
+//!          ├─ audience                      knows who wants to hear what beside answers
 //!          └─ store                         one thread, one database in the state directory
 //! ```
 //!
 //! `wire` reads and writes JSON-RPC without decoding what it carries; `model` holds the nouns that
 //! several actors share. The crate knows MCP servers; it knows neither doors nor HTTP.
 
+mod audience;
 pub mod credentials;
 pub mod delegation;
 #[cfg(test)]
@@ -33,6 +35,7 @@ mod trial;
 mod visible;
 pub mod wire;
 
+pub use audience::{Heard, Inbox, Listener, SubscribeError};
 pub use delegation::{Caller, LocalCaller};
 pub use merger::{
     Account, Action, BadCursor, Catalog, CatalogReader, Filter, Finding, List, ListState,
@@ -40,7 +43,7 @@ pub use merger::{
 };
 pub use model::{
     Answer, Call, CallError, Cause, Downfall, Fate, Generation, Inquiries, Inquiry, InquiryKind,
-    ListKind, Outage, Scope, ServerState, Target,
+    ListKind, LogPort, Outage, Scope, ServerState, Target,
 };
 pub use process::{Harm, NurseryError, Usage, guard_main, harm_self};
 pub use server::{Rejected, StderrLog, StderrTail};

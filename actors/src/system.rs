@@ -2,6 +2,8 @@
 //!
 //! It is what doors and command line see of the running system. It decides nothing itself.
 
+mod limits;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
@@ -9,7 +11,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use conductor_config::{Config, DelegationSettings, DelegatorLimit, ServerId};
+use conductor_config::{Config, ServerId};
 use ractor::Actor;
 use thiserror::Error;
 use tokio::sync::watch;
@@ -17,9 +19,10 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
+use crate::audience::AudienceHandle;
 use crate::credentials::KeySource;
 use crate::delegation::{
-    self, Admission, Caller, Cost, DelegationHandle, KeyError, Limit, Limits, OwnKey, Rate, Refusal,
+    self, Admission, Caller, Cost, DelegationHandle, KeyError, OwnKey, Refusal,
 };
 use crate::merger::{
     CatalogReader, Memory, MergerActor, MergerHandle, Resolution, Unapproved, with_public_addresses,
@@ -33,7 +36,9 @@ use crate::store::{OpenError, SqliteStore, StateDir, StateDirError, Store, WallC
 use crate::supervisor::{
     Board, BoardReader, RestartError, SupervisorActor, SupervisorArguments, SupervisorHandle,
 };
-use crate::wire::{CallKind, Hop, Outcome};
+use crate::wire::{CallKind, Hop, Outcome, Text};
+
+use limits::limits;
 
 /// How often used-up rate limits are written down.
 const SAVE_EVERY: Duration = Duration::from_secs(5);
@@ -87,6 +92,7 @@ struct Inner {
     router: RouterHandle,
     merger: MergerHandle,
     delegation: DelegationHandle,
+    audience: AudienceHandle,
     nursery: Nursery,
     store: SqliteStore,
     /// Starts router and merger anew; ends with the one that fails too often.
@@ -166,11 +172,13 @@ impl System {
         let calls = &config.calls;
         let router = RouterActor::start(calls.max_queued_per_server, calls.max_in_flight).await?;
         router.set_wake(Arc::clone(&wake));
+        let audience = AudienceHandle::start();
         let (board_writer, board) = watch::channel(Arc::new(Board::default()));
         let arguments = SupervisorArguments {
             nursery: nursery.clone(),
             router: router.clone(),
             merger: merger.clone(),
+            hearing: audience.hearing(),
             board: board_writer,
         };
         let (supervisor, _) = SupervisorActor::spawn(None, SupervisorActor, arguments).await?;
@@ -197,6 +205,7 @@ impl System {
             router,
             merger,
             delegation,
+            audience,
             nursery,
             store,
             renewal: AbortOnDropHandle::new(renewal),
@@ -233,8 +242,11 @@ impl System {
         call: Call,
     ) -> Result<Answer, CallError> {
         let kind = call.params.kind;
-        let target = self.find(scope, &call).await?;
+        let target = self.find(scope, kind, &call.params.name, call.deadline).await?;
         let admission = self.admit(caller).await?;
+        if let Some(logs) = call.logs.as_ref().filter(|_| call.params.meta.log_level.is_some()) {
+            self.0.audience.lend(&target.server, logs.level).await;
+        }
         if self.completes_nothing(kind, &target) {
             let outcome = Outcome::Result(Bytes::from_static(NO_COMPLETION));
             return Ok(Answer { outcome, hop: Hop::Legacy });
@@ -247,6 +259,35 @@ impl System {
             answer.outcome = outcome;
         }
         Ok(answer)
+    }
+
+    /// Who hears what servers say beside answers.
+    pub(crate) fn audience(&self) -> &AudienceHandle {
+        &self.0.audience
+    }
+
+    /// The resource of that address, for a caller who may ask for it. Its server is started if it
+    /// rests.
+    pub(crate) async fn locate(
+        &self,
+        scope: &Scope,
+        caller: &Caller,
+        address: &Text,
+    ) -> Result<Target, CallError> {
+        let target = self.find(scope, CallKind::Resource, address, None).await?;
+        drop(self.admit(caller.clone()).await?);
+        self.0.supervisor.wake(target.server.clone());
+        Ok(target)
+    }
+
+    /// Whether a server says that it tells of no updates.
+    pub(crate) fn is_without_subscriptions(&self, server: &ServerId) -> bool {
+        self.0.catalog.current().is_without_subscriptions(server)
+    }
+
+    /// How long a call to `server` may take.
+    pub(crate) fn limit_of(&self, server: &ServerId) -> Duration {
+        self.0.router.limit_of(server)
     }
 
     /// Whether an argument is to be completed by a server that says it completes none.
@@ -318,6 +359,7 @@ impl System {
             () = self.0.supervisor.ended() => "supervisor",
             part = self.given_up() => part,
             () = self.0.delegation.ended() => "delegation",
+            () = self.0.audience.ended() => "audience",
         }
     }
 
@@ -356,6 +398,7 @@ impl System {
         self.0.router.stop();
         self.0.merger.stop();
         self.0.delegation.stop();
+        self.0.audience.stop();
     }
 
     async fn admit(&self, caller: Caller) -> Result<Admission, CallError> {
@@ -375,9 +418,14 @@ impl System {
 
     /// What the call's name leads to. A server that is on its way up for the first time is waited
     /// for, within the call's own limit, since only its list can tell.
-    async fn find(&self, scope: &Scope, call: &Call) -> Result<Target, CallError> {
-        let kind = call.params.kind;
-        let name = || call.params.name.clone();
+    async fn find(
+        &self,
+        scope: &Scope,
+        kind: CallKind,
+        named: &Text,
+        deadline: Option<Instant>,
+    ) -> Result<Target, CallError> {
+        let name = || named.clone();
         let unknown = || CallError::Unknown { kind, name: name(), candidates: Vec::new() };
         let mut published = self.0.catalog.published();
         let begun = Instant::now();
@@ -385,7 +433,7 @@ impl System {
             published.borrow_and_update();
             let catalog = self.0.catalog.current();
             let view = catalog.view(scope).ok_or_else(unknown)?;
-            let server = match view.resolve(kind, &call.params.name) {
+            let server = match view.resolve(kind, named) {
                 Resolution::Found(target) => return Ok(target),
                 Resolution::Awaited(server) => server,
                 Resolution::Ambiguous(candidates) => {
@@ -394,7 +442,7 @@ impl System {
                 Resolution::Unknown => return Err(unknown()),
             };
             let outage = self.outage(&server);
-            let deadline = call.deadline.unwrap_or(begun + self.0.router.limit_of(&server));
+            let deadline = deadline.unwrap_or(begun + self.0.router.limit_of(&server));
             if !self.is_coming(&server, &outage) {
                 return Err(CallError::Unavailable { server, outage });
             }
@@ -440,26 +488,4 @@ fn wake(supervisor: Arc<OnceLock<SupervisorHandle>>) -> Wake {
             supervisor.wake(server);
         }
     })
-}
-
-/// The settings' limits in the form that the delegation actor keeps them.
-fn limits(settings: &DelegationSettings) -> Result<Limits, StartError> {
-    let mut per_delegator = BTreeMap::new();
-    for (name, settings) in &settings.delegators {
-        let wrong = |reason: String| StartError::Limit { delegator: name.clone(), reason };
-        let delegator = name.parse().map_err(|error| wrong(format!("{error}")))?;
-        per_delegator.insert(delegator, limit(name, settings)?);
-    }
-    let default = Some(limit("everybody else", &settings.default_limit)?);
-    Ok(Limits { per_delegator, default })
-}
-
-fn limit(delegator: &str, settings: &DelegatorLimit) -> Result<Limit, StartError> {
-    let wrong = |error: delegation::RateError| StartError::Limit {
-        delegator: delegator.to_owned(),
-        reason: error.to_string(),
-    };
-    let rate = Rate::per(settings.rate.count, settings.rate.per, settings.burst).map_err(wrong)?;
-    let max_in_flight = u32::try_from(settings.max_in_flight).unwrap_or(u32::MAX);
-    Ok(Limit { rate, max_in_flight })
 }

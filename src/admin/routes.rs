@@ -241,6 +241,7 @@ async fn call(
         deadline: limit.map(|limit| Instant::now() + limit),
         progress: None,
         inquiries: None,
+        logs: None,
     };
     let caller = Caller::Local(LocalCaller::new("admin socket"));
     let outcome = admin.system.call(&scope, caller, call).await;

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    Abilities, CallKind, CallParams, Hop, Id, Members, Outcome, write_json_string,
+    Abilities, CallKind, CallParams, Hop, Id, LogLevel, Members, Outcome, write_json_string,
     write_notification,
 };
 use conductor_actors::{Answer as Answered, Call, CallError, Inquiry, InquiryKind, Scope};
@@ -21,6 +21,7 @@ use super::dialogue::{
     for_modern, url_required, write_input_required,
 };
 use super::era::{self, Era};
+use super::hearing::logged;
 use super::reply::{Refusal, failed_call, foreign_result, no_input, relayed_error};
 use super::service::{Peer, Service, response};
 
@@ -44,14 +45,15 @@ impl Service {
     pub(super) async fn call(
         &self,
         id: &Id,
-        params: Box<CallParams>,
+        mut params: Box<CallParams>,
         era: Era,
         peer: &Peer<'_>,
     ) -> Result<Bytes, Refusal> {
         let kind = params.kind;
+        let level = self.level(&mut params, era, peer.out.is_some())?;
         let ended = match era {
-            Era::Legacy => self.call_for_legacy(params, peer).await,
-            Era::Modern => self.call_for_modern(params, peer.out).await?,
+            Era::Legacy => self.call_for_legacy(params, level, peer).await,
+            Era::Modern => self.call_for_modern(params, level, peer.out).await?,
         };
         let outcome = match ended {
             Ended::Called(outcome) => outcome,
@@ -66,29 +68,47 @@ impl Service {
             Ok(Answered { outcome: Outcome::Error(error), .. }) => {
                 Ok(relayed_error(id, kind, &error, era))
             }
-            Err(CallError::Unknown { kind, name, candidates }) if candidates.is_empty() => {
+            Err(error) => self.not_called(id, kind, error, era),
+        }
+    }
+
+    /// The answer to a request of this kind that no server answered.
+    pub(super) fn not_called(
+        &self,
+        id: &Id,
+        kind: CallKind,
+        error: CallError,
+        era: Era,
+    ) -> Result<Bytes, Refusal> {
+        match error {
+            CallError::Unknown { kind, name, candidates } if candidates.is_empty() => {
                 Err(Refusal::Unknown { kind, name: name.to_string(), era })
             }
-            Err(CallError::Unknown { name, candidates, .. }) => {
+            CallError::Unknown { name, candidates, .. } => {
                 let candidates = candidates.iter().map(ToString::to_string).collect();
                 Err(Refusal::Ambiguous { name: name.to_string(), candidates })
             }
-            Err(error) => Ok(self.failed(id, kind, &error, era)),
+            error => Ok(self.failed(id, kind, &error, era)),
         }
     }
 
     /// Makes a call of a client with a handshake, which is asked by requests of our own.
-    async fn call_for_legacy(&self, mut params: Box<CallParams>, peer: &Peer<'_>) -> Ended {
+    async fn call_for_legacy(
+        &self,
+        mut params: Box<CallParams>,
+        level: Option<LogLevel>,
+        peer: &Peer<'_>,
+    ) -> Ended {
         let asked = peer
             .client
             .zip(peer.out)
             .filter(|(client, _)| client.abilities.any() && can_ask(params.kind));
         let Some((client, out)) = asked else {
-            return Ended::Called(self.plain(params, peer.out).await);
+            return Ended::Called(self.plain(params, level, peer.out).await);
         };
         params.meta.client_capabilities = Some(client.capabilities.clone());
         for round in 0..ROUNDS {
-            let conversation = self.begin(params.clone(), client.abilities);
+            let conversation = self.begin(params.clone(), client.abilities, level);
             let answered = match self.talk(conversation, client, out).await {
                 Ok(answered) => answered,
                 Err(error) => return Ended::Called(Err(error)),
@@ -123,6 +143,7 @@ impl Service {
                 biased;
                 step = conversation.next() => match step {
                     Step::Progress(params) => forward(out, &params),
+                    Step::Logged(params) => log(out, &params),
                     Step::Asked(inquiry) => asking.push(self.pass_on(inquiry, client, out)),
                     Step::Over(outcome) => return outcome,
                 },
@@ -145,6 +166,7 @@ impl Service {
     async fn call_for_modern(
         &self,
         mut params: Box<CallParams>,
+        level: Option<LogLevel>,
         out: Option<&mpsc::Sender<Bytes>>,
     ) -> Result<Ended, Refusal> {
         let capabilities = params.meta.client_capabilities.as_deref();
@@ -152,7 +174,7 @@ impl Service {
         let able = able.unwrap_or_default();
         let state = params.request_state.take();
         if state.is_none() && !able.any() {
-            return Ok(Ended::Called(self.plain(params, out).await));
+            return Ok(Ended::Called(self.plain(params, level, out).await));
         }
         let bond = Bond::new(&self.caller().to_string(), &params);
         let sealed = match state {
@@ -165,14 +187,14 @@ impl Service {
         };
         let token = params.meta.progress_token.clone();
         let mut conversation = match sealed {
-            None => self.begin(params, able),
+            None => self.begin(params, able, level),
             Some(Sealed::Server(state)) => {
                 params.request_state = Some(state);
-                self.begin(params, able)
+                self.begin(params, able, level)
             }
             Some(Sealed::Again) => {
                 params.input_responses = None;
-                self.begin(params, able)
+                self.begin(params, able, level)
             }
             Some(Sealed::Parked(number)) => {
                 let parked = self.parking().take(number).await;
@@ -187,6 +209,12 @@ impl Service {
         loop {
             match conversation.next().await {
                 Step::Progress(params) => tell(out, token.as_ref(), &params),
+                // Only if the present request wants such things as well.
+                Step::Logged(params) => {
+                    if let Some(out) = out.filter(|_| level.is_some()) {
+                        log(out, &params);
+                    }
+                }
                 Step::Asked(first) => return self.park(Parked::new(conversation, first), &bond),
                 Step::Over(Ok(answered)) => return self.on_answer(answered, able, &bond),
                 Step::Over(failed) => return Ok(Ended::Called(failed)),
@@ -246,25 +274,33 @@ impl Service {
         self.parking().close(sealed, bond, now()).ok_or(Refusal::Internal)
     }
 
-    fn begin(&self, params: Box<CallParams>, able: Abilities) -> Conversation {
+    fn begin(
+        &self,
+        params: Box<CallParams>,
+        able: Abilities,
+        level: Option<LogLevel>,
+    ) -> Conversation {
         let (system, scope) = (self.system().clone(), self.scope().clone());
-        Conversation::begin(system, scope, self.caller().clone(), params, able)
+        Conversation::begin(system, scope, self.caller().clone(), params, able, level)
     }
 
     /// Makes a call whose caller cannot be asked anything.
     async fn plain(
         &self,
         params: Box<CallParams>,
+        level: Option<LogLevel>,
         out: Option<&mpsc::Sender<Bytes>>,
     ) -> Result<Answered, CallError> {
-        let Some(out) = out.filter(|_| params.meta.progress_token.is_some()) else {
-            let call = Call { params, deadline: None, progress: None, inquiries: None };
+        let tells = level.is_some() || params.meta.progress_token.is_some();
+        let Some(out) = out.filter(|_| tells) else {
+            let call = Call { params, deadline: None, progress: None, inquiries: None, logs: None };
             return self.system().call(self.scope(), self.caller().clone(), call).await;
         };
-        let mut conversation = self.begin(params, Abilities::default());
+        let mut conversation = self.begin(params, Abilities::default(), level);
         loop {
             match conversation.next().await {
                 Step::Progress(params) => forward(out, &params),
+                Step::Logged(params) => log(out, &params),
                 Step::Asked(inquiry) => drop(inquiry),
                 Step::Over(outcome) => return outcome,
             }
@@ -352,6 +388,11 @@ fn tell(out: Option<&mpsc::Sender<Bytes>>, token: Option<&Bytes>, params: &Bytes
     let Ok(mut params) = Members::read(params) else { return };
     params.set("progressToken", token.clone());
     forward(out, &params.to_json());
+}
+
+/// Passes a log message on, as progress.
+fn log(out: &mpsc::Sender<Bytes>, params: &[u8]) {
+    let _ = out.try_send(logged(params));
 }
 
 /// Seconds since 1970.

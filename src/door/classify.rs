@@ -29,6 +29,12 @@ pub(super) enum Method {
     Call,
     /// `subscriptions/listen`
     Listen,
+    /// `resources/subscribe`
+    Subscribe,
+    /// `resources/unsubscribe`
+    Unsubscribe,
+    /// `logging/setLevel`
+    SetLevel,
 }
 
 /// The method of this name in this era.
@@ -46,6 +52,9 @@ pub(super) fn method_of(name: &str, era: Era) -> Result<Method, Refusal> {
         ("resources/templates/list", _) => Method::List(ListKind::Templates),
         ("initialize", Era::Legacy) => Method::Initialize,
         ("ping", Era::Legacy) => Method::Ping,
+        ("resources/subscribe", Era::Legacy) => Method::Subscribe,
+        ("resources/unsubscribe", Era::Legacy) => Method::Unsubscribe,
+        ("logging/setLevel", Era::Legacy) => Method::SetLevel,
         ("server/discover", Era::Modern) => Method::Discover,
         ("subscriptions/listen", Era::Modern) => Method::Listen,
         _ => return Err(Refusal::UnknownMethod { method: name.to_owned(), era }),

@@ -141,9 +141,12 @@ fn each_era_has_its_own_methods() {
         check_stream(method, MODERN, "Modern Call");
         check_stream(method, "", "Legacy Call");
     }
-    for method in ["server/discover", "subscriptions/listen", "logging/setLevel", "x"] {
+    for method in ["server/discover", "subscriptions/listen", "x"] {
         check_stream(method, "", "200 -32601");
     }
+    check_stream("logging/setLevel", "", "Legacy SetLevel");
+    check_stream("resources/subscribe", "", "Legacy Subscribe");
+    check_stream("resources/unsubscribe", "", "Legacy Unsubscribe");
 }
 
 #[test]

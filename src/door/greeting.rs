@@ -47,6 +47,14 @@ fn capabilities(system: &System, scope: &Scope) -> Value {
             capabilities.insert(key.to_owned(), json!({ "listChanged": true }));
         }
     }
+    if let Some(resources) = capabilities.get_mut("resources")
+        && catalog.tells_of_updates(scope)
+    {
+        resources["subscribe"] = json!(true);
+    }
+    if catalog.logs(scope) {
+        capabilities.insert("logging".to_owned(), json!({}));
+    }
     if catalog.completes(scope) {
         capabilities.insert("completions".to_owned(), json!({}));
     }

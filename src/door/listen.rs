@@ -2,10 +2,15 @@
 //!
 //! It leaves carrying the messages to the doors.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use conductor_actors::wire::{Id, Members, write_notification, write_result};
+use conductor_actors::wire::{Id, Members, Text, write_notification, write_result};
+use conductor_actors::{Heard, Listener};
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::asked::Asked;
@@ -15,9 +20,19 @@ use super::service::Service;
 
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
-/// What a listener wants to hear and may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Filter(News);
+/// The most resources that one listener may name.
+const RESOURCES: usize = 1000;
+/// How many of them are seen to at once.
+const PARALLEL: usize = 32;
+/// How long a server may take to agree before the listener is told without it.
+const AGREEMENT: Duration = Duration::from_secs(5);
+
+/// What a listener wants to hear.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Filter {
+    lists: News,
+    resources: Vec<String>,
+}
 
 impl Filter {
     /// What the parameters ask for, as far as there is such news here.
@@ -33,28 +48,54 @@ impl Filter {
         };
         let wanted = params.get("notifications").and_then(|raw| Members::read(raw).ok());
         let wanted = wanted.ok_or_else(|| bad("params.notifications must be an object"))?;
+        let resources = match wanted.get("resourceSubscriptions") {
+            None => Vec::new(),
+            Some(raw) => serde_json::from_slice(raw).map_err(|_| {
+                bad("params.notifications.resourceSubscriptions must be an array of strings")
+            })?,
+        };
+        if resources.len() > RESOURCES {
+            return Err(bad(&format!("a listener may name {RESOURCES} resources")));
+        }
         let wants = |key| wanted.get(key).is_some_and(|raw| raw == "true");
-        Ok(Self(News {
+        let lists = News {
             tools: wants("toolsListChanged"),
             prompts: wants("promptsListChanged"),
             resources: wants("resourcesListChanged"),
-        }))
+        };
+        Ok(Self { lists, resources })
     }
-}
 
-impl Filter {
-    /// What is told of it here: all of it.
-    fn honoured(self) -> Value {
+    /// What is told of it here: all lists, and those resources of which their servers tell.
+    async fn honoured(&self, listener: &Listener) -> Value {
         let mut honoured = serde_json::Map::new();
         let wishes = [
-            (self.0.tools, "toolsListChanged"),
-            (self.0.prompts, "promptsListChanged"),
-            (self.0.resources, "resourcesListChanged"),
+            (self.lists.tools, "toolsListChanged"),
+            (self.lists.prompts, "promptsListChanged"),
+            (self.lists.resources, "resourcesListChanged"),
         ];
         for (_, key) in wishes.into_iter().filter(|(wanted, _)| *wanted) {
             honoured.insert(key.to_owned(), Value::Bool(true));
         }
+        let wanted = stream::iter(self.resources.clone());
+        let agreed = wanted.map(|address| agreed(listener, address)).buffered(PARALLEL);
+        let agreed: Vec<String> = agreed.filter_map(std::future::ready).collect().await;
+        if !agreed.is_empty() {
+            honoured.insert("resourceSubscriptions".to_owned(), json!(agreed));
+        }
         Value::Object(honoured)
+    }
+}
+
+/// A resource, if its server agrees to tell of it in time.
+async fn agreed(listener: &Listener, address: String) -> Option<String> {
+    let text = Text::from(address.as_str());
+    match timeout(AGREEMENT, listener.subscribe(&text)).await {
+        Ok(agreed) => agreed.is_ok().then_some(address),
+        Err(_) => {
+            listener.unsubscribe(&text).await;
+            None
+        }
     }
 }
 
@@ -71,9 +112,17 @@ pub(super) async fn serve(
     let mut changes = service.changes(seen);
     let subscription: Value = serde_json::from_slice(id.as_json()).unwrap_or_default();
     let meta = json!({ SUBSCRIPTION: subscription });
-    let params = json!({ "_meta": meta, "notifications": filter.honoured() });
+    // Log messages never come here (MCP 2026-07-28, server/utilities/logging).
+    let listener = service.listener(false).await;
+    let honoured = tokio::select! {
+        biased;
+        () = out.closed() => return,
+        honoured = filter.honoured(&listener) => honoured,
+    };
+    let mut inbox = listener.hear().await;
+    let params = json!({ "_meta": meta, "notifications": honoured });
     let mut next = vec![notification("notifications/subscriptions/acknowledged", &params)];
-    let mut live = filter.0 != News::default();
+    let (mut live, mut hears) = (filter.lists != News::default(), true);
     loop {
         for line in next.drain(..) {
             if out.send(line).await.is_err() {
@@ -91,8 +140,16 @@ pub(super) async fn serve(
                     return;
                 }
                 () = out.closed() => return,
+                heard = inbox.next(), if hears => {
+                    hears = heard.is_some();
+                    if let Some(Heard::Updated(address)) = heard {
+                        let params = json!({ "_meta": meta, "uri": &*address });
+                        next.push(notification("notifications/resources/updated", &params));
+                        break;
+                    }
+                }
                 news = changes.next(), if live => {
-                    let told = news.map(|news| news.wanted(filter.0));
+                    let told = news.map(|news| news.wanted(filter.lists));
                     live = told.is_some();
                     let params = json!({ "_meta": meta });
                     let told = told.unwrap_or_default();

@@ -24,6 +24,7 @@ mod classify;
 pub mod dialogue;
 mod era;
 mod greeting;
+mod hearing;
 pub mod http;
 mod lines;
 mod listen;

@@ -8,10 +8,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    CallKind, Id, LEGACY_LATEST, Marks, Members, Request, is_known_version, is_modern_version,
-    write_json_string, write_result,
+    CallKind, CallParams, Id, LEGACY_LATEST, LogLevel, Marks, Members, Request, is_known_version,
+    is_modern_version, write_json_string, write_result,
 };
-use conductor_actors::{Caller, List, ListKind, ListState, LocalCaller, Scope, System};
+use conductor_actors::{
+    Caller, Inbox, List, ListKind, ListState, Listener, LocalCaller, Scope, System,
+};
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -21,6 +23,7 @@ use super::classify::Method;
 use super::dialogue::{Client, Parking};
 use super::era::Era;
 use super::greeting;
+use super::hearing::Hearing;
 use super::reply::{Answer, Refusal, refuse};
 use super::seen::{Changes, Seen, digests};
 
@@ -40,6 +43,8 @@ pub struct Service {
     parking: Parking,
     /// When the first list was asked for, where lists then wait for all servers.
     awaits_all: Option<Arc<OnceLock<Instant>>>,
+    /// What the peer hears beside answers, where requests of a peer belong together.
+    hearing: Option<Arc<Hearing>>,
 }
 
 /// One request that has been classified.
@@ -71,7 +76,7 @@ impl Service {
     /// clients do so in `parking`.
     pub fn new(system: System, scope: Scope, label: &str, parking: Parking) -> Self {
         let caller = Caller::Local(LocalCaller::new(label));
-        Self { system, scope, caller, parking, awaits_all: None }
+        Self { system, scope, caller, parking, awaits_all: None, hearing: None }
     }
 
     pub(super) fn system(&self) -> &System {
@@ -96,6 +101,29 @@ impl Service {
     #[must_use]
     pub fn awaiting_all(self) -> Self {
         Self { awaits_all: Some(Arc::default()), ..self }
+    }
+
+    /// The same for the peer that hears this beside answers.
+    pub(super) fn hearing(self, hearing: Arc<Hearing>) -> Self {
+        Self { hearing: Some(hearing), ..self }
+    }
+
+    /// Somebody who listens on behalf of this service's caller.
+    pub(super) async fn listener(&self, logs: bool) -> Listener {
+        Listener::join(&self.system, &self.scope, &self.caller, logs).await
+    }
+
+    /// Whether some server here may log.
+    pub(super) fn logs(&self) -> bool {
+        self.system.catalog().current().logs(&self.scope)
+    }
+
+    /// Where the peer hears from now on.
+    pub(super) async fn hear(&self) -> Option<Inbox> {
+        match &self.hearing {
+            Some(hearing) => Some(hearing.hear(self).await),
+            None => None,
+        }
     }
 
     /// Changes of the lists beyond what `seen` says.
@@ -142,12 +170,32 @@ impl Service {
                 greeting::initialize(&self.system, &self.scope, negotiate(&params))
             }
             (Method::Discover, _) => greeting::discover(&self.system, &self.scope),
+            (Method::SetLevel | Method::Subscribe | Method::Unsubscribe, asked) => {
+                return self.listen_to(method, &request.id, asked).await;
+            }
             // Listening is answered by the doors, calls are read as such.
             (Method::Listen | Method::Call | Method::List(_) | Method::Initialize, _) => {
                 return Err(Refusal::Internal);
             }
         };
         Ok(response(&request.id, result.as_bytes()))
+    }
+
+    /// Serves what a peer with a handshake asks to hear, or to hear no more.
+    async fn listen_to(&self, method: Method, id: &Id, asked: Asked) -> Result<Bytes, Refusal> {
+        let (Some(hearing), Asked::Other { params, .. }) = (&self.hearing, asked) else {
+            return Err(Refusal::Internal);
+        };
+        match method {
+            Method::SetLevel => hearing.set_level(self, &params).await?,
+            Method::Subscribe => {
+                if let Some(answer) = hearing.subscribe(self, id, &params).await? {
+                    return Ok(answer);
+                }
+            }
+            _ => hearing.unsubscribe(self, &params).await?,
+        }
+        Ok(response(id, b"{}"))
     }
 
     async fn list(
@@ -208,6 +256,34 @@ impl Service {
 
     fn ttl(&self) -> Duration {
         self.system.catalog().ttl().min(TTL_MAX)
+    }
+
+    /// From which level on the caller of a request wants to be told what is logged about it; what it
+    /// has named is named to the server as well. Modern ones say so with each request or are told
+    /// nothing (MCP 2026-07-28, server/utilities/logging).
+    pub(super) fn level(
+        &self,
+        params: &mut CallParams,
+        era: Era,
+        can_tell: bool,
+    ) -> Result<Option<LogLevel>, Refusal> {
+        let named = match (era, params.meta.log_level.take()) {
+            (Era::Legacy, _) => self.hearing.as_ref().and_then(|hearing| hearing.named_level()),
+            (Era::Modern, None) => None,
+            (Era::Modern, Some(raw)) => {
+                let text: Option<String> = serde_json::from_slice(&raw).ok();
+                let level = text.and_then(|text| text.parse().ok());
+                let reason =
+                    || "params._meta io.modelcontextprotocol/logLevel is no level".to_owned();
+                Some(level.ok_or_else(|| Refusal::BadParams { reason: reason() })?)
+            }
+        };
+        if !can_tell {
+            return Ok(None);
+        }
+        params.meta.log_level = named.map(|level| Bytes::from(format!("\"{level}\"")));
+        let unsaid = self.hearing.as_ref().filter(|_| era == Era::Legacy);
+        Ok(named.or(unsaid.map(|hearing| hearing.level())))
     }
 }
 

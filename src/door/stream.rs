@@ -23,6 +23,7 @@ use super::batch;
 use super::classify::{Method, era_of, method_of};
 use super::dialogue::Client;
 use super::era::Era;
+use super::hearing::{self, Hearing};
 use super::lines::{Line, Lines};
 use super::listen::{self, Filter, list_changed};
 use super::reply::{Refusal, refuse};
@@ -62,6 +63,7 @@ pub(super) async fn serve_until<R, W, G>(
     W: AsyncWrite + Unpin + Send + 'static,
     G: Future<Output = ()> + Send,
 {
+    let service = service.hearing(Arc::new(Hearing::default()));
     let (out, waiting) = mpsc::channel(OUT_WAITING);
     let mut writer = tokio::spawn(write(output, waiting));
     let seen = Seen::default();
@@ -116,7 +118,11 @@ impl Stream {
         mut changes: Changes,
         shutdown: CancellationToken,
     ) {
+        let mut inbox = None;
         loop {
+            if self.pushes && inbox.is_none() {
+                inbox = self.service.hear().await;
+            }
             tokio::select! {
                 line = lines.next() => match line {
                     Ok(Some(line)) => self.on_line(line).await,
@@ -131,6 +137,7 @@ impl Stream {
                     }
                     None => self.pushes = false,
                 },
+                line = hearing::next(&mut inbox) => self.send(line).await,
                 () = self.out.closed() => return,
                 () = shutdown.cancelled() => return,
             }

@@ -33,9 +33,13 @@ mod handover;
 #[cfg(test)]
 mod harness;
 #[cfg(test)]
+mod hearing;
+#[cfg(test)]
 mod lines;
 #[cfg(test)]
 mod listing;
+#[cfg(test)]
+mod logging;
 #[cfg(test)]
 mod mock_contract;
 #[cfg(test)]

@@ -12,7 +12,7 @@ const WRAPPER: &str = "mcpgw";
 const LONGEST: usize = 8 * 1024;
 
 /// The address of what `server` calls `own`; a template is treated alike.
-pub(super) fn public<'a>(server: &str, own: &'a str) -> Cow<'a, str> {
+pub(crate) fn public<'a>(server: &str, own: &'a str) -> Cow<'a, str> {
     let Some((scheme, rest)) = split_scheme(own) else { return Cow::Owned(wrapped(server, own)) };
     if scheme.eq_ignore_ascii_case("https") {
         Cow::Borrowed(own)

@@ -29,6 +29,10 @@ pub struct Catalog {
     pub(super) accounts: Accounts,
     /// Servers that say that they complete nothing.
     pub(super) without_completion: BTreeSet<ServerId>,
+    /// Servers that say that they tell of no updates of resources.
+    pub(super) without_subscriptions: BTreeSet<ServerId>,
+    /// Servers that say that they log nothing.
+    pub(super) without_logging: BTreeSet<ServerId>,
     /// When the oldest list in it is to be read again.
     pub(super) fresh_until: Option<Instant>,
 }
@@ -72,6 +76,28 @@ impl Catalog {
     /// Whether a server says that it completes no arguments.
     pub(crate) fn is_without_completion(&self, server: &ServerId) -> bool {
         self.without_completion.contains(server)
+    }
+
+    /// Whether a server says that it tells of no updates of resources.
+    pub(crate) fn is_without_subscriptions(&self, server: &ServerId) -> bool {
+        self.without_subscriptions.contains(server)
+    }
+
+    /// Whether some server in `scope` may tell of updates of resources: one that says so, or one
+    /// that was not asked yet.
+    pub fn tells_of_updates(&self, scope: &Scope) -> bool {
+        self.some_is_not_in(&self.without_subscriptions, ListKind::Resources, scope)
+    }
+
+    /// The same for log messages.
+    pub fn logs(&self, scope: &Scope) -> bool {
+        self.some_is_not_in(&self.without_logging, ListKind::Tools, scope)
+    }
+
+    fn some_is_not_in(&self, without: &BTreeSet<ServerId>, kind: ListKind, scope: &Scope) -> bool {
+        let Some(view) = self.view(scope) else { return true };
+        let mut servers = view.list(kind).servers().iter();
+        servers.any(|(id, state)| *state != ListState::Absent && !without.contains(id))
     }
 
     /// Whether arguments may be completed in `scope`.

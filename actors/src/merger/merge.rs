@@ -36,6 +36,12 @@ pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettin
         if slice.offers.is_some_and(|offers| !offers.completions) {
             catalog.without_completion.insert(id.clone());
         }
+        if slice.offers.is_some_and(|offers| !offers.subscriptions) {
+            catalog.without_subscriptions.insert(id.clone());
+        }
+        if slice.offers.is_some_and(|offers| !offers.logging) {
+            catalog.without_logging.insert(id.clone());
+        }
     }
     for (workspace, mut all) in merged {
         let separator = Arc::from(settings.separator.as_str());

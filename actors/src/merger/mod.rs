@@ -33,6 +33,7 @@ mod tests_views;
 
 pub use account::{Account, Filter, Visibility};
 pub(crate) use actor::MergerActor;
+pub(crate) use addresses::public as public_address;
 pub use catalog::{Catalog, Resolution, View};
 pub use handle::CatalogReader;
 pub(crate) use handle::MergerHandle;

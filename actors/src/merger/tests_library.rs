@@ -244,7 +244,7 @@ async fn a_server_is_asked_for_what_it_says_it_has_and_again_when_that_changes()
     merger.sync().await;
     assert_eq!(names(&view(&reader.current(), ""), ListKind::Prompts), "a.p", "it may come back");
     // The next life has more.
-    let every = Offers { prompts: true, resources: true, completions: true };
+    let every = Offers { prompts: true, resources: true, completions: true, ..Offers::default() };
     peer.lane = peer.lane.clone().offering(every);
     merger.server_up(spec, peer.link("a", 2));
     assert_eq!(serve(&mut peer, 4).await, ALL);

@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Downfall, Inquiries};
+use super::{Downfall, Inquiries, LogPort};
 use crate::wire::{CallKind, CallParams, Hop, Outcome, Text};
 
 /// What a door shows.
@@ -46,6 +46,8 @@ pub struct Call {
     pub progress: Option<mpsc::Sender<Bytes>>,
     /// Takes what the server asks of the caller meanwhile, if the caller can be asked.
     pub inquiries: Option<Inquiries>,
+    /// Takes what the server logs about it; nothing is logged to callers that give none.
+    pub logs: Option<LogPort>,
 }
 
 /// What a server answered.

@@ -105,6 +105,20 @@ pub(crate) struct Offers {
     pub resources: bool,
     /// Completion of arguments.
     pub completions: bool,
+    /// A level of its log messages.
+    pub logging: bool,
+    /// To tell of updates of single resources.
+    pub subscriptions: bool,
+    /// To tell when a list changes.
+    pub tells: Tells,
+}
+
+/// The lists of whose changes a server tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Tells {
+    pub tools: bool,
+    pub prompts: bool,
+    pub resources: bool,
 }
 
 impl Offers {

@@ -2,6 +2,7 @@
 
 mod call;
 mod cause;
+mod hearing;
 mod ids;
 mod inquiry;
 mod lists;
@@ -10,10 +11,15 @@ mod tests;
 
 pub use call::{Answer, Call, CallError, Fate, Outage, Scope, ServerState, Target};
 pub use cause::{Cause, Downfall};
+pub use hearing::LogPort;
+pub(crate) use hearing::{
+    Addresses, Callers, Ear, Hearing, LogMessage, Principal, Reach, Settled, Told, UNSAID, Wish,
+    Wishes,
+};
 pub use ids::Generation;
 pub use inquiry::{Inquiries, Inquiry, InquiryKind};
 pub use lists::ListKind;
-pub(crate) use lists::{Offers, PerList};
+pub(crate) use lists::{Offers, PerList, Tells};
 
 /// Asks for a server to be started that rests until it is needed.
 pub(crate) type Wake = std::sync::Arc<dyn Fn(conductor_config::ServerId) + Send + Sync>;

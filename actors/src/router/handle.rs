@@ -14,8 +14,9 @@ use tokio::time::{Instant, timeout_at};
 
 use super::actor::{Dispatch, Message, RouterActor, RouterArguments};
 use super::retry::is_repeatable;
+use crate::audience::principal_of;
 use crate::delegation::Admission;
-use crate::model::{Answer, Call, CallError, Downfall, Outage, Target, Wake};
+use crate::model::{Answer, Call, CallError, Downfall, Ear, Outage, Target, Wake};
 use crate::post::Post;
 use crate::server::{
     Body, CallFailure, InquiryPort, Ports, ProgressPort, RefusedCall, ServerLink, Stopwatch, Ticket,
@@ -101,7 +102,8 @@ impl RouterHandle {
             InquiryPort { server, inquiries, stopwatch }
         });
         let (params, progress) = (call.params.into(), call.progress);
-        let wanted = Wanted { target, params, progress, inquiries, deadline };
+        let ear = Ear { principal: principal_of(admission.caller()), logs: call.logs };
+        let wanted = Wanted { target, params, progress, inquiries, ear, deadline };
         let limit = deadline.saturating_duration_since(begun);
         self.attempts(&wanted).await.map_err(|failure| match failure {
             CallFailure::Lost { sent: false, .. } if self.is_closed() => CallError::ShuttingDown,
@@ -238,6 +240,7 @@ struct Wanted<'a> {
     params: Arc<CallParams>,
     progress: Option<mpsc::Sender<Bytes>>,
     inquiries: Option<InquiryPort>,
+    ear: Ear,
     deadline: Instant,
 }
 
@@ -246,7 +249,8 @@ impl Wanted<'_> {
         let token = self.params.meta.progress_token.clone();
         let progress =
             token.zip(self.progress.clone()).map(|(token, sink)| ProgressPort { token, sink });
-        Ports { progress, inquiries: self.inquiries.clone() }
+        let (inquiries, ear) = (self.inquiries.clone(), Some(self.ear.clone()));
+        Ports { progress, inquiries, ear }
     }
 
     /// Waits for the answer; not for longer than the deadline, but the time in which the server

@@ -39,7 +39,10 @@ async fn run(router: RouterHandle, call: Call) -> Result {
 fn call(router: &RouterHandle, seconds: Option<u64>) -> JoinHandle<Result> {
     let deadline = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let params = params(r#"{"name":"a.bare","arguments":{"n":1}}"#);
-    tokio::spawn(run(router.clone(), Call { params, deadline, progress: None, inquiries: None }))
+    tokio::spawn(run(
+        router.clone(),
+        Call { params, deadline, progress: None, inquiries: None, logs: None },
+    ))
 }
 
 fn down(router: &RouterHandle, state: ServerState, cause: Option<Cause>, wakeable: bool) {
@@ -262,7 +265,8 @@ async fn progress_reaches_the_caller_under_its_own_token_and_only_if_it_gave_one
     router.server_up(peer.link("a", 1));
     let (sink, mut progress) = mpsc::channel(4);
     let with = params(r#"{"name":"x","_meta":{"progressToken":"mine"}}"#);
-    let call = Call { params: with, deadline: None, progress: Some(sink), inquiries: None };
+    let call =
+        Call { params: with, deadline: None, progress: Some(sink), inquiries: None, logs: None };
     let waiting = tokio::spawn(run(router.clone(), call));
     let request = peer.read().await;
     let token = request["params"]["_meta"]["progressToken"].clone();
@@ -284,7 +288,8 @@ async fn while_a_server_waits_for_its_caller_the_time_of_the_call_stands_still()
     let abilities = Abilities { form: true, ..Abilities::default() };
     let inquiries = Some(Inquiries { sink, abilities });
     let deadline = Some(Instant::now() + Duration::from_secs(2));
-    let call = Call { params: params(r#"{"name":"x"}"#), deadline, progress: None, inquiries };
+    let call =
+        Call { params: params(r#"{"name":"x"}"#), deadline, progress: None, inquiries, logs: None };
     let waiting = tokio::spawn(run(router.clone(), call));
     let request = peer.read().await;
     peer.say(r#"{"jsonrpc":"2.0","id":1,"method":"elicitation/create","params":{}}"#).await;

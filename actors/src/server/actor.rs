@@ -19,7 +19,7 @@ use super::downstream::{AskError, CallFailure, StderrTail};
 use super::handle::{LastWords, ServerEvent, ServerLink, ServerReport};
 use super::probe::{Probe, Pulse, Sight};
 use super::remains::{REAP, Remains};
-use crate::model::{Cause, Downfall, Generation};
+use crate::model::{Cause, Downfall, Generation, Hearing};
 use crate::process::{Nursery, Process};
 use crate::wire::Hop;
 
@@ -34,6 +34,7 @@ pub(crate) struct ServerArguments {
     pub(crate) nursery: Nursery,
     pub(crate) stderr: StderrTail,
     pub(crate) last_words: LastWords,
+    pub(crate) hearing: Hearing,
     pub(crate) supervisor: DerivedActorRef<ServerReport>,
 }
 
@@ -81,7 +82,7 @@ impl Actor for ServerActor {
         myself: ActorRef<Message>,
         arguments: ServerArguments,
     ) -> Result<Life, ActorProcessingErr> {
-        let ServerArguments { spec, generation, nursery, stderr, last_words, supervisor } =
+        let ServerArguments { spec, generation, nursery, stderr, last_words, hearing, supervisor } =
             arguments;
         let mut life = Life {
             probe: Probe::new(spec.heartbeat),
@@ -97,7 +98,9 @@ impl Actor for ServerActor {
         };
         let remains = life.remains.clone();
         life.tell(&myself, async move {
-            Message::Connected(Box::new(connect(&spec, &nursery, &stderr, &remains).await))
+            Message::Connected(Box::new(
+                connect(&spec, &nursery, &stderr, &remains, &hearing).await,
+            ))
         });
         Ok(life)
     }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use conductor_config::{ProtocolMode, RemoteSpec, ServerSpec, StdioSpec, Transport};
-use tokio::sync::watch;
+use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
@@ -13,8 +13,9 @@ use super::downstream::{
     Lane, Opening, Pump, PumpParts, Remote, RemoteParts, Session, SessionError, StderrTail,
     open_remote, open_session,
 };
+use super::keeper::keep;
 use super::remains::Remains;
-use crate::model::{Cause, Downfall};
+use crate::model::{Cause, Downfall, Hearing};
 use crate::process::{Nursery, Process};
 
 /// Everything that one life of a server consists of. Dropping it ends that life at once.
@@ -24,6 +25,8 @@ pub(crate) struct Connected {
     /// The revision agreed upon.
     pub(super) version: Arc<str>,
     pub(super) lane: Lane,
+    /// Has it say what callers want to hear.
+    _keeper: AbortOnDropHandle<()>,
 }
 
 /// What only a server on this machine has.
@@ -58,14 +61,24 @@ pub(super) async fn connect(
     nursery: &Nursery,
     stderr: &StderrTail,
     remains: &Remains,
+    hearing: &Hearing,
 ) -> Start {
-    match &spec.transport {
+    let (child, version, lane, pump) = match &spec.transport {
         Transport::Stdio(command) => connect_stdio(spec, command, nursery, stderr, remains).await,
         Transport::Remote(remote) => connect_remote(spec, remote).await,
-    }
+    }?;
+    let (begun, ready) = oneshot::channel();
+    let keeping = keep(spec.id.clone(), lane.clone(), hearing.clone(), begun);
+    let keeper = AbortOnDropHandle::new(tokio::spawn(keeping));
+    // Only until it is asked for, and not until it has answered.
+    let _ = ready.await;
+    Ok((Connected { child, version, lane, _keeper: keeper }, pump))
 }
 
-async fn connect_remote(spec: &ServerSpec, remote: &RemoteSpec) -> Start {
+/// A session: the process if there is one, the revision, the way there and its end.
+type Opened = Result<(Option<Child>, Arc<str>, Lane, PumpEnd), Arc<Downfall>>;
+
+async fn connect_remote(spec: &ServerSpec, remote: &RemoteSpec) -> Opened {
     let parts = RemoteParts {
         spec: remote,
         protocol: spec.protocol,
@@ -73,9 +86,7 @@ async fn connect_remote(spec: &ServerSpec, remote: &RemoteSpec) -> Start {
         max_in_flight: spec.max_in_flight,
     };
     match timeout(spec.startup_timeout, Box::pin(open_remote(parts))).await {
-        Ok(Ok(Remote { lane, version, pump })) => {
-            Ok((Connected { child: None, version, lane }, pump))
-        }
+        Ok(Ok(Remote { lane, version, pump })) => Ok((None, version, lane, pump)),
         Ok(Err(cause)) => Err(Downfall::silent(cause)),
         Err(_) => Err(Downfall::silent(Cause::StartTimeout(spec.startup_timeout))),
     }
@@ -87,7 +98,7 @@ async fn connect_stdio(
     nursery: &Nursery,
     stderr: &StderrTail,
     remains: &Remains,
-) -> Start {
+) -> Opened {
     let deadline = Instant::now() + spec.startup_timeout;
     let mark = stderr.mark();
     let (process, pipes) = nursery.spawn(command, &spec.limits).map_err(|error| {
@@ -122,7 +133,7 @@ async fn connect_stdio(
             let lane = lane.speaking(session.hop).offering(session.offers);
             let version = Arc::from(session.version.as_str());
             let child = Child { process, _session: session, _drain: drain };
-            Ok((Connected { child: Some(child), version, lane }, pump))
+            Ok((Some(child), version, lane, pump))
         }
         Ok(Err(SessionError::Closed)) => match timeout_at(deadline, &mut pump).await {
             Ok(Ok(downfall)) => Err(downfall),

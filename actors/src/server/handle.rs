@@ -2,6 +2,7 @@
 //!
 //! Whoever holds an address of a life that has ended gets errors at once, never a wait.
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -72,6 +73,11 @@ impl ServerLink {
     /// Calls under way.
     pub(crate) fn in_flight(&self) -> usize {
         self.lane.in_flight()
+    }
+
+    /// Whether somebody waits for it to say something.
+    pub(crate) fn is_listened_to(&self) -> bool {
+        self.gauges().subscribed.load(Ordering::Relaxed) > 0
     }
 
     /// Calls begun in this life.

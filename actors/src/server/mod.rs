@@ -16,9 +16,15 @@ mod actor;
 mod connect;
 mod downstream;
 mod handle;
+mod keeper;
+mod keeping;
+mod listening;
 mod listing;
+mod outbox;
 mod probe;
 mod remains;
+#[cfg(test)]
+mod tests_keeper;
 
 pub(crate) use actor::{ServerActor, ServerArguments};
 #[cfg(test)]

@@ -23,7 +23,7 @@ use super::handle::RestartError;
 use super::noise::Noise;
 use super::reconcile::{Specs, Step, plan};
 use crate::merger::MergerHandle;
-use crate::model::{Cause, Downfall, Generation};
+use crate::model::{Cause, Downfall, Generation, Hearing};
 use crate::process::Nursery;
 use crate::router::RouterHandle;
 use crate::server::{ServerActor, ServerArguments, ServerEvent, ServerHandle, ServerReport};
@@ -42,6 +42,8 @@ pub(crate) struct SupervisorArguments {
     pub(crate) nursery: Nursery,
     pub(crate) router: RouterHandle,
     pub(crate) merger: MergerHandle,
+    /// What callers want to hear of the servers.
+    pub(crate) hearing: Hearing,
     pub(crate) board: watch::Sender<Arc<Board>>,
 }
 
@@ -90,6 +92,7 @@ pub(crate) struct Table {
     pub(super) nursery: Nursery,
     pub(super) router: RouterHandle,
     pub(super) merger: MergerHandle,
+    pub(super) hearing: Hearing,
     pub(super) board: watch::Sender<Arc<Board>>,
     pub(super) children: BTreeMap<ServerId, Child>,
     by_actor: HashMap<ActorId, ServerId>,
@@ -111,13 +114,14 @@ impl Actor for SupervisorActor {
         myself: ActorRef<Message>,
         arguments: SupervisorArguments,
     ) -> Result<Table, ActorProcessingErr> {
-        let SupervisorArguments { nursery, router, merger, board } = arguments;
+        let SupervisorArguments { nursery, router, merger, hearing, board } = arguments;
         // The timer ends by itself when the actor does.
         let _timer = myself.send_interval(TICK, || Message::Tick);
         Ok(Table {
             nursery,
             router,
             merger,
+            hearing,
             board,
             children: BTreeMap::new(),
             by_actor: HashMap::new(),
@@ -360,6 +364,7 @@ impl Table {
             nursery: self.nursery.clone(),
             stderr: child.stderr.clone(),
             last_words: Arc::clone(&child.last_words),
+            hearing: self.hearing.clone(),
             supervisor,
         };
         match ServerActor::spawn_linked(None, ServerActor, arguments, myself.get_cell()).await {

@@ -233,7 +233,7 @@ impl Child {
             return false;
         };
         let begun = up.link.calls_begun();
-        if begun != up.used.0 || up.link.in_flight() > 0 {
+        if begun != up.used.0 || up.link.in_flight() > 0 || up.link.is_listened_to() {
             up.used = (begun, now);
         }
         now.saturating_duration_since(up.used.1) >= limit

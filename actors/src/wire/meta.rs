@@ -40,7 +40,7 @@ pub struct Meta {
     pub client_info: Option<Bytes>,
     /// What the asker can do for the server during this request.
     pub client_capabilities: Option<Bytes>,
-    /// Least severe log message wanted during this request.
+    /// Least severe log message wanted during this request; passed on to a modern hop.
     pub log_level: Option<Bytes>,
     /// Everything that is passed on unchanged.
     pub rest: Members,
@@ -107,6 +107,11 @@ impl Meta {
                 None => out.extend_from_slice(b"{}"),
             }
         });
+        if let Some(level) = &self.log_level {
+            member(out, start, "io.modelcontextprotocol/logLevel", |out| {
+                out.extend_from_slice(level);
+            });
+        }
     }
 }
 
@@ -144,6 +149,17 @@ mod tests {
             Hop::Legacy,
             r#""_meta":{"progressToken":"c-1","traceparent":"00-a","x.y/z":{"a":1.0}}"#,
         );
+    }
+
+    #[test]
+    fn a_wish_for_log_messages_is_passed_on_where_a_request_can_carry_it() {
+        let meta = r#"{"io.modelcontextprotocol/logLevel":"debug"}"#;
+        check(meta, Hop::Legacy, "");
+        let meta = Meta::read(&Bytes::from_static(meta.as_bytes())).unwrap();
+        let mut out = Vec::new();
+        meta.write(&mut out, Hop::Modern, "c-1");
+        let written = String::from_utf8(out).unwrap();
+        assert!(written.ends_with(r#","io.modelcontextprotocol/logLevel":"debug"}"#), "{written}");
     }
 
     #[test]

@@ -7,6 +7,7 @@
 mod abilities;
 mod head;
 mod id;
+mod level;
 mod marks;
 mod members;
 mod message;
@@ -20,6 +21,7 @@ mod text;
 pub use abilities::Abilities;
 pub use head::head_id;
 pub use id::Id;
+pub use level::{LogLevel, UnknownLevel};
 pub use marks::{BadMark, Marks};
 pub use members::{Member, Members, MembersError};
 pub use message::{Malformed, Message, Notification, Request, Response, one_line, parse};

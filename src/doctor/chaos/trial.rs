@@ -156,7 +156,13 @@ pub(super) async fn call(system: &System, id: &ServerId, tool: &str, limit: Dura
     let Ok(params) = CallParams::read(Some(&Bytes::from(params))) else {
         return Fate::Failed { after_ms: 0, reason: "bad_arguments" };
     };
-    let call = Call { params: Box::new(params), deadline: None, progress: None, inquiries: None };
+    let call = Call {
+        params: Box::new(params),
+        deadline: None,
+        progress: None,
+        inquiries: None,
+        logs: None,
+    };
     let caller = Caller::Local(LocalCaller::new("doctor"));
     let scope = Scope::Server(id.clone());
     match timeout(limit, system.call(&scope, caller, call)).await {

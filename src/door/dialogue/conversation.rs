@@ -1,17 +1,17 @@
-//! This file is one call under way, step by step: progress, questions, the outcome.
+//! This file is one call under way, step by step: progress, log messages, questions, the outcome.
 //!
 //! It leaves what follows from a step to those who made the call. Dropping it takes the call back.
 
 use std::pin::Pin;
 
 use bytes::Bytes;
-use conductor_actors::wire::CallParams;
+use conductor_actors::wire::{CallParams, LogLevel};
 use conductor_actors::{
-    Answer, Call, CallError, Caller, Inquiries, Inquiry, Scope, System, wire::Abilities,
+    Answer, Call, CallError, Caller, Inquiries, Inquiry, LogPort, Scope, System, wire::Abilities,
 };
 use tokio::sync::mpsc;
 
-/// Progress that waits to be passed on; more is dropped.
+/// Progress that waits to be passed on, and as many log messages; more is dropped.
 const PROGRESS_WAITING: usize = 16;
 /// Questions that wait to be asked; more are refused.
 const QUESTIONS_WAITING: usize = 16;
@@ -22,6 +22,7 @@ type Outcome = Result<Answer, CallError>;
 pub(in crate::door) struct Conversation {
     call: Pin<Box<dyn Future<Output = Outcome> + Send>>,
     told: mpsc::Receiver<Bytes>,
+    logged: mpsc::Receiver<Bytes>,
     asked: mpsc::Receiver<Inquiry>,
     /// What came of it, while there is progress to be told before.
     outcome: Option<Outcome>,
@@ -31,6 +32,8 @@ pub(in crate::door) struct Conversation {
 pub(in crate::door) enum Step {
     /// Ready-made parameters of `notifications/progress`.
     Progress(Bytes),
+    /// Ready-made parameters of `notifications/message`.
+    Logged(Bytes),
     /// The server asks something.
     Asked(Inquiry),
     /// It has come to its end; there are no more steps.
@@ -38,20 +41,24 @@ pub(in crate::door) enum Step {
 }
 
 impl Conversation {
-    /// Makes a call for a client that can be asked for `abilities`.
+    /// Makes a call for a client that can be asked for `abilities`, and that wants log messages from
+    /// `level` on.
     pub(in crate::door) fn begin(
         system: System,
         scope: Scope,
         caller: Caller,
         params: Box<CallParams>,
         abilities: Abilities,
+        level: Option<LogLevel>,
     ) -> Self {
         let (progress, told) = mpsc::channel(PROGRESS_WAITING);
+        let (logs, logged) = mpsc::channel(PROGRESS_WAITING);
+        let logs = level.map(|level| LogPort { level, sink: logs });
         let (sink, asked) = mpsc::channel(QUESTIONS_WAITING);
         let inquiries = Some(Inquiries { sink, abilities });
-        let call = Call { params, deadline: None, progress: Some(progress), inquiries };
+        let call = Call { params, deadline: None, progress: Some(progress), inquiries, logs };
         let call = Box::pin(async move { system.call(&scope, caller, call).await });
-        Self { call, told, asked, outcome: None }
+        Self { call, told, logged, asked, outcome: None }
     }
 
     /// Waits for the next step. Nothing is lost if the future is dropped.
@@ -60,12 +67,16 @@ impl Conversation {
             tokio::select! {
                 biased;
                 Some(params) = self.told.recv() => return Step::Progress(params),
+                Some(params) = self.logged.recv() => return Step::Logged(params),
                 Some(inquiry) = self.asked.recv() => return Step::Asked(inquiry),
                 outcome = &mut self.call => self.outcome = Some(outcome),
             }
         }
         if let Ok(params) = self.told.try_recv() {
             return Step::Progress(params);
+        }
+        if let Ok(params) = self.logged.try_recv() {
+            return Step::Logged(params);
         }
         match self.outcome.take() {
             Some(outcome) => Step::Over(outcome),

@@ -1,6 +1,8 @@
-//! This file serves GET and DELETE of legacy sessions: news of the list, and the end.
+//! This file serves GET and DELETE of legacy sessions: what is said unasked, and the end.
 //!
 //! It leaves finding sessions to `sessions`.
+
+use std::sync::Arc;
 
 use axum::response::Response;
 use conductor_actors::Scope;
@@ -9,6 +11,7 @@ use http::{HeaderMap, StatusCode};
 use super::negotiation::Accepts;
 use super::sessions::Busy;
 use super::{Door, events, respond};
+use crate::door::hearing;
 use crate::door::listen::list_changed;
 use crate::door::reply::{Problem, Refusal, SessionFault};
 
@@ -26,16 +29,22 @@ pub(super) fn get(door: &Door, scope: Scope, headers: &HeaderMap) -> Response {
     }
     let stream = Stream(session);
     let (out, waiting) = events::channel();
-    let mut changes = door.service(scope).changes(stream.0.seen.clone());
+    let service = door.service(scope).hearing(Arc::clone(&stream.0.hearing));
+    let mut changes = service.changes(stream.0.seen.clone());
     let shutdown = door.shutdown.clone();
     tokio::spawn(async move {
-        let mut live = true;
+        let (mut live, mut inbox) = (true, service.hear().await);
         loop {
             tokio::select! {
                 biased;
                 () = out.closed() => return,
                 () = stream.0.ended.cancelled() => return,
                 () = shutdown.cancelled() => return,
+                line = hearing::next(&mut inbox) => {
+                    if out.send(line).await.is_err() {
+                        return;
+                    }
+                }
                 news = changes.next(), if live => {
                     live = news.is_some();
                     for line in list_changed(news.unwrap_or_default()) {

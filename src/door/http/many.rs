@@ -2,6 +2,8 @@
 //!
 //! It leaves single messages to `post`.
 
+use std::sync::Arc;
+
 use axum::response::Response;
 use bytes::Bytes;
 use conductor_actors::wire::{self, Message};
@@ -28,7 +30,8 @@ pub(super) async fn serve(post: &Post<'_>, body: &Bytes) -> Response {
         Ok(sorted) => sorted,
         Err(refusal) => return respond::refusal(&refusal),
     };
-    let service: Service = post.door.service(post.scope.clone());
+    let hearing = Arc::clone(&session.hearing);
+    let service: Service = post.door.service(post.scope.clone()).hearing(hearing);
     // As with single requests, a client that goes away does not end the calls.
     let task = tokio::spawn(async move {
         let (service, session) = (&service, &session);

@@ -3,7 +3,7 @@
 //! ```text
 //!  accept ─▶ connection ─▶ gate ─▶ route ─▶ post ─┬─▶ one answer (JSON)
 //!  (limits)  (timeouts)    Host,    scope         └─▶ events (SSE): progress, then the answer
-//!                          Origin         ─▶ get ────▶ events: changes of the list
+//!                          Origin         ─▶ get ────▶ events: what is said unasked
 //! ```
 //!
 //! Beside it lies the REST API of `rest/`, behind the admin token.

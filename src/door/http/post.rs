@@ -2,6 +2,8 @@
 //!
 //! It leaves batches to `many` and the answers themselves to `service`.
 
+use std::sync::Arc;
+
 use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
@@ -160,7 +162,7 @@ impl Post<'_> {
     }
 
     async fn legacy(&self, job: Job, session: Busy) -> Response {
-        let service = self.service();
+        let service = self.service().hearing(Arc::clone(&session.hearing));
         if self.wants_events(&job) {
             let (out, waiting) = events::channel();
             tokio::spawn(async move {
@@ -172,7 +174,7 @@ impl Post<'_> {
             });
             return events::response(waiting);
         }
-        if self.may_ask(&job, &session) {
+        if self.may_tell(&job) {
             return self.deferred(job, session).await;
         }
         let id = job.request.id.clone();
@@ -182,11 +184,11 @@ impl Post<'_> {
         self.one(answer.unwrap_or_else(|refusal| refuse(Some(&id), &refusal)))
     }
 
-    /// Answers with one JSON text, unless the server asks the client something before: then with a
-    /// stream that begins with the question.
+    /// Answers with one JSON text, unless the server says something to the client before: then with
+    /// a stream that begins with it.
     async fn deferred(&self, job: Job, session: Busy) -> Response {
         let id = job.request.id.clone();
-        let service = self.service();
+        let service = self.service().hearing(Arc::clone(&session.hearing));
         let (out, mut waiting) = events::channel();
         let (done, mut answer) = oneshot::channel();
         tokio::spawn(async move {
@@ -202,14 +204,17 @@ impl Post<'_> {
         }
     }
 
-    /// Whether the server may ask something during this call that the client would answer.
-    fn may_ask(&self, job: &Job, session: &Busy) -> bool {
-        self.accepts.events && job.method == Method::Call && session.client.abilities.any()
+    /// Whether the server may ask the client something during this call, or log.
+    fn may_tell(&self, job: &Job) -> bool {
+        self.accepts.events && job.method == Method::Call
     }
 
     /// Whether something may come before the answer that this client could read.
     fn wants_events(&self, job: &Job) -> bool {
-        let tells = job.method == Method::Call && job.asked.meta().progress_token.is_some();
+        let meta = job.asked.meta();
+        let wanted =
+            meta.progress_token.is_some() || (job.era == Era::Modern && meta.log_level.is_some());
+        let tells = job.method == Method::Call && wanted;
         self.accepts.events && (tells || !self.accepts.json)
     }
 

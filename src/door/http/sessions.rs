@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::respond::SESSION;
 use crate::door::dialogue::Client;
+use crate::door::hearing::Hearing;
 use crate::door::mirrored::Field;
 use crate::door::reply::{Refusal, SessionFault};
 use crate::door::seen::Seen;
@@ -39,6 +40,8 @@ pub(super) struct Session {
     scope: Scope,
     /// What its client knows of the list.
     pub(super) seen: Seen,
+    /// What its client hears beside answers.
+    pub(super) hearing: Arc<Hearing>,
     /// Set when it has ended.
     pub(super) ended: CancellationToken,
     cancelled: broadcast::Sender<Id>,
@@ -85,6 +88,7 @@ impl Sessions {
             client,
             scope,
             seen: Seen::default(),
+            hearing: Arc::default(),
             ended: CancellationToken::new(),
             cancelled: broadcast::Sender::new(CANCELLED),
             has_stream: AtomicBool::new(false),

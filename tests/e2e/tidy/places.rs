@@ -14,7 +14,8 @@ pub(super) struct Ban {
 }
 
 /// Files that decide and do nothing else.
-pub(super) const PURE: [&str; 61] = [
+pub(super) const PURE: [&str; 67] = [
+    "actors/src/audience/book.rs",
     "actors/src/delegation/quota.rs",
     "actors/src/merger/addresses.rs",
     "actors/src/merger/catalog.rs",
@@ -25,6 +26,7 @@ pub(super) const PURE: [&str; 61] = [
     "actors/src/merger/part.rs",
     "actors/src/merger/pins.rs",
     "actors/src/merger/slice.rs",
+    "actors/src/model/hearing.rs",
     "actors/src/process/engine.rs",
     "actors/src/process/guard_book.rs",
     "actors/src/process/quarry.rs",
@@ -37,6 +39,9 @@ pub(super) const PURE: [&str; 61] = [
     "actors/src/server/downstream/remote/retry_after.rs",
     "actors/src/server/downstream/remote/sse.rs",
     "actors/src/server/downstream/remote/target.rs",
+    "actors/src/server/downstream/said.rs",
+    "actors/src/server/keeping.rs",
+    "actors/src/server/outbox.rs",
     "actors/src/server/probe.rs",
     "actors/src/supervisor/excess.rs",
     "actors/src/supervisor/noise.rs",
@@ -45,6 +50,7 @@ pub(super) const PURE: [&str; 61] = [
     "actors/src/wire/abilities.rs",
     "actors/src/wire/head.rs",
     "actors/src/wire/id.rs",
+    "actors/src/wire/level.rs",
     "actors/src/wire/marks.rs",
     "actors/src/wire/members.rs",
     "actors/src/wire/message.rs",
@@ -78,7 +84,7 @@ pub(super) const PURE: [&str; 61] = [
     "src/rest/page.rs",
 ];
 
-pub(super) const BANS: [Ban; 17] = [
+pub(super) const BANS: [Ban; 18] = [
     Ban {
         places: &PURE,
         except: &[],
@@ -188,6 +194,12 @@ pub(super) const BANS: [Ban; 17] = [
         except: &[],
         words: &["crate::merger", "crate::store", "crate::supervisor", "serde_json"],
         cure: "the router brings calls to servers; it knows neither names nor what a call carries",
+    },
+    Ban {
+        places: &["actors/src/audience/"],
+        except: &[],
+        words: &["crate::router", "crate::server", "crate::store", "crate::supervisor", "ractor"],
+        cure: "the audience knows who wants to hear what; asking servers is for their keepers",
     },
     Ban {
         places: &["actors/src/supervisor/"],

@@ -47,6 +47,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) no_completion: bool,
 
+    /// Of that, also tells of updates; and logs. Adds tools that do so.
+    #[arg(long)]
+    pub(crate) tells: bool,
+
     /// A fault, `NAME` or `NAME=ARG`; may be given several times.
     #[arg(long = "fault", value_name = "NAME[=ARG]")]
     pub(crate) faults: Vec<Fault>,

@@ -11,6 +11,7 @@ use super::library;
 use super::process::append_line;
 use super::protocol::Call;
 use super::shared::{Ask, Shared};
+use super::tells;
 
 /// What a call came to.
 #[derive(Debug)]
@@ -32,6 +33,11 @@ pub(crate) fn text(text: impl Into<String>) -> Outcome {
 
 /// Runs a tool that is not a fault; a generated one answers with its name.
 pub(crate) async fn run(shared: &Shared, call: &Call) -> Outcome {
+    if shared.args.tells
+        && let Some(outcome) = tells::run(shared, call).await
+    {
+        return outcome;
+    }
     let args = &call.arguments;
     let words = |key: &str| args.get(key).and_then(Value::as_str).unwrap_or_default();
     let number = |key: &str| args.get(key).and_then(Value::as_f64).unwrap_or_default();

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::fault::Kind;
 use super::malformed;
 use super::shared::Shared;
+use super::tells;
 
 /// One page: the tools as JSON texts (a malformed one need not be JSON at all) and the next cursor.
 #[derive(Debug)]
@@ -59,6 +60,9 @@ fn all(shared: &Shared, added: &[String]) -> Vec<String> {
     if shared.args.library {
         tools.extend(library().iter().map(Value::to_string));
     }
+    if shared.args.tells {
+        tools.extend(telling().iter().map(Value::to_string));
+    }
     if let Some(text) = shared.args.changing.as_deref().map(std::fs::read_to_string) {
         tools.push(tool("changing", &text.unwrap_or_default(), json!({}), &[]).to_string());
     }
@@ -77,6 +81,7 @@ pub(crate) fn knows(shared: &Shared, added: &[String], name: &str) -> bool {
         || Kind::of_tool(name).is_some()
         || name.starts_with("endless_")
         || fixed().iter().any(|tool| tool["name"] == name)
+        || shared.args.tells && tells::knows(name)
         || shared.args.library && library().iter().any(|tool| tool["name"] == name)
 }
 
@@ -109,6 +114,16 @@ fn library() -> [Value; 4] {
         tool("add_prompt", "Lists one prompt more.", name, &["name"]),
         tool("ask", "Asks the caller something.", ask, &["kinds"]),
         tool("visit", "Wants an address visited every other time.", json!({}), &[]),
+    ]
+}
+
+fn telling() -> [Value; 3] {
+    let whole = json!({ "type": "integer", "minimum": 0 });
+    let what = json!({ "level": text(), "data": {}, "times": whole, "ms": whole });
+    [
+        tool("touch", "Updates a resource.", json!({ "uri": text(), "times": whole }), &["uri"]),
+        tool("log", "Logs during the call.", what.clone(), &["level"]),
+        tool("log_later", "Logs ms milliseconds after the call.", what, &["level"]),
     ]
 }
 

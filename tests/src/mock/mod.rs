@@ -16,5 +16,6 @@ mod protocol;
 mod serve;
 mod shared;
 mod startup;
+mod tells;
 
 pub(crate) use serve::run;

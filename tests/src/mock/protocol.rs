@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::calls::Outcome;
 use super::catalogue;
 use super::shared::Shared;
+use super::tells;
 
 /// The modern revision.
 pub(crate) const MODERN: &str = "2026-07-28";
@@ -179,12 +180,13 @@ pub(crate) fn list_line(shared: &Shared, message: &Value, added: &[String]) -> S
 /// The line that tells a subscriber what it will hear of.
 pub(crate) fn acknowledged_line(subscription: &Value, filter: &Value) -> String {
     let tools = filter["toolsListChanged"].as_bool().unwrap_or(false);
+    let resources = tells::honoured(filter);
     json!({
         "jsonrpc": "2.0",
         "method": "notifications/subscriptions/acknowledged",
         "params": {
             "_meta": { "io.modelcontextprotocol/subscriptionId": subscription },
-            "notifications": { "toolsListChanged": tools },
+            "notifications": { "toolsListChanged": tools, "resourceSubscriptions": resources },
         },
     })
     .to_string()
@@ -204,6 +206,10 @@ fn capabilities(shared: &Shared) -> Value {
     if shared.args.library {
         capabilities["prompts"] = json!({ "listChanged": true });
         capabilities["resources"] = json!({});
+    }
+    if shared.args.tells {
+        capabilities["resources"] = json!({ "subscribe": true, "listChanged": true });
+        capabilities["logging"] = json!({});
     }
     if shared.args.library && !shared.args.no_completion {
         capabilities["completions"] = json!({});

@@ -16,6 +16,7 @@ use super::library::{self, Request};
 use super::process::{self, EndSignals};
 use super::protocol::{self, Call};
 use super::shared::{Ask, Shared};
+use super::tells::{self, Wanted};
 use super::{call_faults, calls, catalogue, startup};
 
 /// Runs the process to its end and returns its exit code.
@@ -117,8 +118,10 @@ struct Conversation {
     added: Vec<String>,
     /// Prompts listed beside the fixed ones.
     prompts: Vec<String>,
-    /// Ids of modern subscriptions.
-    subscriptions: Vec<Value>,
+    /// Ids of modern subscriptions, and the resources each is about.
+    subscriptions: Vec<(Value, Vec<String>)>,
+    /// What a legacy client wants to be told of.
+    wanted: Wanted,
 }
 
 impl Conversation {
@@ -132,6 +135,7 @@ impl Conversation {
             added: Vec::new(),
             prompts: Vec::new(),
             subscriptions: Vec::new(),
+            wanted: Wanted::default(),
         }
     }
 
@@ -182,11 +186,17 @@ impl Conversation {
                 let id = message["id"].clone();
                 let filter = &message["params"]["notifications"];
                 self.reply(&protocol::acknowledged_line(&id, filter)).await;
-                self.subscriptions.push(id);
+                self.subscriptions.push((id, tells::honoured(filter)));
             }
             _ => {
+                let known = args.tells && !protocol::is_modern(message);
+                let answer =
+                    known.then(|| self.wanted.answer(&self.shared, method, message)).flatten();
                 let error = protocol::error(-32601, "Method not found");
-                self.reply(&protocol::error_line(&message["id"], &error)).await;
+                let mut answer = answer.unwrap_or_else(|| json!({ "error": error }));
+                answer["jsonrpc"] = json!("2.0");
+                answer["id"] = message["id"].clone();
+                self.reply(&answer.to_string()).await;
             }
         }
         None
@@ -292,7 +302,7 @@ impl Conversation {
             return;
         }
         let id = &message["params"]["requestId"];
-        self.subscriptions.retain(|subscription| subscription != id);
+        self.subscriptions.retain(|(subscription, _)| subscription != id);
         if let Some(task) = self.running.remove(&id.to_string()) {
             task.abort();
         }
@@ -306,14 +316,26 @@ impl Conversation {
                 self.prompts.push(name);
                 method = "notifications/prompts/list_changed";
             }
+            Ask::Touch(uri) => return self.on_touch(&uri).await,
             Ask::AddTool(name) => self.added.push(name),
             Ask::RemoveTool(name) => self.added.retain(|tool| *tool != name),
         }
         if self.initialized {
             self.reply(&protocol::changed_line(method, None)).await;
         }
-        for subscription in self.subscriptions.clone() {
+        for (subscription, _) in self.subscriptions.clone() {
             self.reply(&protocol::changed_line(method, Some(&subscription))).await;
+        }
+    }
+
+    /// Tells of an update whoever subscribed to it or to something above it.
+    async fn on_touch(&self, uri: &str) {
+        let wants = |all: &[String]| all.iter().any(|known| uri.starts_with(known.as_str()));
+        if wants(&self.wanted.addresses) {
+            self.reply(&tells::updated_line(uri, None)).await;
+        }
+        for (subscription, _) in self.subscriptions.iter().filter(|(_, all)| wants(all)) {
+            self.reply(&tells::updated_line(uri, Some(subscription))).await;
         }
     }
 

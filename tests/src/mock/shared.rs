@@ -2,7 +2,7 @@
 //! It leaves the state of a conversation to `serve.rs`, which owns it alone.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, watch};
@@ -19,6 +19,8 @@ pub(crate) enum Ask {
     AddTool(String),
     /// List this prompt too from now on, and say that the list changed.
     AddPrompt(String),
+    /// Tell subscribers that this resource was updated.
+    Touch(String),
     /// Never list it again.
     RemoveTool(String),
 }
@@ -36,6 +38,8 @@ pub(crate) struct Shared {
     pub(crate) asks: mpsc::Sender<Ask>,
     /// False once stdin must not be read any more.
     pub(crate) reading: watch::Sender<bool>,
+    /// The level that a legacy client set: its place among all.
+    pub(crate) level: Arc<AtomicUsize>,
     calls: Arc<AtomicU64>,
 }
 
@@ -56,6 +60,7 @@ impl Shared {
             answers: broadcast::channel(64).0,
             asks,
             reading: watch::channel(true).0,
+            level: Arc::default(),
             calls: Arc::default(),
         }
     }

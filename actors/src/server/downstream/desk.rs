@@ -12,9 +12,10 @@ use tokio::sync::mpsc;
 
 use super::asking::ask;
 use super::lane::{CallFailure, Command, Gauges};
-use super::pending::Pending;
+use super::pending::{Entry, Pending};
+use super::said::{self, Said};
 use super::sdk;
-use crate::model::Answer;
+use crate::model::{Answer, Callers};
 use crate::wire::{self, Id, Malformed, Members, Message, Response};
 
 /// Prefix of the ids of our own requests; the SDK's are plain numbers.
@@ -24,6 +25,8 @@ pub(super) const PREFIX: &str = "c-";
 pub(super) struct Desk {
     pub(super) pending: Pending,
     pub(super) gauges: Arc<Gauges>,
+    /// Who has called so far.
+    callers: Callers,
     sdk: Option<mpsc::Sender<RxJsonRpcMessage<RoleClient>>>,
     /// The way back to the server for answers to its questions.
     commands: mpsc::WeakSender<Command>,
@@ -32,12 +35,21 @@ pub(super) struct Desk {
 impl Desk {
     /// A desk on which nothing lies. Answers to the server's questions go to `commands`.
     pub(super) fn new(gauges: Arc<Gauges>, commands: mpsc::WeakSender<Command>) -> Self {
-        Self { pending: Pending::default(), gauges, sdk: None, commands }
+        let (pending, callers) = (Pending::default(), Callers::default());
+        Self { pending, gauges, callers, sdk: None, commands }
     }
 
     /// From now on, answers to the SDK's own requests go to `sdk`.
     pub(super) fn attach(&mut self, sdk: mpsc::Sender<RxJsonRpcMessage<RoleClient>>) {
         self.sdk = Some(sdk);
+    }
+
+    /// A request goes out and will be answered.
+    pub(super) fn expect(&mut self, ticket: u64, entry: Entry) {
+        if let Some(ear) = &entry.ports.ear {
+            self.callers.add(&ear.principal);
+        }
+        self.pending.insert(ticket, entry);
     }
 
     /// Takes one message as it came, in reply to the request of the ticket `to` where that is known.
@@ -64,6 +76,13 @@ impl Desk {
             }
             Ok(Message::Notification(told)) => match &*told.method {
                 "notifications/progress" => self.on_progress(told.params.as_ref()),
+                "notifications/message" => self.on_log(told.params.as_ref(), to),
+                "notifications/resources/updated" => {
+                    self.tell(told.params.as_ref().and_then(said::updated).map(Said::Updated));
+                }
+                "notifications/subscriptions/acknowledged" => {
+                    self.tell(told.params.as_ref().and_then(said::acknowledged));
+                }
                 "notifications/tools/list_changed"
                 | "notifications/prompts/list_changed"
                 | "notifications/resources/list_changed" => {
@@ -113,6 +132,30 @@ impl Desk {
             let reason = malformed.to_string();
             self.fail_answer(wire::head_id(bytes), CallFailure::Garbled { reason });
         }
+    }
+
+    /// A log message goes to the call that it belongs to, if its caller asked for such messages.
+    /// What belongs to no call in particular is told to those who hear for the sessions.
+    fn on_log(&self, params: Option<&Bytes>, via: Option<u64>) {
+        let Some((params, level)) = params.and_then(|it| said::level(it).map(|level| (it, level)))
+        else {
+            return;
+        };
+        match said::whose(via, self.pending.calls()) {
+            Some(ticket) => {
+                let logs = self.pending.ear(ticket).and_then(|ear| ear.logs.as_ref());
+                let wanted = logs.filter(|logs| logs.level <= level && logs.sink.capacity() > 0);
+                if let Some((logs, message)) = wanted.zip(said::logged(level, params)) {
+                    let _ = logs.sink.try_send(message);
+                }
+            }
+            None => self.tell(said::unattributed(level, params, &self.callers)),
+        }
+    }
+
+    fn tell(&self, said: Option<Said>) {
+        // Between two lives nobody hears.
+        let _ = said.map(|said| self.gauges.said.send(said));
     }
 
     fn on_progress(&mut self, params: Option<&Bytes>) {

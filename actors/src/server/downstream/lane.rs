@@ -11,10 +11,11 @@ use rmcp::RoleClient;
 use rmcp::service::RxJsonRpcMessage;
 use thiserror::Error;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast, mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 use super::pending::{Ports, ReplyPort};
+use super::said::Said;
 use super::sdk::SdkTransport;
 use crate::model::{Answer, Downfall, Offers, Outage};
 use crate::wire::{CallKind, CallParams, Hop, Text};
@@ -146,7 +147,16 @@ pub(crate) struct Gauges {
     pub(crate) unmatched: AtomicU64,
     /// How often the server said that one of its lists changed.
     pub(crate) lists_changed: watch::Sender<u64>,
+    /// What else it said that was no answer. Who hears too slowly misses the oldest of it, and knows.
+    pub(crate) said: broadcast::Sender<Said>,
+    /// Resources of whose updates it tells.
+    pub(crate) subscribed: AtomicUsize,
+    /// How often its session was opened anew within this life, so that it has forgotten everything.
+    pub(crate) sessions: watch::Sender<u64>,
 }
+
+/// So much of what a server said waits for who hears it.
+const SAID: usize = 256;
 
 impl Gauges {
     pub(crate) fn new() -> Self {
@@ -157,6 +167,9 @@ impl Gauges {
             noise: AtomicU64::new(0),
             unmatched: AtomicU64::new(0),
             lists_changed: watch::Sender::new(0),
+            said: broadcast::Sender::new(SAID),
+            subscribed: AtomicUsize::new(0),
+            sessions: watch::Sender::new(0),
         }
     }
 
@@ -305,10 +318,7 @@ impl Lane {
         members: Bytes,
         limit: Duration,
     ) -> Result<Answer, AskError> {
-        let (reply, answer) = oneshot::channel();
-        let ticket = self
-            .put(method, Body::Members(members), reply, Ports::default(), None)
-            .map_err(|returned| AskError::Refused(returned.refused))?;
+        let (ticket, answer) = self.begin(method, members).map_err(AskError::Refused)?;
         match tokio::time::timeout(limit, answer).await {
             Ok(Ok(Ok(reply))) => Ok(reply),
             Ok(Ok(Err(failure))) => Err(AskError::Failed(failure)),
@@ -318,6 +328,17 @@ impl Lane {
                 Err(AskError::Timeout { limit })
             }
         }
+    }
+
+    /// The same without a limit of time: for a request that lasts.
+    pub(crate) fn begin(
+        &self,
+        method: &'static str,
+        members: Bytes,
+    ) -> Result<(Ticket, Coming), RefusedCall> {
+        let (reply, answer) = oneshot::channel();
+        let put = self.put(method, Body::Members(members), reply, Ports::default(), None);
+        put.map(|ticket| (ticket, answer)).map_err(|returned| returned.refused)
     }
 
     /// Tells the server that no more is coming: at once, or when it owes no answer.
@@ -368,6 +389,9 @@ impl Lane {
     }
 }
 
+/// What comes back for a request.
+pub(crate) type Coming = oneshot::Receiver<Result<Answer, CallFailure>>;
+
 /// A request that was not put on the pipe, whole.
 #[derive(Debug)]
 pub(crate) struct Returned {
@@ -404,6 +428,11 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
+    /// What tells the request from others on the same pipe.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The request has passed its deadline: takes it back, and holds it against the server.
     pub(crate) fn run_out(&self) {
         let made_at = self.gauges.millis_until(self.made_at);

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::asking::InquiryPort;
 use super::lane::CallFailure;
-use crate::model::Answer;
+use crate::model::{Answer, Ear};
 use crate::wire::Hop;
 
 /// What comes back to the caller of one request.
@@ -33,6 +33,8 @@ pub(crate) struct Ports {
     pub(crate) progress: Option<ProgressPort>,
     /// Where the server's questions go, if the caller can be asked.
     pub(crate) inquiries: Option<InquiryPort>,
+    /// Who it is, and where what is logged about the call goes; nobody for our own questions.
+    pub(crate) ear: Option<Ear>,
 }
 
 /// One unanswered request.
@@ -82,6 +84,16 @@ impl Pending {
 
     pub(super) fn progress(&self, ticket: u64) -> Option<&ProgressPort> {
         self.0.get(&ticket)?.ports.progress.as_ref()
+    }
+
+    /// The calls of callers that are under way; what we ask ourselves is not among them.
+    pub(super) fn calls(&self) -> impl Iterator<Item = u64> {
+        self.0.iter().filter(|(_, entry)| entry.ports.ear.is_some()).map(|(ticket, _)| *ticket)
+    }
+
+    /// Who made this call, and where what is logged about it goes.
+    pub(super) fn ear(&self, ticket: u64) -> Option<&Ear> {
+        self.0.get(&ticket)?.ports.ear.as_ref()
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -206,7 +206,7 @@ impl<W: AsyncWrite + Unpin> Link<W> {
                 let starts_at = self.output.position();
                 sdk::write_request(self.output.buffer(), PREFIX, ticket, method, hop, &body);
                 let entry = Entry { reply, ports, hop, starts_at, slot };
-                self.desk.pending.insert(ticket, entry);
+                self.desk.expect(ticket, entry);
             }
             Command::Cancel { ticket } => {
                 if self.desk.pending.take(ticket).is_some() {

@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::lane::{Body, Command, Lane};
-use crate::model::Offers;
+use crate::model::{Offers, Tells};
 use crate::wire::{self, Hop, Id, Meta};
 
 /// The SDK's end of a child's pipes.
@@ -115,6 +115,13 @@ pub(crate) async fn open_session(lane: &Lane, opening: Opening) -> Result<Sessio
         prompts: has.prompts.is_some(),
         resources: has.resources.is_some(),
         completions: has.completions.is_some(),
+        logging: has.logging.is_some(),
+        subscriptions: has.resources.as_ref().is_some_and(|it| it.subscribe == Some(true)),
+        tells: Tells {
+            tools: has.tools.as_ref().is_some_and(|it| it.list_changed == Some(true)),
+            prompts: has.prompts.as_ref().is_some_and(|it| it.list_changed == Some(true)),
+            resources: has.resources.as_ref().is_some_and(|it| it.list_changed == Some(true)),
+        },
     };
     Ok(Session { version: peer.protocol_version.to_string(), hop, offers, _running: running })
 }

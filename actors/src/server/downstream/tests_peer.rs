@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines};
-use tokio::sync::{oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -15,10 +15,10 @@ use super::lane::{Body, CallFailure, Lane, RefusedCall, Ticket};
 use super::pending::{Ports, ProgressPort};
 use super::pump::{Pump, PumpParts};
 use super::tail::StderrTail;
-use crate::model::{Answer, Downfall, Generation};
+use crate::model::{Answer, Downfall, Ear, Generation, LogPort, Principal};
 pub(crate) use crate::process::Exit;
 use crate::server::ServerLink;
-use crate::wire::{CallParams, Outcome, Text};
+use crate::wire::{CallParams, LogLevel, Outcome, Text};
 
 /// Longest line that the pump under test accepts.
 pub(crate) const MAX_LINE: usize = 1024;
@@ -114,7 +114,8 @@ impl Peer {
         params: &str,
         progress: Option<ProgressPort>,
     ) -> Result<(Ticket, Coming), RefusedCall> {
-        self.call_at(params, Ports { progress, ..Ports::default() })
+        let ear = Some(Ear { principal: Principal::Local, logs: None });
+        self.call_at(params, Ports { progress, ear, ..Ports::default() })
     }
 
     /// The same, with all that may come back before the answer.
@@ -128,6 +129,21 @@ impl Peer {
         let (reply, answer) = oneshot::channel();
         let put = self.lane.call(body, reply, ports);
         put.map(|ticket| (ticket, answer)).map_err(|returned| returned.refused)
+    }
+
+    /// Puts a call of this principal on the pipe; what is logged about it comes back as well.
+    pub(crate) fn call_as(
+        &self,
+        principal: Principal,
+        level: LogLevel,
+    ) -> (Coming, mpsc::Receiver<Bytes>) {
+        let params = CallParams::read(Some(&Bytes::from_static(br#"{"name":"x"}"#))).unwrap();
+        let body = Body::Call { name: Text::from("tool"), params: Arc::new(params) };
+        let ((reply, answer), (sink, logs)) = (oneshot::channel(), mpsc::channel(4));
+        let port = Some(LogPort { level, sink });
+        let ear = Some(Ear { principal, logs: port });
+        self.lane.call(body, reply, Ports { ear, ..Ports::default() }).unwrap();
+        (answer, logs)
     }
 
     /// Lets everything that can happen now happen.

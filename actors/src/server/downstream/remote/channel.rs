@@ -34,18 +34,8 @@ pub(super) struct Session {
     pub(super) uri: Uri,
     /// Whether answers come on one stream for all (MCP 2024-11-05) instead of with each request.
     pub(super) one_stream: bool,
-    /// Of which changes the server says that it tells, as members of a listener's wish.
-    pub(super) tells: Tells,
     /// What it says it has.
     pub(super) offers: Offers,
-}
-
-/// The lists of whose changes a server tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Tells {
-    pub(super) tools: bool,
-    pub(super) prompts: bool,
-    pub(super) resources: bool,
 }
 
 impl Session {
@@ -53,8 +43,7 @@ impl Session {
     pub(super) fn none_yet(hop: Hop, uri: Uri) -> Self {
         let version = if hop == Hop::Modern { MODERN } else { LEGACY_LATEST }.into();
         let (number, id, one_stream) = (0, None, false);
-        let (tells, offers) = (Tells::default(), Offers::default());
-        Self { number, id, version, hop, uri, one_stream, tells, offers }
+        Self { number, id, version, hop, uri, one_stream, offers: Offers::default() }
     }
 }
 

@@ -1,30 +1,25 @@
-//! This file keeps a stream open on which a remote server tells what nobody asked for.
+//! This file keeps a stream open on which a remote server of the older revisions tells what nobody
+//! asked for.
 //!
 //! It leaves what is told to the pump. Servers without such a stream are left in peace.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
-use super::answer::{Answer, EventStream, RefusalError};
-use super::channel::{Channel, Letter, Session, Tells};
+use super::answer::{EventStream, RefusalError};
+use super::channel::Channel;
 use super::client::TripError;
 use super::exchange::{Heard, is_forgotten, say};
 use super::sse::Kind;
 use crate::model::Cause;
-use crate::server::downstream::lane::Body;
-use crate::server::downstream::sdk::write_request;
-use crate::wire::Hop;
 
 /// Waits before a stream that has ended is opened again.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
 /// A stream that lasted so long was fine.
 const STEADY: Duration = Duration::from_secs(10);
-/// Prefix of the ids of requests for a stream.
-const PREFIX: &str = "l-";
 
 /// Listens as long as there is something to listen to.
 pub(super) async fn listen(channel: Arc<Channel>, heard: mpsc::Sender<Heard>) {
@@ -32,7 +27,7 @@ pub(super) async fn listen(channel: Arc<Channel>, heard: mpsc::Sender<Heard>) {
     let mut wait = AGAIN.0;
     let mut last_id: Option<String> = None;
     for time in 1.. {
-        match open(&channel, &session, last_id.as_deref(), time).await {
+        match channel.events(&session, last_id.as_deref()).await {
             Ok(mut stream) => {
                 if time > 1 && last_id.is_none() {
                     // What was told in the meantime is lost.
@@ -79,36 +74,5 @@ async fn pass_on(stream: &mut EventStream, heard: &mpsc::Sender<Heard>) {
         if event.kind == Kind::Message {
             say(heard, event.data, None).await;
         }
-    }
-}
-
-/// What is to be told of, as far as the server tells of it.
-fn wish(tells: Tells) -> Bytes {
-    let wishes = [
-        (tells.tools, r#""toolsListChanged":true"#),
-        (tells.prompts, r#""promptsListChanged":true"#),
-        (tells.resources, r#""resourcesListChanged":true"#),
-    ];
-    let wishes: Vec<&str> = wishes.iter().filter(|(tells, _)| *tells).map(|(_, it)| *it).collect();
-    Bytes::from(format!(r#""notifications":{{{}}}"#, wishes.join(",")))
-}
-
-async fn open(
-    channel: &Channel,
-    session: &Session,
-    last_id: Option<&str>,
-    time: u64,
-) -> Result<Box<EventStream>, RefusalError> {
-    if session.hop == Hop::Legacy {
-        return channel.events(session, last_id).await;
-    }
-    let method = "subscriptions/listen";
-    let body = Body::Members(wish(session.tells));
-    let mut out = Vec::new();
-    write_request(&mut out, PREFIX, time, method, session.hop, &body);
-    let headers = channel.mirrors.load().headers(method, &body);
-    match channel.post(session, &Letter { headers, ..Letter::from(out) }).await? {
-        (Answer::Stream(stream), _) => Ok(stream),
-        (Answer::Whole(_) | Answer::Nothing, _) => Err(RefusalError::Form("no stream".to_owned())),
     }
 }

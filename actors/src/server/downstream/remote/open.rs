@@ -12,10 +12,10 @@ use serde::Deserialize;
 use thiserror::Error;
 
 use super::answer::{Answer, EventStream, RefusalError};
-use super::channel::{Channel, Letter, SESSION, Session, Tells};
+use super::channel::{Channel, Letter, SESSION, Session};
 use super::client::TripError;
 use super::sse::Kind;
-use crate::model::Offers;
+use crate::model::{Offers, Tells};
 use crate::server::downstream::lane::Body;
 use crate::server::downstream::sdk::{CAPABILITIES, write_request};
 use crate::wire::{self, Hop, Id, Message, Outcome, is_known_version, is_modern_version};
@@ -81,12 +81,16 @@ struct Capabilities {
     resources: Option<ListCapability>,
     #[serde(default)]
     completions: Option<serde::de::IgnoredAny>,
+    #[serde(default)]
+    logging: Option<serde::de::IgnoredAny>,
 }
 
 #[derive(Deserialize, Default)]
 struct ListCapability {
     #[serde(rename = "listChanged", default)]
     list_changed: bool,
+    #[serde(default)]
+    subscribe: bool,
 }
 
 impl Capabilities {
@@ -101,6 +105,9 @@ impl Capabilities {
             prompts: self.prompts.is_some(),
             resources: self.resources.is_some(),
             completions: self.completions.is_some(),
+            logging: self.logging.is_some(),
+            subscriptions: self.resources.as_ref().is_some_and(|it| it.subscribe),
+            tells: self.tells(),
         }
     }
 }
@@ -171,7 +178,6 @@ async fn discover(channel: &Channel) -> Result<Opened, OpenError> {
         return Err(refused(format!("it speaks {versions}")));
     }
     session.number = 1;
-    session.tells = found.capabilities.tells();
     session.offers = found.capabilities.offers();
     Ok(Opened { session, stream: None })
 }
@@ -227,7 +233,6 @@ async fn shake_hands(
         return Err(refused(format!("it wants to speak revision `{version}`")));
     }
     session.version = welcome.version.into();
-    session.tells = welcome.capabilities.tells();
     session.offers = welcome.capabilities.offers();
     session.id = headers.get(SESSION).cloned();
     if let Some(id) = &mut session.id {

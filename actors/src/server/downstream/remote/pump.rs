@@ -13,7 +13,7 @@ use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 
 use super::answer::{EventStream, RefusalError};
-use super::channel::{Channel, Letter, Session, Tells};
+use super::channel::{Channel, Letter, Session};
 use super::client::TripError;
 use super::exchange::{End, Heard, exchange};
 use super::listen::{listen, listen_to};
@@ -153,7 +153,7 @@ impl Pump {
                     return;
                 }
                 let entry = Entry { reply, ports, hop, starts_at: 0, slot };
-                self.desk.pending.insert(ticket, entry);
+                self.desk.expect(ticket, entry);
                 let letter = self.letter(ticket, method, hop, &body);
                 let is_list = method == "tools/list" && hop == Hop::Modern;
                 let running = Running { letter, is_list, renewed: false, task: None };
@@ -218,7 +218,8 @@ impl Pump {
         let (channel, tell) = (Arc::clone(&self.channel), self.tell.clone());
         let task = match stream {
             Some(stream) => self.tasks.spawn(listen_to(stream, tell)),
-            None if session.hop == Hop::Modern && session.tells == Tells::default() => return,
+            // Those are asked like for anything else (see `server/keeper.rs`).
+            None if session.hop == Hop::Modern => return,
             None => self.tasks.spawn(listen(channel, tell)),
         };
         if let Some(before) = self.listener.replace(task) {
@@ -324,6 +325,7 @@ impl Pump {
                 for ticket in std::mem::take(&mut self.waiting) {
                     self.set_out(ticket);
                 }
+                self.desk.gauges.sessions.send_modify(|count| *count += 1);
                 // It may be another program than before.
                 self.desk.gauges.lists_changed.send_modify(|count| *count += 1);
                 None

@@ -17,7 +17,7 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::{Remote, RemoteParts, Trust, open_trusting};
-use crate::model::Cause;
+use crate::model::{Cause, Ear, Principal};
 use crate::server::downstream::lane::{Body, Ticket};
 use crate::server::downstream::pending::{Ports, ProgressPort};
 use crate::server::downstream::tests_peer::{Coming, brief};
@@ -332,7 +332,8 @@ impl Guest {
         let params = CallParams::read(Some(&Bytes::copy_from_slice(params.as_bytes()))).unwrap();
         let body = Body::Call { name: Text::from("tool"), params: Arc::new(params) };
         let (reply, coming) = oneshot::channel();
-        let put = self.0.lane.call(body, reply, Ports { progress, ..Ports::default() });
+        let ear = Some(Ear { principal: Principal::Local, logs: None });
+        let put = self.0.lane.call(body, reply, Ports { progress, ear, ..Ports::default() });
         (put.map_err(|returned| returned.refused).unwrap(), coming)
     }
 

@@ -5,13 +5,24 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::ArcSwapOption;
 use serde_json::json;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::tests_server::{Guest, Reply, SOON, Seen, Site, event, legacy, modern, open, spec};
+use crate::model::Hearing;
+use crate::server::keeper::keep;
+use crate::tests::id;
 
 const CALL: &str = r#"{"name":"x"}"#;
 const CHANGED: &str = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
+
+/// What a server says first to one who listens.
+fn agreed(seen: &Seen) -> String {
+    let meta = json!({ "io.modelcontextprotocol/subscriptionId": seen.body["id"] });
+    let params = json!({ "_meta": meta, "notifications": seen.body["params"]["notifications"] });
+    let method = "notifications/subscriptions/acknowledged";
+    event(&json!({ "jsonrpc": "2.0", "method": method, "params": params }).to_string())
+}
 
 async fn changes(guest: &Guest, wanted: u64) {
     let mut changed = guest.0.lane.gauges().lists_changed.subscribe();
@@ -117,15 +128,19 @@ async fn what_an_older_server_tells_unasked_is_heard_and_missed_things_are_asked
 #[tokio::test]
 async fn a_modern_server_is_asked_to_tell_and_asked_again_when_it_stops() {
     let times = AtomicUsize::new(0);
-    let (keep, events) = mpsc::channel(4);
-    keep.try_send(event(CHANGED)).unwrap();
+    let (keep_open, events) = mpsc::channel(4);
+    let more = keep_open.clone();
     let second = ArcSwapOption::from_pointee(Some(events));
     let handler = modern(|_| Reply::status(500));
     let mut site = Site::start(move |seen: &Seen| match seen.method() {
         "subscriptions/listen" => match times.fetch_add(1, Ordering::Relaxed) {
-            0 => Reply::events(&[event(CHANGED), event(&seen.result("{}"))]),
+            0 => Reply::events(&[agreed(seen), event(CHANGED), event(&seen.result("{}"))]),
             _ => match second.swap(None).and_then(Arc::into_inner).flatten() {
-                Some(events) => Reply::Events(events),
+                Some(events) => {
+                    more.try_send(agreed(seen)).unwrap();
+                    more.try_send(event(CHANGED)).unwrap();
+                    Reply::Events(events)
+                }
                 None => Reply::status(500),
             },
         },
@@ -133,13 +148,18 @@ async fn a_modern_server_is_asked_to_tell_and_asked_again_when_it_stops() {
     })
     .await;
     let guest = open(&spec(&site.url(), &[])).await.unwrap();
+    let (begun, _) = oneshot::channel();
+    let (_wishes, wishes) = watch::channel(Arc::default());
+    let hearing = Hearing { wishes, told: mpsc::channel(1).0 };
+    let keeper = tokio::spawn(keep(id("a"), guest.0.lane.clone(), hearing, begun));
     // One told, one for what may have been missed, one told again.
     changes(&guest, 3).await;
     let asked = site.next("subscriptions/listen").await;
     assert_eq!(asked.header("mcp-method"), "subscriptions/listen");
     assert_eq!(asked.body["params"]["notifications"], json!({ "toolsListChanged": true }));
     assert!(guest.lives());
-    drop(keep);
+    keeper.abort();
+    drop(keep_open);
 }
 
 #[tokio::test]

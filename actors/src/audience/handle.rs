@@ -1,0 +1,150 @@
+//! This file is how others speak with the audience.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use conductor_config::ServerId;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::book::{ListenerId, TooMany};
+use super::line::Ends;
+use super::task::Audience;
+use crate::delegation::Caller;
+use crate::merger::Catalog;
+use crate::model::{Hearing, ListKind, Principal, Reach, Scope, Settled, Wishes};
+use crate::wire::LogLevel;
+
+/// Wishes that may wait to be heard; whoever has more waits.
+const COMMANDS: usize = 1024;
+/// What servers said that may wait; their keepers wait.
+const TOLD: usize = 64;
+/// How long a level may take to be set before calls go on without it.
+const LEVEL: Duration = Duration::from_secs(2);
+
+/// The answer to a wish to hear of a resource.
+pub(super) type Reply = oneshot::Sender<Result<Settled, TooMany>>;
+
+/// What the audience is asked.
+#[derive(Debug)]
+pub(super) enum Command {
+    /// Somebody begins to listen.
+    Join { id: ListenerId, principal: Principal, reach: Reach, logs: bool, merged: bool },
+    /// Somebody listens no more.
+    Leave(ListenerId),
+    /// They hear from now on, and there.
+    Hear { id: ListenerId, ends: Ends },
+    /// They wait for updates of a resource.
+    Subscribe { id: ListenerId, server: ServerId, own: Arc<str>, asked: Arc<str>, reply: Reply },
+    /// They wait for them no more.
+    Unsubscribe { id: ListenerId, asked: Arc<str> },
+    /// They want log messages from this level on; answered when their servers know.
+    SetLevel { id: ListenerId, level: LogLevel, done: oneshot::Sender<()> },
+    /// One call does; answered when its server knows.
+    Lend { server: ServerId, level: LogLevel, done: oneshot::Sender<()> },
+}
+
+/// The audience's address. Cheap to clone; with the last one the audience ends.
+#[derive(Debug, Clone)]
+pub(crate) struct AudienceHandle {
+    commands: mpsc::Sender<Command>,
+    hearing: Hearing,
+    ids: Arc<AtomicU64>,
+    task: Arc<AbortOnDropHandle<()>>,
+}
+
+impl AudienceHandle {
+    /// Starts an audience in which nobody listens yet.
+    pub(crate) fn start() -> Self {
+        let (commands, asked) = mpsc::channel(COMMANDS);
+        let (told, said) = mpsc::channel(TOLD);
+        let (publish, wishes) = watch::channel(Arc::<Wishes>::default());
+        let task = tokio::spawn(Audience::new(publish).run(asked, said));
+        Self {
+            commands,
+            hearing: Hearing { wishes, told },
+            ids: Arc::default(),
+            task: Arc::new(AbortOnDropHandle::new(task)),
+        }
+    }
+
+    /// What connects it with the keepers of servers.
+    pub(crate) fn hearing(&self) -> Hearing {
+        self.hearing.clone()
+    }
+
+    /// Waits until it has ended, however.
+    pub(crate) async fn ended(&self) {
+        self.commands.closed().await;
+    }
+
+    pub(crate) fn stop(&self) {
+        self.task.abort();
+    }
+
+    /// Has the level of `server` raised for a while if that is needed for a call that wants log
+    /// messages from `level` on. Returns when the server knows, or it takes too long.
+    pub(crate) async fn lend(&self, server: &ServerId, level: LogLevel) {
+        let wanted = self.hearing.wishes.borrow().of(server).level;
+        if wanted.is_some_and(|wanted| wanted <= level) {
+            return;
+        }
+        let (done, set) = oneshot::channel();
+        self.send(Command::Lend { server: server.clone(), level, done }).await;
+        let _ = timeout(LEVEL, set).await;
+    }
+
+    /// The same for all calls of a listener.
+    pub(super) async fn set_level(&self, id: ListenerId, level: LogLevel) {
+        let (done, set) = oneshot::channel();
+        self.send(Command::SetLevel { id, level, done }).await;
+        let _ = timeout(LEVEL, set).await;
+    }
+
+    /// A number for a new listener.
+    pub(super) fn next_id(&self) -> ListenerId {
+        self.ids.fetch_add(1, Ordering::Relaxed)
+    }
+
+    pub(super) async fn send(&self, command: Command) {
+        // One that is gone takes the whole system with it.
+        let _ = self.commands.send(command).await;
+    }
+
+    /// A listener is gone. Never waits: where there is no room, somebody else does.
+    pub(super) fn leave(&self, id: ListenerId) {
+        let Err(mpsc::error::TrySendError::Full(leave)) =
+            self.commands.try_send(Command::Leave(id))
+        else {
+            return;
+        };
+        let commands = self.commands.clone();
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { commands.send(leave).await });
+        }
+    }
+}
+
+/// On whose behalf a caller acts, as far as keeping apart goes.
+pub(crate) fn principal_of(caller: &Caller) -> Principal {
+    match caller {
+        Caller::Local(_) => Principal::Local,
+        Caller::Delegated(grant) => Principal::Delegated(grant.delegator().as_str().into()),
+    }
+}
+
+/// The servers that a door with this scope shows. Those of a part of a workspace are those that it
+/// shows now.
+pub(crate) fn reach_of(scope: &Scope, catalog: &Catalog) -> Reach {
+    match scope {
+        Scope::Workspace(workspace) => Reach::Workspace(workspace.clone()),
+        Scope::Server(server) => Reach::Servers([server.clone()].into()),
+        Scope::View(_) => {
+            let view = catalog.view(scope);
+            let servers = view.into_iter().flat_map(|it| it.list(ListKind::Tools).servers().keys());
+            Reach::Servers(servers.cloned().collect())
+        }
+    }
+}

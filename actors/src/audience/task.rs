@@ -1,0 +1,330 @@
+//! This file is the task that owns the book: it hears wishes and what servers say, and never waits.
+//!
+//! What follows from them is decided in `book`; how a slow listener is treated, in `line`.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use conductor_config::ServerId;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, interval};
+use tracing::{debug, warn};
+
+use super::book::{Book, ListenerId, Shown};
+use super::handle::{Command, Reply};
+use super::line::Line;
+use crate::merger::public_address;
+use crate::model::{LogMessage, Reach, Settled, Told, Wishes};
+use crate::wire::LogLevel;
+
+/// How long the level that a call wanted is kept for the next one.
+const LENT: Duration = Duration::from_secs(60);
+/// How often it is looked for levels that nobody wants any more.
+const TICK: Duration = Duration::from_secs(10);
+/// Of what a server logs to nobody, one message in so long a time is written into our own log.
+const OWN_LOG: Duration = Duration::from_secs(1);
+
+/// A life of a server.
+#[derive(Debug, Default)]
+struct Life {
+    /// Whether a level can be set there.
+    logs: bool,
+    level: Option<LogLevel>,
+    /// The resources it tells of.
+    kept: BTreeSet<Arc<str>>,
+    /// Those it will not tell of, as long as somebody still waits for them.
+    refused: BTreeMap<Arc<str>, Settled>,
+}
+
+impl Life {
+    /// What the server has answered about this resource.
+    fn answer(&self, own: &str) -> Option<Settled> {
+        let kept = self.kept.contains(own).then_some(Settled::Kept);
+        kept.or_else(|| self.refused.get(own).cloned())
+    }
+}
+
+/// Somebody who waits until servers know of a level.
+#[derive(Debug)]
+struct LevelWait {
+    servers: BTreeSet<ServerId>,
+    level: LogLevel,
+    done: oneshot::Sender<()>,
+}
+
+/// What went into our own log last, and what did not since.
+#[derive(Debug)]
+struct OwnLog {
+    at: Instant,
+    left_out: u64,
+}
+
+/// All that the audience knows.
+pub(super) struct Audience {
+    book: Book,
+    lines: HashMap<ListenerId, Line>,
+    lives: BTreeMap<ServerId, Life>,
+    waiting: HashMap<(ServerId, Arc<str>), Vec<Reply>>,
+    levels: Vec<LevelWait>,
+    own_log: BTreeMap<ServerId, OwnLog>,
+    publish: watch::Sender<Arc<Wishes>>,
+}
+
+impl Audience {
+    pub(super) fn new(publish: watch::Sender<Arc<Wishes>>) -> Self {
+        Self {
+            book: Book::default(),
+            lines: HashMap::new(),
+            lives: BTreeMap::new(),
+            waiting: HashMap::new(),
+            levels: Vec::new(),
+            own_log: BTreeMap::new(),
+            publish,
+        }
+    }
+
+    /// Runs until nobody can ask for anything any more.
+    pub(super) async fn run(
+        mut self,
+        mut asked: mpsc::Receiver<Command>,
+        mut said: mpsc::Receiver<(ServerId, Told)>,
+    ) {
+        let mut tick = interval(TICK);
+        loop {
+            tokio::select! {
+                command = asked.recv() => match command {
+                    Some(command) => self.on_command(command),
+                    None => return,
+                },
+                Some((server, told)) = said.recv() => self.on_told(&server, told),
+                _ = tick.tick(), if self.book.has_lent() => {
+                    if self.book.expire(Instant::now()) {
+                        self.publish();
+                    }
+                }
+            }
+        }
+    }
+
+    fn on_command(&mut self, command: Command) {
+        match command {
+            Command::Join { id, principal, reach, logs, merged } => {
+                self.book.join(id, principal, reach, logs);
+                self.lines.insert(id, Line::new(merged));
+                self.publish();
+            }
+            Command::Leave(id) => {
+                self.book.leave(id);
+                self.lines.remove(&id);
+                self.forget_answers();
+                self.publish();
+            }
+            Command::Hear { id, ends } => {
+                if let Some(line) = self.lines.get_mut(&id) {
+                    line.connect(ends);
+                }
+            }
+            Command::Subscribe { id, server, own, asked, reply } => {
+                self.subscribe(id, server, own, asked, reply);
+            }
+            Command::Unsubscribe { id, asked } => {
+                self.book.unsubscribe(id, &asked);
+                self.forget_answers();
+                self.publish();
+            }
+            Command::SetLevel { id, level, done } => {
+                if let Some(reach) = self.book.set_level(id, level) {
+                    self.publish();
+                    self.await_level(&reach, done);
+                }
+            }
+            Command::Lend { server, level, done } => {
+                let reach = Reach::Servers([server.clone()].into());
+                self.book.lend(server, level, Instant::now() + LENT);
+                self.publish();
+                self.await_level(&reach, done);
+            }
+        }
+    }
+
+    fn subscribe(
+        &mut self,
+        id: ListenerId,
+        server: ServerId,
+        own: Arc<str>,
+        asked: Arc<str>,
+        reply: Reply,
+    ) {
+        if let Err(too_many) = self.book.subscribe(id, &server, &own, asked) {
+            let _ = reply.send(Err(too_many));
+            return;
+        }
+        if let Some(known) = self.lives.get(&server).and_then(|life| life.answer(&own)) {
+            let _ = reply.send(Ok(known));
+            return;
+        }
+        self.publish();
+        self.waiting.entry((server, own)).or_default().push(reply);
+    }
+
+    /// What was answered about things that nobody waits for any more.
+    fn forget_answers(&mut self) {
+        for (server, life) in &mut self.lives {
+            let wanted = self.book.addresses(server);
+            life.refused.retain(|own, _| wanted.contains(own));
+            life.kept.retain(|own| wanted.contains(own));
+        }
+        self.waiting.retain(|_, replies| {
+            replies.retain(|reply| !reply.is_closed());
+            !replies.is_empty()
+        });
+    }
+
+    /// Answers `done` when all servers within `reach` that are up know the level they are to have.
+    fn await_level(&mut self, reach: &Reach, done: oneshot::Sender<()>) {
+        let wishes = self.publish.borrow().clone();
+        let mut least = LogLevel::Emergency;
+        let mut servers = BTreeSet::new();
+        for (server, life) in self.lives.iter().filter(|(server, _)| reach.includes(server)) {
+            let Some(wanted) = wishes.of(server).level else { continue };
+            if life.logs && life.level != Some(wanted) {
+                servers.insert(server.clone());
+                least = least.min(wanted);
+            }
+        }
+        match servers.is_empty() {
+            true => drop(done.send(())),
+            false => self.levels.push(LevelWait { servers, level: least, done }),
+        }
+        self.levels.retain(|wait| !wait.done.is_closed());
+    }
+
+    fn on_told(&mut self, server: &ServerId, told: Told) {
+        match told {
+            Told::Began { logs } => {
+                self.lives.insert(server.clone(), Life { logs, ..Life::default() });
+            }
+            Told::Ended => {
+                self.lives.remove(server);
+                // It will be set before anything is asked of the next life.
+                self.level_known(server, LogLevel::Debug);
+            }
+            Told::Settled { address, settled } => self.on_settled(server, &address, &settled),
+            Told::LevelSet(level) => {
+                if let Some(life) = self.lives.get_mut(server) {
+                    life.level = Some(level);
+                }
+                self.level_known(server, level);
+            }
+            Told::Updated(addresses) => {
+                for own in &addresses {
+                    self.update(server, own);
+                }
+            }
+            Told::AllUpdated => {
+                for own in self.book.addresses(server).iter() {
+                    self.update(server, own);
+                }
+            }
+            Told::Logged(messages) => self.on_logged(server, &messages),
+        }
+    }
+
+    /// Those who wait for the server to know of a level as verbose as that need not any more.
+    fn level_known(&mut self, server: &ServerId, level: LogLevel) {
+        for wait in &mut self.levels {
+            if level <= wait.level {
+                wait.servers.remove(server);
+            }
+        }
+        let (done, still) = std::mem::take(&mut self.levels)
+            .into_iter()
+            .partition::<Vec<_>, _>(|wait| wait.servers.is_empty());
+        self.levels = still;
+        for wait in done {
+            let _ = wait.done.send(());
+        }
+    }
+
+    fn on_settled(&mut self, server: &ServerId, own: &Arc<str>, settled: &Settled) {
+        let is_final = matches!(settled, Settled::NotOffered | Settled::Refused(_));
+        let life = self.lives.entry(server.clone()).or_default();
+        life.kept.remove(own);
+        life.refused.remove(own);
+        if *settled == Settled::Kept {
+            life.kept.insert(Arc::clone(own));
+        } else if is_final {
+            life.refused.insert(Arc::clone(own), settled.clone());
+        }
+        let waiting = self.waiting.remove(&(server.clone(), Arc::clone(own))).unwrap_or_default();
+        if is_final && waiting.is_empty() {
+            warn!(%server, "server does not tell of a resource any more that somebody waits for");
+        }
+        // Those who get another answer than they hoped for withdraw their wish themselves.
+        for reply in waiting {
+            let _ = reply.send(Ok(settled.clone()));
+        }
+    }
+
+    fn update(&mut self, server: &ServerId, own: &Arc<str>) {
+        let hearers = self.book.hearers_of_update(server, own);
+        if hearers.is_empty() {
+            debug!(%server, "update of a resource that nobody waits for");
+        }
+        for (id, shown) in hearers {
+            let Some(line) = self.lines.get_mut(&id) else { continue };
+            match shown {
+                Shown::As(asked) => line.update(&asked),
+                // Below what was asked for in the server's own words, such words are understood.
+                Shown::Below { asked, own } if own.starts_with(&*asked) => line.update(&own),
+                Shown::Below { own, .. } | Shown::Unasked { own } if line.is_merged() => {
+                    let public = public_address(server.name.as_ref(), &own);
+                    line.update(&public.into());
+                }
+                Shown::Below { own, .. } | Shown::Unasked { own } => line.update(&own),
+            }
+        }
+    }
+
+    fn on_logged(&mut self, server: &ServerId, messages: &[LogMessage]) {
+        let hearers = self.book.hearers_of_logs(server);
+        for message in messages {
+            match hearers.of(message) {
+                Some(ids) => {
+                    for line in ids.filter_map(|id| self.lines.get(&id)) {
+                        line.log(&message.params);
+                    }
+                }
+                None => self.log_ourselves(server, message),
+            }
+        }
+    }
+
+    fn log_ourselves(&mut self, server: &ServerId, message: &LogMessage) {
+        let now = Instant::now();
+        let known = self.own_log.get_mut(server);
+        if let Some(known) = known
+            && now.saturating_duration_since(known.at) < OWN_LOG
+        {
+            known.left_out += 1;
+            return;
+        }
+        let before = self.own_log.insert(server.clone(), OwnLog { at: now, left_out: 0 });
+        let left_out = before.map_or(0, |before| before.left_out);
+        let text = String::from_utf8_lossy(&message.params);
+        debug!(%server, level = %message.level, left_out, message = %text, "server logged something that is for nobody in particular");
+    }
+
+    /// Publishes what is wanted, if it is something else than before.
+    fn publish(&self) {
+        let wishes = self.book.wishes();
+        self.publish.send_if_modified(|known| {
+            let differs = **known != wishes;
+            if differs {
+                *known = Arc::new(wishes);
+            }
+            differs
+        });
+    }
+}

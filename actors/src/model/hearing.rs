@@ -1,0 +1,205 @@
+//! This file describes what callers want to hear of a server beside answers, and what it says.
+//!
+//! It leaves who hears what to the audience, and making a server say it to that server's keeper.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use conductor_config::{ServerId, WorkspaceName};
+use tokio::sync::{mpsc, watch};
+
+use crate::wire::LogLevel;
+
+/// On whose behalf something is done, as far as keeping apart goes: what one principal hears is
+/// never said to another. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Principal {
+    /// The user of this machine, whichever of the doors they use.
+    Local,
+    /// Those who come on behalf of this organisation.
+    Delegated(Arc<str>),
+}
+
+/// Where log messages of one call go.
+#[derive(Debug, Clone)]
+pub struct LogPort {
+    /// The least severe ones that are wanted.
+    pub level: LogLevel,
+    /// Takes ready-made parameters of `notifications/message`; those that find no room are dropped.
+    pub sink: mpsc::Sender<Bytes>,
+}
+
+/// Who made a call, and where log messages about it go.
+#[derive(Debug, Clone)]
+pub(crate) struct Ear {
+    pub(crate) principal: Principal,
+    /// Nowhere, if the caller did not ask for any.
+    pub(crate) logs: Option<LogPort>,
+}
+
+/// Who has called one life of a server so far.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Callers {
+    /// Nobody.
+    #[default]
+    Nobody,
+    /// Only this principal.
+    Only(Principal),
+    /// More than one.
+    Several,
+}
+
+impl Callers {
+    /// One more call was made.
+    pub(crate) fn add(&mut self, principal: &Principal) {
+        match self {
+            Self::Nobody => *self = Self::Only(principal.clone()),
+            Self::Only(known) if known != principal => *self = Self::Several,
+            Self::Only(_) | Self::Several => {}
+        }
+    }
+}
+
+/// Which servers something is about.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Reach {
+    /// Those of a workspace, also those that are still to come.
+    Workspace(WorkspaceName),
+    /// These.
+    Servers(BTreeSet<ServerId>),
+}
+
+impl Reach {
+    /// Whether it is about `server`.
+    pub(crate) fn includes(&self, server: &ServerId) -> bool {
+        match self {
+            Self::Workspace(workspace) => server.workspace == *workspace,
+            Self::Servers(servers) => servers.contains(server),
+        }
+    }
+}
+
+/// Addresses, in the server's own form.
+pub(crate) type Addresses = Arc<BTreeSet<Arc<str>>>;
+
+/// What all callers together want to hear.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Wishes {
+    /// The resources of whose updates somebody wants to be told.
+    pub(crate) resources: BTreeMap<ServerId, Addresses>,
+    /// The most verbose level that somebody wants of some servers; none if they have not said.
+    pub(crate) levels: Vec<(Reach, Option<LogLevel>)>,
+}
+
+/// The level of sessions that have named none, once another has.
+pub(crate) const UNSAID: LogLevel = LogLevel::Info;
+
+/// What all callers together want to hear of one server.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Wish {
+    pub(crate) resources: Addresses,
+    /// None if nobody has said.
+    pub(crate) level: Option<LogLevel>,
+}
+
+impl Wishes {
+    /// Those that concern `server`.
+    pub(crate) fn of(&self, server: &ServerId) -> Wish {
+        let levels = || self.levels.iter().filter(|(reach, _)| reach.includes(server));
+        let silent = || levels().any(|(_, level)| level.is_none());
+        let asked = levels().filter_map(|(_, level)| *level).min();
+        Wish {
+            resources: self.resources.get(server).cloned().unwrap_or_default(),
+            level: asked.map(|level| if silent() { level.min(UNSAID) } else { level }),
+        }
+    }
+}
+
+/// How a wish to hear of a resource ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// The server will tell.
+    Kept,
+    /// It says that it tells of no resources at all, or not of this one.
+    NotOffered,
+    /// It answered with this error.
+    Refused(Bytes),
+    /// It gave no answer; it is asked again later.
+    Unanswered,
+}
+
+/// A log message that belongs to no call in particular.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LogMessage {
+    pub(crate) level: LogLevel,
+    /// Ready-made parameters of `notifications/message`.
+    pub(crate) params: Bytes,
+    /// Who had called when it came.
+    pub(crate) callers: Callers,
+}
+
+/// What the keeper of a server tells those who hear for its callers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// A life began. `logs` if a level can be set.
+    Began { logs: bool },
+    /// The life is over.
+    Ended,
+    /// What came of a wish in this life.
+    Settled { address: Arc<str>, settled: Settled },
+    /// The level was set, or needs no setting.
+    LevelSet(LogLevel),
+    /// These resources, each named once, were updated.
+    Updated(Vec<Arc<str>>),
+    /// So much was said that some of it was missed: anything may have been updated.
+    AllUpdated,
+    /// It logged something.
+    Logged(Vec<LogMessage>),
+}
+
+/// What connects the keeper of one life with those who hear. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Hearing {
+    /// What is wanted.
+    pub(crate) wishes: watch::Receiver<Arc<Wishes>>,
+    /// Takes what was said; its sender waits for room.
+    pub(crate) told: mpsc::Sender<(ServerId, Told)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::id;
+
+    #[test]
+    fn the_most_verbose_level_of_those_that_concern_a_server_counts() {
+        let all = Reach::Workspace("default".parse().unwrap());
+        let some = Reach::Servers([id("a")].into());
+        let wishes = Wishes {
+            levels: vec![(all.clone(), Some(LogLevel::Warning)), (some, Some(LogLevel::Debug))],
+            ..Wishes::default()
+        };
+        assert_eq!(wishes.of(&id("a")).level, Some(LogLevel::Debug));
+        assert_eq!(wishes.of(&id("b")).level, Some(LogLevel::Warning));
+        let elsewhere = ServerId { workspace: "other".parse().unwrap(), ..id("a") };
+        assert_eq!(wishes.of(&elsewhere).level, None);
+
+        let error = (all.clone(), Some(LogLevel::Error));
+        let levels = |levels| Wishes { levels, ..Wishes::default() }.of(&id("a")).level;
+        assert_eq!(levels(vec![error.clone()]), Some(LogLevel::Error));
+        assert_eq!(levels(vec![error, (all.clone(), None)]), Some(UNSAID));
+        assert_eq!(levels(vec![(all, None)]), None, "nobody has said: it is the server's choice");
+    }
+
+    #[test]
+    fn two_principals_are_several_for_good() {
+        let (mut callers, ours) = (Callers::default(), Principal::Local);
+        callers.add(&ours);
+        callers.add(&ours);
+        assert_eq!(callers, Callers::Only(ours.clone()));
+        callers.add(&Principal::Delegated("acme".into()));
+        callers.add(&ours);
+        assert_eq!(callers, Callers::Several);
+    }
+}

@@ -1,0 +1,135 @@
+//! This file gathers what a server says until it can be told, each update once.
+//!
+//! Pure. A server that says more than can be told loses nothing but repetitions and log messages.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use crate::model::{LogMessage, Told};
+
+/// Updates of so many resources wait; beyond it, all count as updated.
+const UPDATES: usize = 1024;
+/// So many log messages wait.
+const LOGS: usize = 64;
+
+/// What waits to be told.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    facts: VecDeque<Told>,
+    updated: BTreeSet<Arc<str>>,
+    all: bool,
+    logs: Vec<LogMessage>,
+    /// Log messages for which there was no room.
+    pub(super) left_out: u64,
+}
+
+impl Outbox {
+    /// A fact, which is told in any case.
+    pub(super) fn fact(&mut self, told: Told) {
+        self.facts.push_back(told);
+    }
+
+    /// A resource was updated.
+    pub(super) fn updated(&mut self, address: Arc<str>) {
+        if self.updated.len() >= UPDATES {
+            self.missed();
+        }
+        if !self.all {
+            self.updated.insert(address);
+        }
+    }
+
+    /// Something was missed, nobody knows what.
+    pub(super) fn missed(&mut self) {
+        self.all = true;
+        self.updated.clear();
+    }
+
+    /// It logged something.
+    pub(super) fn logged(&mut self, message: LogMessage) {
+        if self.logs.len() < LOGS {
+            self.logs.push(message);
+        } else {
+            self.left_out += 1;
+        }
+    }
+
+    /// Whether there are facts, for which nobody should wait.
+    pub(super) fn has_facts(&self) -> bool {
+        !self.facts.is_empty()
+    }
+
+    /// Whether there is nothing at all.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.has_facts() && !self.has_news()
+    }
+
+    /// Whether there is something else than facts.
+    pub(super) fn has_news(&self) -> bool {
+        self.all || !self.updated.is_empty() || !self.logs.is_empty()
+    }
+
+    /// What is to be told next: facts in their order, then updates, then log messages.
+    pub(super) fn take(&mut self) -> Option<Told> {
+        if let Some(fact) = self.facts.pop_front() {
+            return Some(fact);
+        }
+        if std::mem::take(&mut self.all) {
+            return Some(Told::AllUpdated);
+        }
+        if !self.updated.is_empty() {
+            return Some(Told::Updated(std::mem::take(&mut self.updated).into_iter().collect()));
+        }
+        (!self.logs.is_empty()).then(|| Told::Logged(std::mem::take(&mut self.logs)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Callers;
+    use crate::wire::LogLevel;
+
+    fn message() -> LogMessage {
+        let (level, callers) = (LogLevel::Info, Callers::Nobody);
+        LogMessage { level, params: "{}".into(), callers }
+    }
+
+    #[test]
+    fn each_update_is_told_once_and_facts_come_first() {
+        let mut outbox = Outbox::default();
+        for address in ["b", "a", "b"] {
+            outbox.updated(address.into());
+        }
+        outbox.logged(message());
+        outbox.fact(Told::Ended);
+        assert_eq!(outbox.take(), Some(Told::Ended));
+        assert_eq!(outbox.take(), Some(Told::Updated(vec!["a".into(), "b".into()])));
+        assert_eq!(outbox.take(), Some(Told::Logged(vec![message()])));
+        assert_eq!(outbox.take(), None);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn what_cannot_be_kept_apart_counts_as_everything() {
+        let mut outbox = Outbox::default();
+        for n in 0..=UPDATES {
+            outbox.updated(n.to_string().into());
+        }
+        assert_eq!(outbox.take(), Some(Told::AllUpdated));
+        assert!(outbox.is_empty());
+        outbox.updated("a".into());
+        outbox.missed();
+        assert_eq!(outbox.take(), Some(Told::AllUpdated));
+    }
+
+    #[test]
+    fn log_messages_beyond_the_limit_are_counted_and_gone() {
+        let mut outbox = Outbox::default();
+        for _ in 0..LOGS + 3 {
+            outbox.logged(message());
+        }
+        assert_eq!(outbox.left_out, 3);
+        assert!(matches!(outbox.take(), Some(Told::Logged(logs)) if logs.len() == LOGS));
+    }
+}

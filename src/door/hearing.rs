@@ -1,0 +1,172 @@
+//! This file is what a peer with a handshake hears beside answers: updates of resources that it
+//! subscribed to, and log messages from its level on.
+//!
+//! It leaves carrying the messages to the doors, and who may hear what to the running system.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use bytes::Bytes;
+use conductor_actors::wire::{
+    CallKind, Id, LogLevel, Members, Text, write_json_string, write_notification,
+};
+use conductor_actors::{Heard, Inbox, Listener, SubscribeError};
+use tokio::sync::OnceCell;
+
+use super::era::Era;
+use super::reply::{Refusal, relayed_error};
+use super::service::Service;
+
+/// The level of a peer that has named none.
+const UNSAID: LogLevel = LogLevel::Info;
+
+/// What one peer listens to. Dropping it ends all of that.
+#[derive(Debug, Default)]
+pub(super) struct Hearing {
+    listener: OnceCell<Listener>,
+    /// Which of all levels, counted from 1; 0 if it has named none.
+    level: AtomicU8,
+}
+
+impl Hearing {
+    async fn listener(&self, service: &Service) -> &Listener {
+        self.listener.get_or_init(|| service.listener(true)).await
+    }
+
+    /// Where it hears from now on.
+    pub(super) async fn hear(&self, service: &Service) -> Inbox {
+        self.listener(service).await.hear().await
+    }
+
+    /// The level that it has named.
+    pub(super) fn named_level(&self) -> Option<LogLevel> {
+        let at = usize::from(self.level.load(Ordering::Acquire)).checked_sub(1)?;
+        LogLevel::ALL.get(at).copied()
+    }
+
+    /// The level that applies to it.
+    pub(super) fn level(&self) -> LogLevel {
+        self.named_level().unwrap_or(UNSAID)
+    }
+
+    /// Serves `logging/setLevel`.
+    pub(super) async fn set_level(
+        &self,
+        service: &Service,
+        params: &Members,
+    ) -> Result<(), Refusal> {
+        if !service.logs() {
+            let method = "logging/setLevel".to_owned();
+            return Err(Refusal::UnknownMethod { method, era: Era::Legacy });
+        }
+        let level = params.text("level").ok_or_else(|| bad("params.level must be a string"))?;
+        let level: LogLevel = level.parse().map_err(|error| bad(&format!("{error}")))?;
+        let at = LogLevel::ALL.iter().position(|known| *known == level).unwrap_or_default();
+        self.level.store(u8::try_from(at + 1).unwrap_or(1), Ordering::Release);
+        self.listener(service).await.set_level(level).await;
+        Ok(())
+    }
+
+    /// Serves `resources/subscribe`; an error of the server's own is an answer.
+    pub(super) async fn subscribe(
+        &self,
+        service: &Service,
+        id: &Id,
+        params: &Members,
+    ) -> Result<Option<Bytes>, Refusal> {
+        let address = uri(params)?;
+        let listener = self.listener(service).await;
+        let unoffered = "resources/subscribe".to_owned();
+        match listener.subscribe(&address).await {
+            Ok(()) => Ok(None),
+            Err(SubscribeError::Refused(error)) => {
+                Ok(Some(relayed_error(id, CallKind::Resource, &error, Era::Legacy)))
+            }
+            Err(SubscribeError::NotOffered { .. }) => {
+                Err(Refusal::UnknownMethod { method: unoffered, era: Era::Legacy })
+            }
+            Err(SubscribeError::TooMany { limit }) => Err(Refusal::Overloaded { limit }),
+            Err(SubscribeError::Call(error)) => {
+                service.not_called(id, CallKind::Resource, error, Era::Legacy).map(Some)
+            }
+        }
+    }
+
+    /// Serves `resources/unsubscribe`.
+    pub(super) async fn unsubscribe(
+        &self,
+        service: &Service,
+        params: &Members,
+    ) -> Result<(), Refusal> {
+        let address = uri(params)?;
+        self.listener(service).await.unsubscribe(&address).await;
+        Ok(())
+    }
+}
+
+fn uri(params: &Members) -> Result<Text, Refusal> {
+    params.text("uri").ok_or_else(|| bad("params.uri must be a string"))
+}
+
+fn bad(reason: &str) -> Refusal {
+    Refusal::BadParams { reason: reason.to_owned() }
+}
+
+/// What was heard, as a notification for a peer with a handshake.
+pub(super) fn told(heard: &Heard) -> Bytes {
+    match heard {
+        Heard::Logged(params) => logged(params),
+        Heard::Updated(address) => {
+            let mut params = b"{\"uri\":".to_vec();
+            write_json_string(&mut params, address);
+            params.push(b'}');
+            let mut line = Vec::new();
+            write_notification(&mut line, "notifications/resources/updated", Some(&params));
+            Bytes::from(line)
+        }
+    }
+}
+
+/// A log message with these parameters, for a peer of either era.
+pub(super) fn logged(params: &[u8]) -> Bytes {
+    let mut line = Vec::with_capacity(params.len() + 64);
+    write_notification(&mut line, "notifications/message", Some(params));
+    Bytes::from(line)
+}
+
+/// Waits for what is heard next; for ever if nothing ever will be.
+pub(super) async fn next(inbox: &mut Option<Inbox>) -> Bytes {
+    if let Some(open) = inbox {
+        match open.next().await {
+            Some(heard) => return told(&heard),
+            None => *inbox = None,
+        }
+    }
+    std::future::pending().await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_what_was_named_or_info() {
+        let hearing = Hearing::default();
+        assert_eq!((hearing.named_level(), hearing.level()), (None, LogLevel::Info));
+        for (at, level) in (1..).zip(LogLevel::ALL) {
+            hearing.level.store(at, Ordering::Release);
+            assert_eq!((hearing.named_level(), hearing.level()), (Some(level), level));
+        }
+    }
+
+    #[test]
+    fn what_was_heard_is_a_notification() {
+        assert_eq!(
+            told(&Heard::Updated("n:/\"a\"".into())),
+            r#"{"jsonrpc":"2.0","method":"notifications/resources/updated","params":{"uri":"n:/\"a\""}}"#
+        );
+        assert_eq!(
+            told(&Heard::Logged(r#"{"level":"info","data":1}"#.into())),
+            r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":1}}"#
+        );
+    }
+}
