@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use conductor_e2e::daemon::{Daemon, Options, command};
+use conductor_e2e::rest::Api;
 use conductor_e2e::sandbox::{Sandbox, signal};
 use conductor_e2e::wait;
 use rustix::process::Signal;
@@ -83,5 +84,41 @@ async fn r48_a_full_disk_takes_nothing_from_callers() {
 
     std::fs::remove_file(&ballast).unwrap();
     echo(&daemon, "victim.echo", "room again").await;
+    assert_eq!(daemon.terminate(SOON).await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn r48_a_registration_that_does_not_fit_is_refused_and_costs_nothing() {
+    let sandbox = Arc::new(Sandbox::new().unwrap());
+    let Some(program) = on_a_small_disk(&sandbox).await else { return };
+    let settings = json!({ "mcpServers": { "a": mock(&[]) } });
+    let options = Options { sandbox: Some(Arc::clone(&sandbox)), ..Options::default() };
+    let mut daemon = Daemon::start(program.to_str().unwrap(), settings, options).await.unwrap();
+    wait_tools(&daemon, &["a.echo"]).await.unwrap();
+    let inside = format!("/proc/{}/root{}", daemon.pid(), sandbox.state_dir().display());
+    let token = std::fs::read_to_string(Path::new(&inside).join("admin.token")).unwrap();
+    let bearer = format!("Bearer {}", token.trim());
+    let mut api = Api::with_headers(daemon.addr(), &[("authorization", &bearer)]).await.unwrap();
+    let body = |name: &str, length: usize| {
+        let (command, text) = (["x"], "d".repeat(length));
+        json!({ "name": name, "command": command, "enabled": false, "description": text })
+    };
+    let _ = api.register(&body("before", 10)).await.unwrap().with(201);
+    let pid = api.get("/default/a").await.unwrap().with(200)["pid"].clone();
+
+    let ballast = Path::new(&inside).join("ballast");
+    let size = fill(&ballast);
+    let said = api.register(&body("large", 300_000)).await.unwrap().with(507);
+    assert_eq!(said["reason"], "not_kept");
+    assert!(said["detail"].as_str().unwrap().contains("no space left"), "{said}");
+    println!("R48: with {size} bytes of ballast: {}", said["detail"]);
+    let _ = api.get("/default/large").await.unwrap().with(404);
+    assert_eq!(api.get("").await.unwrap().with(200)["connections"].as_array().unwrap().len(), 2);
+    assert_eq!(api.get("/default/a").await.unwrap().with(200)["pid"], pid);
+    echo(&daemon, "a.echo", "full").await;
+
+    std::fs::remove_file(&ballast).unwrap();
+    let _ = api.register(&body("large", 1000)).await.unwrap().with(201);
+    let _ = api.remove("default/before").await.unwrap().with(204);
     assert_eq!(daemon.terminate(SOON).await.unwrap().code(), Some(0));
 }
