@@ -5,15 +5,15 @@
 
 use std::collections::BTreeMap;
 
-use conductor_actors::credentials::{KeySource, MasterKey};
+use conductor_actors::credentials::{KeySource, Keyring};
 use conductor_config::Decrypter;
 
 /// Decrypts with the key that `environment` names, or else the one in the state directory.
 pub(crate) fn decrypter(environment: &BTreeMap<String, String>) -> Decrypter {
     let source = KeySource::of(environment);
     Decrypter::new(move |state_dir, token| {
-        let key = MasterKey::load(&source, state_dir).map_err(|error| error.to_string())?;
-        let key = key.ok_or("there is no master key; put it back, or make one with `conductor secrets keygen` and encrypt the value again")?;
-        key.decrypt(token).map_err(|error| error.to_string())
+        let keys = Keyring::load(&source, state_dir).map_err(|error| error.to_string())?;
+        let keys = keys.ok_or("there is no master key; put it back, or make one with `conductor secrets keygen` and encrypt the value again")?;
+        keys.decrypt(token).map_err(|error| error.to_string())
     })
 }

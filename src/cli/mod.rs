@@ -95,7 +95,7 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
         Command::Tools(args) => Box::pin(tools::run(args, out)),
         Command::Why(args) => Box::pin(why::run(args, out)),
         Command::Pins(args) => Box::pin(pins::run(args, out)),
-        Command::Secrets(args) => Box::pin(async { secrets::run(args, out) }),
+        Command::Secrets(args) => Box::pin(secrets::run(args, out)),
         Command::Call(args) => Box::pin(call::run(args, out)),
         Command::ClientConfig(args) => Box::pin(client_config::run(args, out)),
         Command::Connect(args) => Box::pin(connect::run(args)),

@@ -5,9 +5,11 @@
 use std::fs::DirBuilder;
 use std::io::Read;
 use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use conductor_actors::credentials::{KeySource, MasterKey};
+use conductor_actors::Storage;
+use conductor_actors::credentials::{KeySource, Keyring, MasterKey};
 
 use super::args::{SecretsArgs, SecretsCommand};
 use super::load::{Surroundings, state_dir};
@@ -17,7 +19,7 @@ use crate::exit::{Exit, Failure};
 /// The longest value, in bytes.
 const VALUE_MAX: u64 = 1 << 20;
 
-pub(super) fn run(args: &SecretsArgs, out: Out) -> Result<Exit, Failure> {
+pub(super) async fn run(args: &SecretsArgs, out: Out) -> Result<Exit, Failure> {
     if let SecretsCommand::Keygen { print: true } = args.command {
         out.data(MasterKey::new_text()?.trim_end())?;
         return Ok(Exit::Success);
@@ -26,13 +28,47 @@ pub(super) fn run(args: &SecretsArgs, out: Out) -> Result<Exit, Failure> {
     let source = KeySource::of(&Surroundings::read()?.env);
     let made = |source| Failure::System { doing: "make the state directory", source };
     DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(made)?;
-    let key = MasterKey::load_or_create(&source, &dir)?;
+    if let SecretsCommand::Rotate { drop_old } = args.command {
+        return rotate(&source, &dir, drop_old, out).await;
+    }
+    let keys = Keyring::load_or_create(&source, &dir)?;
+    let key = keys.first();
     match args.command {
-        SecretsCommand::Keygen { .. } => out.note(format_args!("the key is `{}`", key.id())),
+        SecretsCommand::Keygen { .. } | SecretsCommand::Rotate { .. } => {
+            out.note(format_args!("the key is `{}`", key.id()));
+        }
         SecretsCommand::Encrypt => {
             let token = key.encrypt(&value()?, now())?;
             out.data(&format!("encrypted:{token}"))?;
         }
+    }
+    Ok(Exit::Success)
+}
+
+/// A new key, what is registered under it, and, once nothing needs them, the old ones gone. No daemon
+/// may run meanwhile: the state directory is locked.
+async fn rotate(source: &KeySource, dir: &Path, drop_old: bool, out: Out) -> Result<Exit, Failure> {
+    let storage = Storage::open(dir).await?;
+    // The new key is on the disk before anything is encrypted with it, the old one until nothing is.
+    if !drop_old {
+        Keyring::add_key(source, dir)?;
+    }
+    let resealed = storage.registrations(source.clone()).seal_anew().await?;
+    out.note(format_args!("{} registrations are under the newest key", resealed.done));
+    for id in &resealed.unreadable {
+        out.note(format_args!("the registration of `{id}` cannot be decrypted, and is as it was"));
+    }
+    if !resealed.unreadable.is_empty() {
+        return Ok(Exit::Failed);
+    }
+    if drop_old {
+        let keys = Keyring::drop_old(source, dir)?;
+        out.note(format_args!("the only key is `{}`", keys.first().id()));
+    } else {
+        out.note(
+            "values in settings files are still under the old key, which is kept: encrypt them \
+             anew, then `conductor secrets rotate --drop-old`",
+        );
     }
     Ok(Exit::Success)
 }

@@ -10,9 +10,11 @@
 //! not. Which texts are secret, and where sealed ones are kept, is decided by those who keep them.
 
 mod fernet;
+mod keyring;
 mod master_key;
 mod seal;
 
 pub use fernet::FernetError;
-pub use master_key::{KeySource, MasterKey, MasterKeyError};
+pub use keyring::{KeySource, Keyring, MasterKeyError};
+pub use master_key::MasterKey;
 pub use seal::{OpenSealError, Place, SealError, is_sealed, open, seal};

@@ -8,7 +8,7 @@ use ring::aead::{Aad, NONCE_LEN, Nonce};
 use ring::rand::{SecureRandom, SystemRandom};
 use thiserror::Error;
 
-use super::MasterKey;
+use super::{Keyring, MasterKey};
 
 const PREFIX: &str = "v2:";
 
@@ -85,13 +85,13 @@ pub fn seal(key: &MasterKey, place: Place<'_>, text: &str) -> Result<String, Sea
 ///
 /// # Errors
 /// See [`OpenSealError`].
-pub fn open(key: &MasterKey, place: Place<'_>, sealed: &str) -> Result<String, OpenSealError> {
+pub fn open(keys: &Keyring, place: Place<'_>, sealed: &str) -> Result<String, OpenSealError> {
     let parts = sealed.strip_prefix(PREFIX).and_then(|rest| rest.split_once(':'));
     let (id, body) = parts.ok_or(OpenSealError::Format)?;
-    if id != key.id() {
-        let (wanted, found) = (id.to_owned(), key.id().to_owned());
-        return Err(OpenSealError::OtherKey { wanted, found });
-    }
+    let key = keys.named(id).ok_or_else(|| {
+        let (wanted, found) = (id.to_owned(), keys.first().id().to_owned());
+        OpenSealError::OtherKey { wanted, found }
+    })?;
     let mut whole = URL_SAFE_NO_PAD.decode(body).map_err(|_| OpenSealError::Format)?;
     let (nonce, body) = whole.split_at_mut_checked(NONCE_LEN).ok_or(OpenSealError::Format)?;
     let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_| OpenSealError::Format)?;
@@ -104,8 +104,8 @@ pub fn open(key: &MasterKey, place: Place<'_>, sealed: &str) -> Result<String, O
 mod tests {
     use super::*;
 
-    fn key(fill: u8) -> MasterKey {
-        MasterKey::from_text(URL_SAFE_NO_PAD.encode([fill; 32]).as_bytes()).unwrap()
+    fn key(fill: u8) -> Keyring {
+        Keyring::from_text(URL_SAFE_NO_PAD.encode([fill; 32]).as_bytes()).unwrap()
     }
 
     fn id(text: &str) -> ServerId {
@@ -117,10 +117,10 @@ mod tests {
         let (key, server) = (key(1), id("team/git"));
         let place = Place { server: &server, field: "env.TOKEN" };
         for text in ["", "s3cret", "v2:x:y", "über\nlines"] {
-            let sealed = seal(&key, place, text).unwrap();
+            let sealed = seal(key.first(), place, text).unwrap();
             assert!(is_sealed(&sealed) && (text.is_empty() || !sealed.contains(text)), "{sealed}");
             assert_eq!(open(&key, place, &sealed).unwrap(), text);
-            assert_ne!(sealed, seal(&key, place, text).unwrap(), "no nonce is used twice");
+            assert_ne!(sealed, seal(key.first(), place, text).unwrap(), "no nonce is used twice");
             for (server, field) in
                 [("git", "env.TOKEN"), ("team/gut", "env.TOKEN"), ("team/git", "env.OTHER")]
             {
@@ -135,7 +135,7 @@ mod tests {
     fn another_key_is_named_and_any_changed_byte_is_noticed() {
         let server = id("git");
         let place = Place { server: &server, field: "env.A" };
-        let sealed = seal(&key(1), place, "s3cret").unwrap();
+        let sealed = seal(key(1).first(), place, "s3cret").unwrap();
         let error = open(&key(2), place, &sealed).unwrap_err();
         assert!(matches!(error, OpenSealError::OtherKey { .. }), "{error}");
         let start = sealed.rfind(':').unwrap() + 1;
@@ -148,7 +148,7 @@ mod tests {
         for odd in ["", "v2:", "v2:a", "v2::", "v3:a:b", "s3cret"] {
             assert!(open(&key(1), place, odd).is_err(), "{odd}");
         }
-        let short = format!("v2:{}:AAAA", key(1).id());
+        let short = format!("v2:{}:AAAA", key(1).first().id());
         assert_eq!(open(&key(1), place, &short), Err(OpenSealError::Format));
     }
 }

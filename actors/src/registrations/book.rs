@@ -10,7 +10,7 @@ use thiserror::Error;
 use tokio::task::spawn_blocking;
 
 use super::document::{self, UnreadableError};
-use crate::credentials::{KeySource, MasterKey, MasterKeyError, SealError};
+use crate::credentials::{KeySource, Keyring, MasterKey, MasterKeyError, SealError};
 use crate::store::{Kind, StateDir, Store, StoreError};
 
 /// What is written of a workspace that is not active.
@@ -21,12 +21,12 @@ pub struct Registrations {
     store: Arc<dyn Store>,
     dir: StateDir,
     source: KeySource,
-    key: Option<Arc<MasterKey>>,
+    keys: Option<Arc<Keyring>>,
 }
 
 impl std::fmt::Debug for Registrations {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Registrations({:?})", self.key)
+        write!(f, "Registrations({:?})", self.keys)
     }
 }
 
@@ -41,6 +41,15 @@ pub struct Kept {
     pub registration: Result<Registration, UnreadableError>,
     /// Whether the server is reached over HTTP.
     pub is_remote: bool,
+}
+
+/// What became of registrations that were encrypted anew.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Resealed {
+    /// How many are under the newest key now.
+    pub done: usize,
+    /// Those that could not be read.
+    pub unreadable: Vec<ServerId>,
 }
 
 /// Why a registration was not kept. Nothing has changed then.
@@ -63,7 +72,7 @@ pub enum KeepError {
 impl Registrations {
     /// Registrations in `store`, with the master key that `source` names, or that of `dir`.
     pub(crate) fn new(store: Arc<dyn Store>, dir: StateDir, source: KeySource) -> Self {
-        Self { store, dir, source, key: None }
+        Self { store, dir, source, keys: None }
     }
 
     /// Reads all of them, in the order of workspaces and names.
@@ -71,12 +80,12 @@ impl Registrations {
     /// # Errors
     /// If the store cannot be read, or there is a master key that cannot be used.
     pub async fn load(&mut self) -> Result<Vec<Kept>, KeepError> {
-        self.find_key(false).await?;
+        self.find_keys(false).await?;
         let documents = self.store.list(Kind::Registration).await?;
-        let key = self.key.as_deref();
+        let keys = self.keys.as_deref();
         let kept = documents.iter().filter_map(|document| {
             let id: ServerId = document.key.parse().ok()?;
-            let registration = document::read(&id, &document.body, key);
+            let registration = document::read(&id, &document.body, keys);
             let (version, body) = (document::version(&document.body), &document.body);
             Some(Kept { id, version, registration, is_remote: document::is_remote(body) })
         });
@@ -90,9 +99,9 @@ impl Registrations {
     /// If it could not be written.
     pub async fn keep(&mut self, registration: &Registration) -> Result<String, KeepError> {
         if document::has_secrets(registration) {
-            self.find_key(true).await?;
+            self.find_keys(true).await?;
         }
-        let body = document::written(registration, self.key.as_deref())?;
+        let body = document::written(registration, self.key())?;
         let version = document::version(&body);
         self.store.put(Kind::Registration, stored_as(&registration.id), body).await?;
         Ok(version)
@@ -104,6 +113,37 @@ impl Registrations {
     /// If that could not be written.
     pub async fn forget(&mut self, id: &ServerId) -> Result<bool, KeepError> {
         Ok(self.store.delete(Kind::Registration, stored_as(id)).await?)
+    }
+
+    /// Encrypts what is secret in all registrations anew, with the newest key, all or nothing. What
+    /// cannot be read stays as it is, and is named.
+    ///
+    /// # Errors
+    /// If they could not be read or written.
+    pub async fn seal_anew(&mut self) -> Result<Resealed, KeepError> {
+        self.find_keys(true).await?;
+        let documents = self.store.list(Kind::Registration).await?;
+        let (mut written, mut resealed) = (Vec::new(), Resealed::default());
+        for document in documents {
+            let Ok(id) = document.key.parse::<ServerId>() else { continue };
+            let body = match document::read(&id, &document.body, self.keys.as_deref()) {
+                Ok(registration) => {
+                    resealed.done += 1;
+                    document::written(&registration, self.key())?
+                }
+                Err(_) => {
+                    resealed.unreadable.push(id);
+                    document.body
+                }
+            };
+            written.push((document.key, body));
+        }
+        self.store.replace_all(Kind::Registration, written).await?;
+        Ok(resealed)
+    }
+
+    fn key(&self) -> Option<&MasterKey> {
+        self.keys.as_deref().map(Keyring::first)
     }
 
     /// The workspaces that were deactivated and not activated since.
@@ -134,17 +174,17 @@ impl Registrations {
     }
 
     /// Has a key at hand, if there is one, or `needed` makes one.
-    async fn find_key(&mut self, needed: bool) -> Result<(), KeepError> {
-        if self.key.is_some() {
+    async fn find_keys(&mut self, needed: bool) -> Result<(), KeepError> {
+        if self.keys.is_some() {
             return Ok(());
         }
         let (dir, source) = (self.dir.clone(), self.source.clone());
         let found = spawn_blocking(move || match needed {
-            true => MasterKey::load_or_create(&source, dir.path()).map(Some),
-            false => MasterKey::load(&source, dir.path()),
+            true => Keyring::load_or_create(&source, dir.path()).map(Some),
+            false => Keyring::load(&source, dir.path()),
         });
         let found = found.await.map_err(|_| KeepError::Interrupted)??;
-        self.key = found.map(Arc::new);
+        self.keys = found.map(Arc::new);
         Ok(())
     }
 }

@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::credentials::{MasterKey, OpenSealError, Place, SealError, is_sealed, open, seal};
+use crate::credentials::{
+    Keyring, MasterKey, OpenSealError, Place, SealError, is_sealed, open, seal,
+};
 
 /// The way of writing that this program knows.
 const FORMAT: u32 = 1;
@@ -72,7 +74,7 @@ pub(super) fn written(
 pub(super) fn read(
     id: &ServerId,
     body: &[u8],
-    key: Option<&MasterKey>,
+    keys: Option<&Keyring>,
 ) -> Result<Registration, UnreadableError> {
     let document: Document = serde_json::from_slice(body).map_err(|_| UnreadableError::Format)?;
     if document.format != FORMAT {
@@ -84,8 +86,8 @@ pub(super) fn read(
             return Err(UnreadableError::Format);
         }
         let wrong = |source| UnreadableError::Sealed { field: field.to_owned(), source };
-        let key = key.ok_or_else(|| UnreadableError::NoKey { field: field.to_owned() })?;
-        *text = open(key, Place { server: id, field }, text).map_err(wrong)?;
+        let keys = keys.ok_or_else(|| UnreadableError::NoKey { field: field.to_owned() })?;
+        *text = open(keys, Place { server: id, field }, text).map_err(wrong)?;
         Ok(())
     })?;
     Ok(registration)

@@ -8,5 +8,5 @@ mod document;
 #[cfg(test)]
 mod tests;
 
-pub use book::{KeepError, Kept, Registrations};
+pub use book::{KeepError, Kept, Registrations, Resealed};
 pub use document::UnreadableError;

@@ -9,7 +9,7 @@ use conductor_config::Registration;
 use serde_json::{Value, json};
 
 use super::{Registrations, UnreadableError};
-use crate::credentials::KeySource;
+use crate::credentials::{KeySource, Keyring};
 use crate::store::{Kind, SqliteStore, StateDir, Store, WallClock};
 
 struct Shelf {
@@ -125,4 +125,27 @@ async fn a_registration_that_cannot_be_decrypted_is_named_with_its_key() {
         let error = told(found[0].registration.as_ref().unwrap_err());
         assert_eq!(error, "it is not in a form that this program knows", "{odd}");
     }
+}
+
+#[tokio::test]
+async fn registrations_are_sealed_anew_under_a_new_key_and_need_the_old_one_no_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let shelf = Shelf::open(folder.path()).await;
+    for name in ["a", "b"] {
+        shelf.registrations().keep(&with_secrets(name)).await.unwrap();
+    }
+    let broken = r#"{"format":1,"entry":{"url":"x"}}"#;
+    shelf.store.put(Kind::Registration, "default/c".into(), broken.into()).await.unwrap();
+    let source = KeySource::default();
+    let before = Keyring::load(&source, folder.path()).unwrap().unwrap();
+    let keys = Keyring::add_key(&source, folder.path()).unwrap();
+    let resealed = shelf.registrations().seal_anew().await.unwrap();
+    assert_eq!((resealed.done, resealed.unreadable), (2, vec!["c".parse().unwrap()]));
+    Keyring::drop_old(&source, folder.path()).unwrap();
+    let found = shelf.registrations().load().await.unwrap();
+    assert_eq!(found[1].registration.as_ref().unwrap(), &with_secrets("b"));
+    assert!(found[2].registration.is_err());
+    let body = shelf.store.get(Kind::Registration, "default/a".into()).await.unwrap().unwrap().body;
+    let text = String::from_utf8(body).unwrap();
+    assert!(text.contains(keys.first().id()) && !text.contains(before.first().id()), "{text}");
 }

@@ -13,7 +13,8 @@ use super::DaemonArgs;
 #[command(after_long_help = "\
 Examples:
   conductor secrets encrypt < token.txt
-  conductor secrets keygen --print")]
+  conductor secrets keygen --print
+  conductor secrets rotate")]
 pub(in crate::cli) struct SecretsArgs {
     #[command(subcommand)]
     pub(in crate::cli) command: SecretsCommand,
@@ -32,4 +33,10 @@ pub(in crate::cli) enum SecretsCommand {
     },
     /// Encrypt what stands on stdin, without the end of its last line, and print it
     Encrypt,
+    /// Make a new key and encrypt what is registered anew; the daemon must be stopped
+    Rotate {
+        /// Make none; remove the old ones, which values in settings files may still need.
+        #[arg(long)]
+        drop_old: bool,
+    },
 }

@@ -80,3 +80,35 @@ async fn a_start_names_the_entry_whose_value_cannot_be_decrypted() {
     assert!(ended.stderr.contains(named), "{}", ended.stderr);
     assert!(!ended.stderr.contains("gAAAA"), "{}", ended.stderr);
 }
+
+#[tokio::test]
+async fn the_key_is_changed_while_the_daemon_is_down_and_nothing_is_lost() {
+    let mut stage = Stage::start(json!({ "mcpServers": {} })).await;
+    let mut api = stage.api().await;
+    let body = stage.mock("a", json!({ "env": { "API_TOKEN": "canary" } }));
+    let _ = api.register(&body).await.unwrap().with(201);
+    assert_eq!(seen(&stage, "a").await, "canary");
+    let state = stage.sandbox.state_dir().display().to_string();
+    let file = stage.sandbox.state_dir().join("master.key");
+    let old = std::fs::read_to_string(&file).unwrap();
+    let rotate = async |more: &[&str]| {
+        let args = [&["secrets", "rotate"], more].concat();
+        let env = [("CONDUCTOR_STATE__DIR", state.as_str())];
+        run_to_end(CONDUCTOR, &args, &env, SOON).await.unwrap()
+    };
+    let refused = rotate(&[]).await;
+    assert_eq!(refused.code, Some(5), "{}", refused.stderr);
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), old);
+
+    assert!(stage.daemon.terminate(SOON).await.unwrap().success());
+    let done = rotate(&[]).await;
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert!(done.stderr.contains("1 registrations are under the newest key"), "{}", done.stderr);
+    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 2);
+    let done = rotate(&["--drop-old"]).await;
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    let new = std::fs::read_to_string(&file).unwrap();
+    assert!(new.lines().count() == 1 && new != old);
+    stage.daemon = boot(&stage.sandbox, &stage.settings).await;
+    assert_eq!(seen(&stage, "a").await, "canary");
+}
