@@ -193,7 +193,9 @@ fn the_manual_lists_exactly_the_ways_a_call_fails() {
     ];
     let row = |error: &CallError| (error.reason().to_owned(), error.fate().as_str().to_owned());
     let mut expected: BTreeSet<_> = failures.iter().map(row).collect();
-    expected.insert(("foreign_result".to_owned(), "outcome_unknown".to_owned()));
+    for reason in ["foreign_result", "no_input"] {
+        expected.insert((reason.to_owned(), "outcome_unknown".to_owned()));
+    }
     let words = ["not_sent", "outcome_unknown", "completed"];
     let listed: BTreeSet<_> = rows(|_| true)
         .into_iter()
