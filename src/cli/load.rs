@@ -48,7 +48,7 @@ impl Surroundings {
     }
 
     /// Where the daemon of these settings keeps its state.
-    fn state_dir(&self, files: &[PathBuf]) -> Result<PathBuf, Failure> {
+    pub(super) fn state_dir(&self, files: &[PathBuf]) -> Result<PathBuf, Failure> {
         let request = self.request(files, Overrides::default());
         Ok(load_state(&request)?.dir)
     }
@@ -60,7 +60,7 @@ impl Surroundings {
             overrides,
             env: self.env.clone(),
             cwd: self.cwd.clone(),
-            decrypter: decrypter(&self.env),
+            decrypter: decrypter(&self.env, None),
         }
     }
 

@@ -8,6 +8,7 @@ use std::path::Path;
 use super::args::{ServeArgs, SettingsArgs, StdioArgs};
 use super::load::{Surroundings, overrides};
 use super::{connect, private_dir};
+use crate::credentials::decrypter;
 use crate::daemon::{self, Agent, Sockets};
 use crate::exit::{Exit, Failure};
 use crate::handover::Handed;
@@ -51,7 +52,12 @@ async fn run(
         overrides.state_dir = Some(dir.to_owned());
     }
     let http = agent == Agent::Nowhere || args.listen.is_some();
-    let source = Source::new(surroundings.request(&args.files.config, overrides), http);
+    let mut request = surroundings.request(&args.files.config, overrides);
+    if dir.is_some() {
+        let lasting = surroundings.state_dir(&args.files.config)?;
+        request.decrypter = decrypter(&surroundings.env, Some(lasting));
+    }
+    let source = Source::new(request, http);
     let config = source.load()?;
     // A private directory is nobody's business, nor are the sockets.
     let sockets = if dir.is_some() { Sockets::None } else { Sockets::Open(handed) };

@@ -82,6 +82,19 @@ async fn a_start_names_the_entry_whose_value_cannot_be_decrypted() {
 }
 
 #[tokio::test]
+async fn a_system_for_one_agent_decrypts_with_the_key_of_the_state_that_lasts() {
+    let sandbox = Sandbox::new().unwrap();
+    let value = encrypted(&sandbox, "canary").await;
+    let entry = mock_with(&[], json!({ "env": { "API_TOKEN": value } }));
+    let state = json!({ "dir": sandbox.state_dir() });
+    let settings = json!({ "state": state, "mcpServers": { "a": entry } });
+    let file = sandbox.write_settings(settings).unwrap();
+    let args = ["stdio", "--config", file.to_str().unwrap()];
+    let ended = run_to_end(CONDUCTOR, &args, &[], SOON * 2).await.unwrap();
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+}
+
+#[tokio::test]
 async fn the_key_is_changed_while_the_daemon_is_down_and_nothing_is_lost() {
     let mut stage = Stage::start(json!({ "mcpServers": {} })).await;
     let mut api = stage.api().await;
