@@ -332,3 +332,39 @@ async fn a_flood_of_updates_costs_few_messages_and_leaves_the_others_alone() {
     assert!(heard.len() < 2_000, "{} of 50,000", heard.len());
     println!("50,000 updates were told in {} messages", heard.len());
 }
+
+/// A daemon whose servers are those of another daemon, spoken to over HTTP in both ways.
+pub(crate) async fn far(near: &Daemon) -> Daemon {
+    let url = |server: &str| format!("http://{}/servers/{server}/mcp", near.addr());
+    let daemon = serve(json!({
+        "new": { "url": url("a"), "protocol": "modern" },
+        "old": { "url": url("b"), "protocol": "legacy" },
+    }))
+    .await
+    .unwrap();
+    wait_tools(&daemon, &["new.touch", "old.touch"]).await.unwrap();
+    daemon
+}
+
+#[tokio::test]
+async fn updates_come_from_remote_servers_and_through_restarts_behind_them() {
+    let near = telling().await;
+    let daemon = far(&near).await;
+    let mut ears = Vec::new();
+    for (way, modern) in WAYS {
+        let uris = ["note://new/main/one", "note://old/main/one", "note://new/refused"];
+        let (ear, agreed) = Ear::of(&daemon, way, modern, &uris).await;
+        assert_eq!(agreed, json!(uris[..2]), "{way:?} {modern}");
+        ears.push(ear);
+    }
+    for _ in 0..2 {
+        for server in ["new", "old"] {
+            touch(&daemon, server, "note://main/one").await;
+            for ear in &mut ears {
+                assert_eq!(ear.updated().await, format!("note://{server}/main/one"));
+            }
+        }
+        kill(&near, "a").await;
+        kill(&near, "b").await;
+    }
+}

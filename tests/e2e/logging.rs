@@ -10,7 +10,7 @@ use conductor_e2e::wait;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-use crate::hearing::{Ear, WAYS, Way, telling};
+use crate::hearing::{Ear, WAYS, Way, far, telling};
 use crate::world::{SOON, journal, mock, serve, status, wait_status, wait_tools};
 
 const LEVEL_KEY: &str = "io.modelcontextprotocol/logLevel";
@@ -214,4 +214,54 @@ async fn a_flood_of_log_messages_loses_messages_and_neither_the_answer_nor_the_o
     let heard = flood.await.unwrap();
     assert!((1..=20_000).contains(&heard), "{heard}");
     println!("of 20,000 log messages in one call {heard} were heard");
+}
+
+#[tokio::test]
+async fn remote_servers_log_to_their_callers_as_others_do() {
+    let near = telling().await;
+    let daemon = far(&near).await;
+    for (way, modern) in WAYS {
+        for server in ["new", "old"] {
+            let mut caller = Caller::of(&daemon, way, modern).await;
+            if !modern {
+                caller.set_level("warning").await;
+            }
+            let asked = modern.then_some("warning");
+            let heard = caller.logged(server, &LEVELS, asked).await;
+            assert_eq!(heard, ["warning", "error"], "{way:?} modern {modern} server {server}");
+        }
+    }
+}
+
+/// Thirty callers at once, each with a message of its own; what cannot be told apart is told to nobody
+/// who would not hear it otherwise.
+#[tokio::test]
+async fn callers_at_once_hear_nothing_that_is_not_for_their_user_and_all_answers_arrive() {
+    let daemon = telling().await;
+    let mut callers = Vec::new();
+    for number in 0..30_usize {
+        let (way, modern) = WAYS[number % 4];
+        let mut caller = Caller::of(&daemon, way, modern).await;
+        let server = if number % 2 == 0 { "a" } else { "b" };
+        callers.push(tokio::spawn(async move {
+            let arguments = json!({ "level": "error", "data": number, "ms": 20, "times": 3 });
+            let mut params = json!({ "name": format!("{server}.log"), "arguments": arguments });
+            if modern {
+                params["_meta"][LEVEL_KEY] = json!("debug");
+            }
+            caller.call(params).await
+        }));
+    }
+    for (number, caller) in callers.into_iter().enumerate() {
+        let before = caller.await.unwrap();
+        let of_a_call = before.iter().filter(|message| message["params"]["data"] == number);
+        let modern = WAYS[number % 4].1;
+        if modern {
+            assert_eq!(
+                of_a_call.count(),
+                before.len(),
+                "only its own on its own stream: {before:?}"
+            );
+        }
+    }
 }

@@ -27,6 +27,8 @@ pub(super) struct Desk {
     pub(super) gauges: Arc<Gauges>,
     /// Who has called so far.
     callers: Callers,
+    /// Whose calls were taken back, so that the server may still be at them.
+    given_up: Callers,
     sdk: Option<mpsc::Sender<RxJsonRpcMessage<RoleClient>>>,
     /// The way back to the server for answers to its questions.
     commands: mpsc::WeakSender<Command>,
@@ -35,8 +37,8 @@ pub(super) struct Desk {
 impl Desk {
     /// A desk on which nothing lies. Answers to the server's questions go to `commands`.
     pub(super) fn new(gauges: Arc<Gauges>, commands: mpsc::WeakSender<Command>) -> Self {
-        let (pending, callers) = (Pending::default(), Callers::default());
-        Self { pending, gauges, callers, sdk: None, commands }
+        let (callers, given_up) = (Callers::default(), Callers::default());
+        Self { pending: Pending::default(), gauges, callers, given_up, sdk: None, commands }
     }
 
     /// From now on, answers to the SDK's own requests go to `sdk`.
@@ -50,6 +52,15 @@ impl Desk {
             self.callers.add(&ear.principal);
         }
         self.pending.insert(ticket, entry);
+    }
+
+    /// Nobody waits for `ticket` any more; returns whether anybody did.
+    pub(super) fn give_up(&mut self, ticket: u64) -> bool {
+        let entry = self.pending.take(ticket);
+        if let Some(ear) = entry.as_ref().and_then(|entry| entry.ports.ear.as_ref()) {
+            self.given_up.add(&ear.principal);
+        }
+        entry.is_some()
     }
 
     /// Takes one message as it came, in reply to the request of the ticket `to` where that is known.
@@ -141,7 +152,7 @@ impl Desk {
         else {
             return;
         };
-        match said::whose(via, self.pending.calls()) {
+        match said::whose(via, self.pending.calls(), &self.given_up) {
             Some(ticket) => {
                 let logs = self.pending.ear(ticket).and_then(|ear| ear.logs.as_ref());
                 let wanted = logs.filter(|logs| logs.level <= level && logs.sink.capacity() > 0);

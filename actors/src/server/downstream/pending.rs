@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::asking::InquiryPort;
 use super::lane::CallFailure;
-use crate::model::{Answer, Ear};
+use crate::model::{Answer, Ear, Principal};
 use crate::wire::Hop;
 
 /// What comes back to the caller of one request.
@@ -87,8 +87,11 @@ impl Pending {
     }
 
     /// The calls of callers that are under way; what we ask ourselves is not among them.
-    pub(super) fn calls(&self) -> impl Iterator<Item = u64> {
-        self.0.iter().filter(|(_, entry)| entry.ports.ear.is_some()).map(|(ticket, _)| *ticket)
+    pub(super) fn calls(&self) -> impl Iterator<Item = (u64, &Principal)> {
+        self.0.iter().filter_map(|(ticket, entry)| {
+            let ear = entry.ports.ear.as_ref()?;
+            Some((*ticket, &ear.principal))
+        })
     }
 
     /// Who made this call, and where what is logged about it goes.

@@ -209,7 +209,7 @@ impl<W: AsyncWrite + Unpin> Link<W> {
                 self.desk.expect(ticket, entry);
             }
             Command::Cancel { ticket } => {
-                if self.desk.pending.take(ticket).is_some() {
+                if self.desk.give_up(ticket) {
                     self.say(&cancelled(ticket));
                 }
                 self.close_if_done();

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::desk::PREFIX;
-use crate::model::{Callers, LogMessage};
+use crate::model::{Callers, LogMessage, Principal};
 use crate::visible::sanitize_text;
 use crate::wire::{Id, LogLevel, Members, write_json_string};
 
@@ -146,13 +146,23 @@ fn text_end(json: &[u8]) -> usize {
 }
 
 /// Whose call something belongs to that a server said: that which its stream is for, or the only one
-/// under way. With none or several under way nobody can tell.
-pub(super) fn whose(via: Option<u64>, mut calls: impl Iterator<Item = u64>) -> Option<u64> {
+/// under way. With none or several under way nobody can tell; nor if a call of another principal was
+/// taken back, for the server may still be at that.
+pub(super) fn whose<'a>(
+    via: Option<u64>,
+    mut calls: impl Iterator<Item = (u64, &'a Principal)>,
+    given_up: &Callers,
+) -> Option<u64> {
     if via.is_some() {
         return via;
     }
-    let first = calls.next()?;
-    calls.next().is_none().then_some(first)
+    let (ticket, caller) = calls.next()?;
+    let theirs = match given_up {
+        Callers::Nobody => true,
+        Callers::Only(principal) => principal == caller,
+        Callers::Several => false,
+    };
+    (calls.next().is_none() && theirs).then_some(ticket)
 }
 
 /// A message that belongs to no call, if it may be of use to anybody.
@@ -247,13 +257,20 @@ mod tests {
 
     #[test]
     fn a_message_belongs_to_its_stream_or_to_the_only_call() {
-        for (via, calls, expected) in [
-            (Some(9), &[1, 2][..], Some(9)),
-            (None, &[1], Some(1)),
-            (None, &[1, 2], None),
-            (None, &[], None),
+        let ours = || Principal::Local;
+        let (nobody, theirs) = (Callers::Nobody, Callers::Only(Principal::Delegated("x".into())));
+        for (via, calls, given_up, expected) in [
+            (Some(9), &[1, 2][..], &theirs, Some(9)),
+            (None, &[1], &nobody, Some(1)),
+            (None, &[1], &Callers::Only(ours()), Some(1)),
+            (None, &[1], &theirs, None),
+            (None, &[1], &Callers::Several, None),
+            (None, &[1, 2], &nobody, None),
+            (None, &[], &nobody, None),
         ] {
-            assert_eq!(whose(via, calls.iter().copied()), expected, "{via:?} {calls:?}");
+            let ours = ours();
+            let calls = calls.iter().map(|ticket| (*ticket, &ours));
+            assert_eq!(whose(via, calls, given_up), expected, "{via:?} {given_up:?}");
         }
     }
 

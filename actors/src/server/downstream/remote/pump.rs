@@ -161,7 +161,7 @@ impl Pump {
                 self.set_out(ticket);
             }
             Command::Cancel { ticket } => {
-                if self.desk.pending.take(ticket).is_some() {
+                if self.desk.give_up(ticket) {
                     self.give_up(ticket);
                 }
             }
