@@ -14,6 +14,7 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::watch;
 use tracing::warn;
 
+use super::cells::Cell;
 use super::census;
 use super::containers;
 use super::engine::Engine;
@@ -103,15 +104,17 @@ pub(super) struct Started {
     pub(super) mark: Mark,
     /// What runs its containers, and the environment to ask that in, if it was to run one.
     pub(super) engine: Option<(Engine, BTreeMap<String, String>)>,
+    /// Its control group, if it has one.
+    pub(super) cell: Option<Cell>,
     /// Where it is written down.
     pub(super) roll: Roll,
 }
 
 impl Process {
     /// Takes charge of a child.
-    pub(super) fn watch(started: Started) -> Self {
+    pub(super) fn watch(mut started: Started) -> Self {
         let pid = started.pid;
-        let group = Arc::new(Group::new(pid));
+        let group = Arc::new(Group::new(pid, started.cell.take()));
         let (exited, exit) = watch::channel(None);
         let (buried, gone) = watch::channel(false);
         let (cleaned, clean) = watch::channel(started.engine.is_none());
@@ -159,7 +162,7 @@ async fn bury(
     buried: watch::Sender<bool>,
     cleaned: watch::Sender<bool>,
 ) {
-    let Started { mut child, pid, start, end, mark, engine, roll } = started;
+    let Started { mut child, pid, start, end, mark, engine, roll, .. } = started;
     if end.readable().await.is_ok()
         && let Some(exit) = peek(pid)
     {
@@ -173,6 +176,7 @@ async fn bury(
         *exit = exit.or_else(|| status.as_ref().ok().map(|status| from_status(*status)));
         unknown
     });
+    group.dissolve();
     roll.strike_out(pid);
     buried.send_replace(true);
     if let Some((engine, ours)) = engine {

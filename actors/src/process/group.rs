@@ -6,22 +6,33 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::cells::Cell;
+
 /// A process group whose leader is our child. Its id stays ours until the leader is reaped, so no
 /// signal can reach a stranger that inherited the number.
 #[derive(Debug)]
 pub(super) struct Group {
     id: u32,
     reaped: AtomicBool,
+    /// Its control group, if it has one.
+    cell: Option<Cell>,
 }
 
 impl Group {
-    pub(super) fn new(id: u32) -> Self {
-        Self { id, reaped: AtomicBool::new(false) }
+    pub(super) fn new(id: u32, cell: Option<Cell>) -> Self {
+        Self { id, reaped: AtomicBool::new(false), cell }
     }
 
     /// The leader is reaped: from now on the id may be another's.
     pub(super) fn bury(&self) {
         self.reaped.store(true, Ordering::Release);
+    }
+
+    /// Nobody of it is left.
+    pub(super) fn dissolve(&self) {
+        if let Some(cell) = &self.cell {
+            cell.remove();
+        }
     }
 
     pub(super) fn signal(&self, signal: Signal) {
@@ -31,6 +42,9 @@ impl Group {
         if let Some(id) = pid(self.id) {
             // Fails only if nobody is left, which is what was wanted.
             let _ = kill_process_group(id, signal);
+        }
+        if let (Some(cell), Signal::KILL) = (&self.cell, signal) {
+            cell.kill();
         }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::io::{self, BufRead};
 use std::time::Duration;
 
+use super::cells::{cells_of, clear_away};
 use super::guard::CHARGE;
 use super::guard_book::{Book, Charge};
 use super::hunt::hunt;
@@ -44,7 +45,7 @@ pub fn guard_main() -> io::Result<()> {
 
 fn clean_up(Charge { mark, since }: Charge, book: Book) {
     let quarry = Quarry {
-        mark,
+        mark: mark.clone(),
         groups: book.groups,
         parents: BTreeSet::new(),
         spared: BTreeSet::from([std::process::id()]),
@@ -52,7 +53,10 @@ fn clean_up(Charge { mark, since }: Charge, book: Book) {
     };
     for _ in 0..HUNTS_MAX {
         if hunt(&quarry, Duration::ZERO).left == 0 {
-            return;
+            break;
         }
+    }
+    if let Some(cells) = cells_of(&mark) {
+        clear_away(&cells);
     }
 }

@@ -11,6 +11,7 @@
 //! ```
 //!
 //! A child leads a group of its own, and it and all that it starts carry a mark in the environment.
+//! Where the system lets us, they are in a control group of their own as well (`cells`), named alike.
 //! Three look after what is left, each where the one before it cannot: the child's own task when
 //! its process ends, the guard when the daemon is killed, the next start when both were. All of
 //! them hunt in the same way, and signal a process only if number and start time are those seen.
@@ -22,6 +23,7 @@
 //!
 //! It leaves what is said to a child, and when it has to go, to others.
 
+mod cells;
 mod census;
 mod child;
 mod containers;

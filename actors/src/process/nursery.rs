@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
+use super::cells::Cells;
 use super::census::{boot, start_of};
 use super::child::{Pipes, Process};
 use super::guard::GuardProgram;
@@ -54,6 +55,7 @@ struct Inner {
     run: Run,
     born: AtomicU64,
     roll: Roll,
+    cells: Option<Cells>,
     usages: watch::Receiver<Usages>,
     closing: ArcSwapOption<oneshot::Sender<oneshot::Sender<()>>>,
     _tasks: Vec<AbortOnDropHandle<()>>,
@@ -99,12 +101,14 @@ impl Nursery {
                 Err(error) => warn!(%error, "orphans of servers are left to the first process"),
             }
         }
+        let cells = Cells::open(&run);
         let record = Record {
             boot: boot().unwrap_or_default(),
             run: run.clone(),
             since: start_of(std::process::id()).unwrap_or_default(),
             groups: BTreeMap::new(),
             containers: roll.current().containers,
+            cells: cells.as_ref().map(|cells| cells.path().to_owned()),
         };
         let mut keeper = Keeper {
             roll: roll.clone(),
@@ -125,6 +129,7 @@ impl Nursery {
             run,
             born: AtomicU64::new(0),
             roll,
+            cells,
             usages,
             closing: ArcSwapOption::from_pointee(closing),
             _tasks: tasks,
@@ -139,7 +144,14 @@ impl Nursery {
     ) -> Result<(Process, Pipes), SpawnError> {
         let number = self.0.born.fetch_add(1, Ordering::Relaxed);
         let mark = self.0.run.mark_of_child(number);
-        spawn(spec, limits, &self.0.environment, mark, &self.0.roll)
+        let cell = self.0.cells.as_ref().and_then(|cells| cells.cell(&mark));
+        spawn(spec, limits, &self.0.environment, mark, cell, &self.0.roll)
+    }
+
+    /// Where the control groups of children are, if they have any.
+    #[cfg(test)]
+    pub(super) fn cells(&self) -> Option<std::path::PathBuf> {
+        self.0.cells.as_ref().map(|cells| cells.path().to_owned())
     }
 
     /// What the children and all that they started used when it was last looked, by their process

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
+use super::cells::clear_away;
 use super::census::boot;
 use super::engine::Engine;
 use super::hunt::hunt;
@@ -39,6 +40,10 @@ pub(super) fn reap(file: &RecordFile) -> BTreeMap<String, Engine> {
         since: record.since,
     };
     let bag = hunt(&quarry, GRACE);
+    let folder = record.run.mark().folder();
+    if let Some(cells) = record.cells.filter(|cells| cells.ends_with(&folder)) {
+        clear_away(&cells);
+    }
     let (count, pids) = (bag.struck.len(), bag.struck.keys().collect::<Vec<_>>());
     if bag.left > 0 {
         error!(left = bag.left, ?pids, "processes of the last run do not end even when killed");

@@ -30,6 +30,9 @@ pub(super) struct Record {
     /// What runs containers for its children, by their marks.
     #[serde(default)]
     pub(super) containers: BTreeMap<String, Engine>,
+    /// Where the control groups of its children are, if they have any.
+    #[serde(default)]
+    pub(super) cells: Option<PathBuf>,
 }
 
 /// Why the record of the last run is of no use.

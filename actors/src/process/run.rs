@@ -44,6 +44,26 @@ impl Mark {
         (VARIABLE, &self.0)
     }
 
+    /// The name of the directory that holds the cells of a run.
+    pub(super) fn folder(&self) -> String {
+        let run = self.0.split('.').next().unwrap_or_default();
+        format!("conductor-{run}")
+    }
+
+    /// The name of a child's cell in it; a run as such has none.
+    pub(super) fn cell(&self) -> Option<&str> {
+        self.0.split_once('.').map(|(_, number)| number)
+    }
+
+    /// Whether a process whose control groups the system shows so is in the cell of the mark, or in
+    /// one below it.
+    pub(super) fn holds(&self, cgroups: &str) -> bool {
+        let path = cgroups.lines().find_map(|line| line.strip_prefix("0::")).unwrap_or_default();
+        let (folder, cell) = (self.folder(), self.cell());
+        let mut below = path.split('/').skip_while(|name| *name != folder);
+        below.next().is_some() && cell.is_none_or(|cell| below.next() == Some(cell))
+    }
+
     /// Whether an environment, as the system shows it, carries the mark or one below it.
     pub(super) fn is_in(&self, environment: &[u8]) -> bool {
         environment.split(|byte| *byte == 0).any(|entry| {
@@ -92,6 +112,24 @@ mod tests {
         check("ab", "OLD_CONDUCTOR_RUN=ab\0", false);
         check("ab", "X=CONDUCTOR_RUN=ab\0", false);
         check("ab", "", false);
+    }
+
+    #[track_caller]
+    fn check_cell(mark: &str, cgroups: &str, expected: bool) {
+        assert_eq!(Mark::from(mark).holds(cgroups), expected, "{mark} {cgroups:?}");
+    }
+
+    #[test]
+    fn a_cell_is_known_by_run_and_number() {
+        check_cell("ab", "8:pids:/x\n0::/a.slice/conductor-ab/7\n", true);
+        check_cell("ab", "0::/conductor-ab\n", true);
+        check_cell("ab.7", "0::/conductor-ab/7\n", true);
+        check_cell("ab.7", "0::/conductor-ab/7/inner/group\n", true);
+        check_cell("ab.7", "0::/conductor-ab/70\n", false);
+        check_cell("ab.7", "0::/conductor-ab\n", false);
+        check_cell("ab", "0::/conductor-abc/7\n", false);
+        check_cell("ab", "8:pids:/conductor-ab/7\n0::/\n", false);
+        check_cell("ab", "", false);
     }
 
     #[test]

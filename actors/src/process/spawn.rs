@@ -12,6 +12,7 @@ use rustix::io::Errno;
 use thiserror::Error;
 use tokio::process::Command;
 
+use super::cells::Cell;
 use super::census::start_of;
 use super::child::{Pipes, Process, Started, end_of};
 use super::engine::labelled;
@@ -65,12 +66,13 @@ impl SpawnError {
 }
 
 /// Starts the program of `spec` in a group of its own, with an environment that holds a short list
-/// of `ours` and what the entry says, and the mark, under `limits`.
+/// of `ours` and what the entry says, and the mark, under `limits`, and in `cell` if there is one.
 pub(super) fn spawn(
     spec: &StdioSpec,
     limits: &Limits,
     ours: &BTreeMap<String, String>,
     mark: Mark,
+    cell: Option<Cell>,
     roll: &Roll,
 ) -> Result<(Process, Pipes), SpawnError> {
     let (engine, args) = match labelled(spec, &mark) {
@@ -86,7 +88,7 @@ pub(super) fn spawn(
         let start = start_of(pid).unwrap_or_default();
         let (mark, roll) = (mark.clone(), roll.clone());
         let engine = engine.clone().map(|engine| (engine, ours.clone()));
-        Ok(Started { child, pid, start, end, mark, engine, roll })
+        Ok(Started { child, pid, start, end, mark, engine, cell: None, roll })
     };
     let mut started = roll
         .fork(fork, |entries, started| {
@@ -96,6 +98,8 @@ pub(super) fn spawn(
             }
         })
         .map_err(|error| explain(spec, error))?;
+    // What it may have started before this carries the mark.
+    started.cell = cell.filter(|cell| cell.take_in(started.pid).is_ok());
     limit(started.pid, started.start, limits);
     let child = &mut started.child;
     let (Some(stdin), Some(stdout), Some(stderr)) =

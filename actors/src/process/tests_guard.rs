@@ -226,6 +226,7 @@ async fn a_record_of_another_start_of_the_machine_or_of_nothing_harms_nobody() {
     let number = child.id().unwrap();
     let record = Record {
         containers: BTreeMap::new(),
+        cells: None,
         boot: "another".to_owned(),
         run: Run::draw().unwrap(),
         since: 0,
