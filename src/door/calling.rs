@@ -22,7 +22,7 @@ use super::dialogue::{
 };
 use super::era::{self, Era};
 use super::hearing::logged;
-use super::reply::{Refusal, failed_call, foreign_result, no_input, relayed_error};
+use super::reply::{Refusal, failed_call, foreign_result, lacking, no_input, relayed_error};
 use super::service::{Peer, Service, response};
 
 /// How often a server may ask for input during one call.
@@ -51,6 +51,7 @@ impl Service {
     ) -> Result<Bytes, Refusal> {
         let kind = params.kind;
         let level = self.level(&mut params, era, peer.out.is_some())?;
+        let declared = params.meta.client_capabilities.clone().filter(|_| era == Era::Modern);
         let ended = match era {
             Era::Legacy => self.call_for_legacy(params, level, peer).await,
             Era::Modern => self.call_for_modern(params, level, peer.out).await?,
@@ -66,7 +67,10 @@ impl Service {
                     .unwrap_or_else(|error| foreign_result(id, kind, &error)))
             }
             Ok(Answered { outcome: Outcome::Error(error), .. }) => {
-                Ok(relayed_error(id, kind, &error, era))
+                match declared.and_then(|declared| lacking(&error, &declared)) {
+                    Some(required) => Err(Refusal::MissingCapability { required }),
+                    None => Ok(relayed_error(id, kind, &error, era)),
+                }
             }
             Err(error) => self.not_called(id, kind, error, era),
         }

@@ -44,6 +44,7 @@ pub(super) const FOREIGN_RESULT: Code = code(-32603, "foreign_result", 200);
 pub(super) const INCOMPLETE_META: Code = code(-32602, "incomplete_meta", 400);
 pub(super) const INTERNAL: Code = code(-32603, "internal", 200);
 pub(super) const HEADER_MISMATCH: Code = code(-32020, "header_mismatch", 400);
+pub(super) const MISSING_CAPABILITY: Code = code(-32021, "missing_capability", 400);
 pub(super) const UNSUPPORTED_VERSION: Code = code(-32022, "unsupported_version", 400);
 pub(super) const OVERLOADED: Code = code(-31007, "overloaded", 503);
 pub(super) const CANCELLED: Code = code(-31008, "cancelled", 200);
@@ -55,7 +56,7 @@ pub(super) const NO_ROOM: Code = code(-31014, "no_room", 503);
 
 /// All of them.
 #[cfg(test)]
-pub(super) const ALL: [Code; 32] = [
+pub(super) const ALL: [Code; 33] = [
     PARSE_ERROR,
     INVALID_REQUEST,
     UNKNOWN_METHOD,
@@ -80,6 +81,7 @@ pub(super) const ALL: [Code; 32] = [
     INCOMPLETE_META,
     INTERNAL,
     HEADER_MISMATCH,
+    MISSING_CAPABILITY,
     UNSUPPORTED_VERSION,
     OVERLOADED,
     CANCELLED,

@@ -77,6 +77,11 @@ pub(in crate::door) enum Refusal {
         /// Which.
         what: String,
     },
+    /// The server needs more of the client than the request says it can do.
+    MissingCapability {
+        /// What, as members of the client's capabilities.
+        required: Value,
+    },
     /// A revision that is not spoken here.
     UnsupportedVersion {
         /// Which.
@@ -142,6 +147,7 @@ impl Refusal {
             Self::Ambiguous { .. } => codes::AMBIGUOUS_ADDRESS,
             Self::EnvelopeIncomplete { .. } => codes::INCOMPLETE_META,
             Self::HeaderMismatch { .. } => codes::HEADER_MISMATCH,
+            Self::MissingCapability { .. } => codes::MISSING_CAPABILITY,
             Self::UnsupportedVersion { .. } => codes::UNSUPPORTED_VERSION,
             Self::Session(SessionFault::Required) => codes::SESSION_REQUIRED,
             Self::Session(SessionFault::Unknown) => codes::SESSION_UNKNOWN,
@@ -168,6 +174,9 @@ impl Refusal {
                 format!("several servers have a resource `{name}`: read one of `data.candidates`")
             }
             Self::EnvelopeIncomplete { what } | Self::HeaderMismatch { what } => what.clone(),
+            Self::MissingCapability { .. } => {
+                "the server needs a capability that the client does not declare".to_owned()
+            }
             Self::UnsupportedVersion { .. } => "unsupported protocol version".to_owned(),
             Self::Session(SessionFault::Required) => {
                 "header Mcp-Session-Id is missing: begin with initialize".to_owned()
@@ -198,6 +207,9 @@ impl Refusal {
     fn data(&self) -> Value {
         let reason = self.code().reason;
         match self {
+            Self::MissingCapability { required } => {
+                json!({ "reason": reason, "requiredCapabilities": required })
+            }
             Self::UnsupportedVersion { requested, era } => {
                 let supported: &[&str] = match era {
                     // What `server/discover` says; the others are spoken after a handshake only.

@@ -5,7 +5,7 @@
 
 use bytes::Bytes;
 use conductor_actors::wire::{CallKind, Id, Members, write_error};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::codes::{self, Code};
 use super::refusal::error_object;
@@ -13,6 +13,8 @@ use crate::door::era::Era;
 
 /// Between two neighbours: header mismatch, missing capability, unsupported version.
 const HOP_LOCAL: [i64; 3] = [-32020, -32021, -32022];
+/// The second of them, in revisions without a handshake.
+const MISSING_CAPABILITY: i64 = HOP_LOCAL[1];
 /// Resource not found, in revisions with a handshake.
 const LEGACY_NOT_FOUND: i64 = -32002;
 /// The same in revisions without, where it names an address.
@@ -48,6 +50,25 @@ pub(in crate::door) fn relayed_error(id: &Id, kind: CallKind, error: &Bytes, era
 /// Whether an error of an older server says that an address has to be visited first.
 pub(in crate::door) fn wants_visit(error: &Bytes) -> bool {
     code_of(error) == Some(LEGACY_URL_REQUIRED)
+}
+
+/// What `error` of a server says that it needs of the client, if the client has not declared that:
+/// then it is the client's to know.
+pub(in crate::door) fn lacking(error: &Bytes, declared: &Bytes) -> Option<Value> {
+    let data = Members::read(error)
+        .ok()?
+        .take("data")
+        .filter(|_| code_of(error) == Some(MISSING_CAPABILITY))?;
+    let required = Members::read(&data).ok()?.take("requiredCapabilities")?;
+    let required: Value = serde_json::from_slice(&required).ok().filter(Value::is_object)?;
+    let declared: Value = serde_json::from_slice(declared).unwrap_or_default();
+    (!holds(&declared, &required)).then_some(required)
+}
+
+/// Whether every member of `part` is in `whole` as well, to any depth.
+fn holds(whole: &Value, part: &Value) -> bool {
+    let Value::Object(part) = part else { return true };
+    part.iter().all(|(key, part)| whole.get(key).is_some_and(|whole| holds(whole, part)))
 }
 
 /// The address that an error is about.
@@ -116,6 +137,27 @@ mod tests {
             check(error, Era::Legacy, r#""code":-32603"#);
             check(error, Era::Modern, r#""code":-32603"#);
         }
+    }
+
+    #[track_caller]
+    fn check_lacking(code: i64, required: &str, declared: &'static str, told: bool) {
+        let error = format!(
+            r#"{{"code":{code},"message":"x","data":{{"requiredCapabilities":{required}}}}}"#
+        );
+        let declared = Bytes::from_static(declared.as_bytes());
+        let found = lacking(&Bytes::from(error), &declared);
+        let expected = told.then(|| serde_json::from_str(required).unwrap());
+        assert_eq!(found, expected, "{code} {required} {declared:?}");
+    }
+
+    #[test]
+    fn a_client_is_told_what_it_lacks_and_not_what_cannot_be_carried() {
+        check_lacking(-32021, r#"{"sampling":{}}"#, "{}", true);
+        check_lacking(-32021, r#"{"sampling":{}}"#, "7", true);
+        check_lacking(-32021, r#"{"elicitation":{"url":{}}}"#, r#"{"elicitation":{}}"#, true);
+        check_lacking(-32021, r#"{"sampling":{}}"#, r#"{"sampling":{}}"#, false);
+        check_lacking(-32021, "7", "{}", false);
+        check_lacking(-32020, r#"{"sampling":{}}"#, "{}", false);
     }
 
     #[test]
