@@ -23,6 +23,7 @@ use crate::exit::{Exit, Failure};
 use crate::handover::Handed;
 use crate::reload::{Register, Reloader, Source, Started};
 use crate::rest::{self, AdminToken, Guarded, Rest};
+use crate::service_manager;
 use crate::shutdown::{self, Stop};
 
 /// After the servers have stopped, how long doors may take to send what is left.
@@ -115,7 +116,11 @@ pub(crate) async fn run(
     let guarded = token.map(|token| Guarded { token, routes: rest::router(rest.clone()) });
     doors.open_admin(&config, rest, admin, http.as_ref());
     doors.open((&config, &system), http.map(|http| (http, guarded)), agent);
-    Ok(doors.until_stopped(system, stop).await)
+    service_manager::ready();
+    let watched = tokio::spawn(service_manager::watch(system.clone()));
+    let exit = doors.until_stopped(system, stop).await;
+    watched.abort();
+    Ok(exit)
 }
 
 /// What opens the REST API. Nothing else waits for the disk yet.
@@ -243,6 +248,7 @@ impl Doors {
             },
         };
         stop.clean.cancel(); // whatever the reason: the next signal is one to hurry
+        service_manager::stopping();
         let grace = system.config().calls.shutdown_grace;
         let clean = async {
             self.close_agents.cancel();

@@ -13,6 +13,7 @@ mod handover;
 pub mod reload;
 pub mod rest;
 pub mod sample_server;
+mod service_manager;
 mod shutdown;
 pub mod socket;
 mod telemetry;

@@ -312,6 +312,11 @@ impl System {
         self.0.supervisor.restart(server.clone()).await
     }
 
+    /// Waits until calls are dispatched that came before this; false if nothing dispatches them now.
+    pub async fn is_dispatching(&self) -> bool {
+        self.0.router.turn().await
+    }
+
     /// Whether [`Self::reconcile`] can take over all of `config`.
     ///
     /// # Errors

@@ -57,6 +57,8 @@ mod remote;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]
+mod service_manager;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod sharing;

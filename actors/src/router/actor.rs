@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use conductor_config::{ServerId, ServerSpec};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::handle::{Claim, RouterHandle, Rule, Rules};
@@ -39,6 +40,8 @@ pub(crate) enum Message {
     Forget(ServerId),
     /// Whom to ask for servers that rest.
     SetWake(Wake),
+    /// Answers in its turn.
+    Echo(oneshot::Sender<()>),
 }
 
 /// One call on its way.
@@ -136,6 +139,8 @@ impl Actor for RouterActor {
                 state.set_rule(&server, None);
             }
             Message::SetWake(wake) => state.wake = Some(wake),
+            // Whoever asked may have given up.
+            Message::Echo(reply) => drop(reply.send(())),
         }
         Ok(())
     }

@@ -219,6 +219,12 @@ impl RouterHandle {
         self.tell(Message::Forget(server));
     }
 
+    /// Waits until all that came before has been dealt with; false if there is no router now.
+    pub(crate) async fn turn(&self) -> bool {
+        let (reply, answered) = oneshot::channel();
+        self.post.cast(Message::Echo(reply)).is_ok() && answered.await.is_ok()
+    }
+
     /// Waits until the actor has ended, however.
     pub(crate) async fn ended(&self) {
         self.post.ended().await;
