@@ -203,7 +203,8 @@ pub(crate) const LIMITS: Keys = &[&[
 ]];
 
 /// `restartAbove`
-pub(crate) const RESTART_ABOVE: Keys = &[&[key("memory", Text), key("for", Text)]];
+pub(crate) const RESTART_ABOVE: Keys =
+    &[&[key("memory", Text), key("cpu", Count), key("for", Text)]];
 
 /// The key of this name.
 pub(crate) fn find(keys: Keys, name: &str) -> Option<&'static Key> {

@@ -15,6 +15,8 @@ const PROCESSES: RangeInclusive<u64> = 1..=1 << 22;
 /// No program starts in less.
 const MEMORY: RangeInclusive<u64> = 1 << 20..=1 << 40;
 const ANY_SIZE: RangeInclusive<u64> = 0..=1 << 40;
+/// Up to a thousand processors.
+const PERCENT: RangeInclusive<u64> = 1..=100_000;
 const SECONDS: RangeInclusive<Duration> = Duration::from_secs(1)..=Duration::from_secs(86_400);
 
 /// What the system refuses to each process of a server beyond; none leaves it as the daemon's own
@@ -38,13 +40,16 @@ pub struct Limits {
 pub struct RestartAbove {
     /// Resident bytes of all its processes, at least 1 MiB; none means any amount.
     pub memory: Option<u64>,
+    /// Processor time of all its processes, in hundredths of one processor: 150 is one and a half. At
+    /// least 1; none means any amount.
+    pub cpu: Option<u64>,
     /// For how long without a break; never zero.
     pub lasting: Duration,
 }
 
 impl RestartAbove {
     /// What stands in until a value has been read.
-    pub(crate) const UNREAD: Self = Self { memory: None, lasting: Duration::ZERO };
+    pub(crate) const UNREAD: Self = Self { memory: None, cpu: None, lasting: Duration::ZERO };
 }
 
 /// What `limits` says, and `base` where it says nothing.
@@ -69,6 +74,7 @@ pub(crate) fn restart_above(table: &Table<'_>, base: RestartAbove) -> RestartAbo
     let Some(table) = table.table("restartAbove", RESTART_ABOVE) else { return base };
     RestartAbove {
         memory: table.unless_off("memory", |node| node.size(MEMORY)).unwrap_or(base.memory),
+        cpu: table.unless_off("cpu", |node| node.count(PERCENT)).unwrap_or(base.cpu),
         lasting: table.duration("for", TIME).unwrap_or(base.lasting),
     }
 }

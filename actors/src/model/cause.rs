@@ -61,6 +61,14 @@ pub enum Cause {
         /// `restartAbove.memory`, in bytes.
         limit: u64,
     },
+    /// Its processes kept processors busier than its settings allow, for longer than they allow.
+    #[error("used {used} % of a processor, more than the {limit} % it may")]
+    CpuExceeded {
+        /// Of all its processes, in hundredths of one processor.
+        used: u64,
+        /// `restartAbove.cpu`.
+        limit: u64,
+    },
     /// It was asked to go: stop, restart or new settings.
     #[error("was stopped on request")]
     Asked,
@@ -85,6 +93,7 @@ impl Cause {
             Self::Denied(_) => "access_denied",
             Self::Throttled(_) => "throttled",
             Self::MemoryExceeded { .. } => "memory_exceeded",
+            Self::CpuExceeded { .. } => "cpu_exceeded",
             Self::Asked => "stopped",
         }
     }

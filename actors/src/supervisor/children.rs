@@ -10,7 +10,7 @@ use conductor_config::{ServerSpec, StartMode};
 use tokio::time::Instant;
 
 use super::board::{ServerStatus, Weakness};
-use super::excess::Excess;
+use super::excess::{Excess, Overuse};
 use super::noise::Noise;
 use super::restart::History;
 use crate::model::{Downfall, Generation, Outage, ServerState};
@@ -217,14 +217,12 @@ impl Child {
         up.noise.on_count(now, total)
     }
 
-    /// Its processes use so much; none if nobody has looked yet. Returns the bytes, and how many
-    /// its settings allow, if it is to be replaced for that.
-    pub(super) fn weigh(&mut self, now: Instant, usage: Option<Usage>) -> Option<(u64, u64)> {
+    /// Its processes use so much; none if nobody has looked yet. Returns what of it is more than its
+    /// settings allow, if it is to be replaced for that.
+    pub(super) fn weigh(&mut self, now: Instant, usage: Option<Usage>) -> Option<Overuse> {
         let Phase::Up(up) = &mut self.phase else { return None };
         up.usage = usage;
-        let used = usage.map(|usage| usage.memory);
-        let rule = &self.spec.restart_above;
-        if up.excess.is_past(now, used, rule) { used.zip(rule.memory) } else { None }
+        up.excess.past(now, usage, &self.spec.restart_above)
     }
 
     /// Whether nobody has needed it for as long as its settings allow. Keeps count.

@@ -128,8 +128,8 @@ impl Table {
                 idle.push(id.clone());
             }
         }
-        for (id, (used, limit)) in greedy {
-            self.retire(&id, Cause::MemoryExceeded { used, limit });
+        for (id, overuse) in greedy {
+            self.retire(&id, overuse.into());
         }
         for id in idle {
             info!(server = %id, "server not needed, stopped until it is");

@@ -144,7 +144,7 @@ fn defaults() -> ServerDefaults {
         restarts: Restarts { max: 5, window: Duration::from_secs(300) },
         stop: StopGrace { stdin_grace: Duration::from_secs(2), term_grace: Duration::from_secs(3) },
         limits: Limits::default(),
-        restart_above: RestartAbove { memory: None, lasting: Duration::from_secs(30) },
+        restart_above: RestartAbove { memory: None, cpu: None, lasting: Duration::from_secs(30) },
         stable_after: Duration::from_secs(60),
         retry_failed: Duration::from_secs(600),
         max_line: 1 << 20,

@@ -34,18 +34,18 @@ pub fn write_error(out: &mut Vec<u8>, id: Option<&Id>, error: &[u8]) {
 /// Appends a request; `params` is a JSON object.
 pub fn write_request(out: &mut Vec<u8>, id: &Id, method: &str, params: Option<&[u8]>) {
     write_head(out, Some(id));
-    out.extend_from_slice(b",\"method\":");
-    write_json_string(out, method);
-    if let Some(params) = params {
-        out.extend_from_slice(b",\"params\":");
-        out.extend_from_slice(params);
-    }
-    out.push(b'}');
+    out.push(b',');
+    write_method(out, method, params);
 }
 
 /// Appends a notification; `params` is a JSON object.
 pub fn write_notification(out: &mut Vec<u8>, method: &str, params: Option<&[u8]>) {
-    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"method\":");
+    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",");
+    write_method(out, method, params);
+}
+
+fn write_method(out: &mut Vec<u8>, method: &str, params: Option<&[u8]>) {
+    out.extend_from_slice(b"\"method\":");
     write_json_string(out, method);
     if let Some(params) = params {
         out.extend_from_slice(b",\"params\":");

@@ -264,7 +264,7 @@ fn all_faults_of_a_file_are_told_at_once() {
 fn limits_are_read_key_by_key() {
     let spec = server(
         "command = 'x'\nlimits = {openFiles = 256, addressSpace = '4GiB', cpuTime = '90s'}\n\
-         restartAbove = {memory = '1GiB'}",
+         restartAbove = {memory = '1GiB', cpu = 150}",
     );
     let limits = Limits {
         open_files: Some(256),
@@ -275,13 +275,16 @@ fn limits_are_read_key_by_key() {
     };
     assert_eq!(spec.limits, limits);
     let lasting = Duration::from_secs(30);
-    assert_eq!(spec.restart_above, RestartAbove { memory: Some(1 << 30), lasting });
+    assert_eq!(spec.restart_above, RestartAbove { memory: Some(1 << 30), cpu: Some(150), lasting });
     let defaults = "[defaults]\nlimits = {processes = 99}\nrestartAbove = {memory = '2GiB'}\n\
                     [mcpServers.a]\ncommand = 'x'\nlimits = {coreFile = '1MiB'}\n\
                     restartAbove = {memory = 'off', for = '1s'}";
     let spec = only(&loaded("a.toml", defaults));
     assert_eq!((spec.limits.processes, spec.limits.core_file), (Some(99), 1 << 20));
-    assert_eq!(spec.restart_above, RestartAbove { memory: None, lasting: Duration::from_secs(1) });
+    assert_eq!(
+        spec.restart_above,
+        RestartAbove { memory: None, cpu: None, lasting: Duration::from_secs(1) }
+    );
 }
 
 #[test]
@@ -300,9 +303,10 @@ fn a_limit_that_cannot_be_meant_is_told() {
         wrong(&format!("command = 'x'\nlimits = {{{limits}}}"), &[&expected]);
     }
     wrong(
-        "command = 'x'\nrestartAbove = {memory = '1kB', for = '0s'}",
+        "command = 'x'\nrestartAbove = {memory = '1kB', cpu = 0, for = '0s'}",
         &[
             "mcpServers.git.restartAbove.memory: must be a size from 1MiB",
+            "mcpServers.git.restartAbove.cpu: must be a whole number from 1",
             "mcpServers.git.restartAbove.for: must be a duration from 1ms",
         ],
     );

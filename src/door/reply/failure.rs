@@ -179,6 +179,7 @@ fn cause(cause: &Cause) -> Value {
         | Cause::Denied(_)
         | Cause::Throttled(_)
         | Cause::MemoryExceeded { .. }
+        | Cause::CpuExceeded { .. }
         | Cause::Asked => json!({ "code": code, "message": message }),
     }
 }

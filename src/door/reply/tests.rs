@@ -225,6 +225,7 @@ fn the_manual_lists_exactly_the_causes_there_are() {
         Cause::Denied("".into()),
         Cause::Throttled(Duration::ZERO),
         Cause::MemoryExceeded { used: 1, limit: 1 },
+        Cause::CpuExceeded { used: 1, limit: 1 },
         Cause::Asked,
     ];
     let section = MANUAL.split("## Causes").nth(1).unwrap();

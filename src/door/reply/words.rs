@@ -47,7 +47,7 @@ pub(super) fn cause(cause: &Cause) -> String {
         Cause::Unreachable(_) => "could not be reached".to_owned(),
         Cause::Denied(_) => "refused access".to_owned(),
         Cause::Throttled(pause) => format!("wants no requests for {}", wait(*pause)),
-        Cause::MemoryExceeded { .. } => cause.to_string(),
+        Cause::MemoryExceeded { .. } | Cause::CpuExceeded { .. } => cause.to_string(),
         Cause::Asked => "was stopped on request".to_owned(),
     }
 }

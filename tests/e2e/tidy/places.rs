@@ -14,7 +14,7 @@ pub(super) struct Ban {
 }
 
 /// Files that decide and do nothing else.
-pub(super) const PURE: [&str; 67] = [
+pub(super) const PURE: &[&str] = &[
     "actors/src/audience/book.rs",
     "actors/src/delegation/quota.rs",
     "actors/src/merger/addresses.rs",
@@ -86,7 +86,7 @@ pub(super) const PURE: [&str; 67] = [
 
 pub(super) const BANS: [Ban; 18] = [
     Ban {
-        places: &PURE,
+        places: PURE,
         except: &[],
         words: &[
             "ractor",
@@ -287,7 +287,7 @@ pub(super) fn ghosts(paths: &[&str]) -> Vec<String> {
 }
 
 /// Where JSON-RPC error numbers may stand beside `src/door/reply/`, and why.
-pub(super) const CODES: [(&str, &str, &str); 6] = [
+pub(super) const CODES: &[(&str, &str, &str)] = &[
     ("actors/src/server/downstream/asking.rs", "-32601", "what a server asks is not offered"),
     ("actors/src/server/downstream/asking.rs", "-32602", "not offered in this form"),
     ("actors/src/server/downstream/asking.rs", "-32603", "there is nobody to ask"),
