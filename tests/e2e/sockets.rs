@@ -170,6 +170,28 @@ async fn m41_a_socket_belongs_to_the_group_that_the_settings_name_or_says_why_no
 }
 
 #[tokio::test]
+async fn m41_the_sockets_of_workspaces_have_the_mode_that_the_defaults_say() {
+    let settings = json!({
+        "defaults": { "socketMode": "0600" },
+        "mcpServers": {
+            "a": mock(&[]),
+            "b": mock_with(&[], json!({ "workspace": "w", "socketMode": "0660" })),
+        },
+    });
+    let daemon = Daemon::start(CONDUCTOR, settings, Options::default()).await.unwrap();
+    let state = daemon.sandbox().state_dir();
+    for (path, mode) in [
+        ("workspaces/default.sock", 0o600),
+        ("workspaces/w.sock", 0o600),
+        ("servers/a.sock", 0o600),
+        ("servers/w/b.sock", 0o660),
+    ] {
+        let found = fs::metadata(state.join(path)).unwrap().permissions().mode();
+        assert_eq!(found & 0o777, mode, "{path}");
+    }
+}
+
+#[tokio::test]
 async fn a_socket_outlives_its_server_with_its_inode_and_connections() {
     let daemon = serve(json!({ "a": mock(&["--fault-tools"]) })).await.unwrap();
     wait_tool(&daemon, "a.echo").await.unwrap();

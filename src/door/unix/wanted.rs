@@ -10,9 +10,6 @@ use conductor_config::{Config, Group, WorkspaceName, workspace_socket};
 
 use crate::socket::Modes;
 
-/// The mode of the sockets of workspaces, which have no setting for it.
-const MODE: u32 = 0o660;
-
 /// A socket that is to be open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
@@ -81,7 +78,8 @@ pub(super) fn own(config: &Config) -> Vec<Wanted> {
     let workspaces = workspaces.into_iter().map(|workspace| {
         let path = workspace_socket(&config.state.dir, &workspace);
         let key = format!("workspace {workspace}");
-        let modes = modes(config, &path, MODE, None);
+        let own = &config.defaults;
+        let modes = modes(config, &path, own.socket_mode, own.socket_group.as_ref());
         Wanted::new(key, &path, modes, Scope::Workspace(workspace))
     });
     servers.chain(workspaces).collect()
