@@ -33,7 +33,10 @@ impl Cells {
         let cells = Self(own.join(run.mark().folder()));
         fs::create_dir(&cells.0).ok()?;
         // It came with Linux 5.14.
-        cells.0.join("cgroup.kill").exists().then_some(cells)
+        let can_kill = cells.0.join("cgroup.kill").exists();
+        // It is there only while somebody is in it: a process may end without another word.
+        fs::remove_dir(&cells.0).ok()?;
+        can_kill.then_some(cells)
     }
 
     /// The cell of a new child.

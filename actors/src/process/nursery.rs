@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
-use super::cells::Cells;
+use super::cells::{Cells, clear_away};
 use super::census::{boot, start_of};
 use super::child::{Pipes, Process};
 use super::guard::GuardProgram;
@@ -168,6 +168,11 @@ impl Nursery {
         if closing.is_some_and(|closing| closing.send(reply).is_ok()) {
             // Ends with an error only if the task was ended, and then there is no guard to let go.
             let _ = closed.await;
+        }
+        if let Some(cells) = &self.0.cells {
+            // Those who have just ended may be in them for a moment longer.
+            let cells = cells.path().to_owned();
+            let _ = tokio::task::spawn_blocking(move || clear_away(&cells)).await;
         }
     }
 }
