@@ -10,7 +10,7 @@ use conductor_actors::{PinDifference, Unapproved};
 use serde::{Deserialize, Serialize};
 
 use super::routes::Admin;
-use crate::rest::{Problem, Refusal, server};
+use crate::rest::{Problem, Refusal, ServerPath};
 
 /// All that is not as it was approved.
 #[derive(Debug, Serialize, Deserialize)]
@@ -81,13 +81,13 @@ pub struct Approval {
 
 pub(super) async fn approve(
     State(admin): State<Admin>,
-    Path(path): Path<(String, String)>,
+    Path(path): Path<ServerPath>,
     body: Result<Json<Approval>, JsonRejection>,
 ) -> Result<Json<Pending>, Refusal> {
     let Json(Approval { tools }) = body.map_err(|rejection| {
         Problem::refusal(rejection.status(), "bad_request", rejection.body_text())
     })?;
-    let server = server(&path)?;
+    let server = path.server()?;
     if !admin.system.board().current().servers.contains_key(&server) {
         return Err(Problem::unknown_server(&server));
     }

@@ -25,7 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::{explain, pins, streams};
 use crate::rest::{
-    self, Problem, Refusal, Rest, Secrets, bad_query, no_such_method, rfc3339, server, workspace,
+    self, Problem, Refusal, Rest, Secrets, ServerPath, bad_query, no_such_method, rfc3339, server,
+    workspace,
 };
 
 /// The longest that a request may have the list of tools waited for.
@@ -112,7 +113,7 @@ impl Admin {
 
 /// The routes of the admin interface.
 pub fn router(admin: Admin) -> Router {
-    const ONE: &str = "/api/v1/aegis/connections/{workspace}/{name}";
+    const ONE: &str = "/api/v1/aegis/connections/{workspace_id}/{name}";
     let rest = rest::router(admin.rest.clone());
     let body_max = usize::try_from(admin.system.config().listen.max_body).unwrap_or(usize::MAX);
     Router::new()
@@ -150,11 +151,11 @@ struct LogQuery {
 
 async fn logs(
     State(admin): State<Admin>,
-    Path(path): Path<(String, String)>,
+    Path(path): Path<ServerPath>,
     query: Result<Query<LogQuery>, QueryRejection>,
 ) -> Result<Response, Refusal> {
     let Query(query) = query.map_err(bad_query)?;
-    let server = server(&path)?;
+    let server = path.server()?;
     let board = admin.system.board().current();
     let status = board.servers.get(&server).ok_or_else(|| Problem::unknown_server(&server))?;
     let ended = query.follow.then(|| admin.ended.clone());
@@ -256,7 +257,7 @@ async fn call(
 pub(super) fn scope(workspace_id: Option<&str>, name: Option<&str>) -> Result<Scope, Refusal> {
     let workspace_id = workspace_id.unwrap_or("default");
     match name {
-        Some(name) => Ok(Scope::Server(server(&(workspace_id.to_owned(), name.to_owned()))?)),
+        Some(name) => Ok(Scope::Server(server(workspace_id, name)?)),
         None => Ok(Scope::Workspace(workspace(workspace_id)?)),
     }
 }

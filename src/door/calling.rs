@@ -6,8 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    Abilities, CallKind, CallParams, Hop, Id, LogLevel, Members, Outcome, write_json_string,
-    write_notification,
+    Abilities, CallKind, CallParams, Hop, Id, LogLevel, Members, Outcome, write_notification,
 };
 use conductor_actors::{Answer as Answered, Call, CallError, Inquiry, InquiryKind, Scope};
 use conductor_config::{ServerId, Transport};
@@ -18,7 +17,7 @@ use tokio::time::{Instant, sleep};
 
 use super::dialogue::{
     Bond, Client, Conversation, InputRequired, PARKED_MAX, Parked, Sealed, Step, for_legacy,
-    for_modern, url_required, write_input_required,
+    for_modern, object, url_required, write_input_required,
 };
 use super::era::{self, Era};
 use super::hearing::logged;
@@ -113,7 +112,7 @@ impl Service {
         params.meta.client_capabilities = Some(client.capabilities.clone());
         for round in 0..ROUNDS {
             let conversation = self.begin(params.clone(), client.abilities, level);
-            let answered = match self.talk(conversation, client, out).await {
+            let answered = match self.talk(conversation, Some(client), out).await {
                 Ok(answered) => answered,
                 Err(error) => return Ended::Called(Err(error)),
             };
@@ -134,11 +133,12 @@ impl Service {
         Ended::NoInput(format!("it has asked {ROUNDS} times in a row"))
     }
 
-    /// Follows a call to its end; what its server asks goes to the client at once.
+    /// Follows a call to its end; what its server asks goes to the client at once, or is refused where
+    /// none can be asked.
     async fn talk(
         &self,
         mut conversation: Conversation,
-        client: &Client,
+        client: Option<&Client>,
         out: &mpsc::Sender<Bytes>,
     ) -> Result<Answered, CallError> {
         let mut asking = FuturesUnordered::new();
@@ -148,7 +148,9 @@ impl Service {
                 step = conversation.next() => match step {
                     Step::Progress(params) => forward(out, &params),
                     Step::Logged(params) => log(out, &params),
-                    Step::Asked(inquiry) => asking.push(self.pass_on(inquiry, client, out)),
+                    Step::Asked(inquiry) => {
+                        asking.extend(client.map(|client| self.pass_on(inquiry, client, out)));
+                    }
                     Step::Over(outcome) => return outcome,
                 },
                 Some(()) = asking.next() => {}
@@ -240,8 +242,7 @@ impl Service {
         let number =
             self.parking().park(parked).ok_or(Refusal::Overloaded { limit: PARKED_MAX })?;
         let state = self.close(&Sealed::Parked(number), bond)?;
-        let asked = asked.iter().map(|(key, kind, params)| (&**key, *kind, params.clone()));
-        Ok(Ended::Asks(write_input_required(asked, Some(&state))))
+        Ok(Ended::Asks(write_input_required(asked.into_iter(), &state)))
     }
 
     /// An answer for a client of 2026-07-28; one that asks for input is put under seal.
@@ -264,12 +265,10 @@ impl Service {
             && let Some(wanted) = url_required(error)
         {
             let state = self.close(&Sealed::Again, bond)?;
-            let keys: Vec<String> = (1..=wanted.len()).map(|number| number.to_string()).collect();
-            let requests = keys
-                .iter()
+            let requests = (1..)
                 .zip(wanted)
-                .map(|(key, params)| (&**key, InquiryKind::Elicitation, Some(params)));
-            return Ok(Ended::Asks(write_input_required(requests, Some(&state))));
+                .map(|(key, params)| (key.to_string(), InquiryKind::Elicitation, Some(params)));
+            return Ok(Ended::Asks(write_input_required(requests, &state)));
         }
         Ok(Ended::Called(Ok(answered)))
     }
@@ -300,15 +299,7 @@ impl Service {
             let call = Call { params, deadline: None, progress: None, inquiries: None, logs: None };
             return self.system().call(self.scope(), self.caller().clone(), call).await;
         };
-        let mut conversation = self.begin(params, Abilities::default(), level);
-        loop {
-            match conversation.next().await {
-                Step::Progress(params) => forward(out, &params),
-                Step::Logged(params) => log(out, &params),
-                Step::Asked(inquiry) => drop(inquiry),
-                Step::Over(outcome) => return outcome,
-            }
-        }
+        self.talk(self.begin(params, Abilities::default(), level), None, out).await
     }
 
     /// The server's name, where a person could not know it otherwise.
@@ -353,23 +344,13 @@ async fn ask_all(
     let all = asks.requests.iter().map(|(key, kind, params)| async move {
         let params = for_legacy(*kind, params.as_ref(), None, client.version, key);
         match client.questions.ask(out, kind.method(), params.as_ref()).await {
-            Some(Outcome::Result(result)) => Ok((key, result)),
+            Some(Outcome::Result(result)) => Ok((&**key, result)),
             Some(Outcome::Error(error)) => Err(refused(*kind, &error)),
             None => Err(format!("the client did not answer `{}`", kind.method())),
         }
     });
     let answers = futures_util::future::try_join_all(all).await?;
-    let mut out = vec![b'{'];
-    for (at, (key, answer)) in answers.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        write_json_string(&mut out, key);
-        out.push(b':');
-        out.extend_from_slice(answer);
-    }
-    out.push(b'}');
-    Ok(Bytes::from(out))
+    Ok(object(answers.into_iter()))
 }
 
 /// Why there is no input: what the client said to a request.

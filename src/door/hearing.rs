@@ -16,9 +16,6 @@ use super::era::Era;
 use super::reply::{Refusal, relayed_error};
 use super::service::Service;
 
-/// The level of a peer that has named none.
-const UNSAID: LogLevel = LogLevel::Info;
-
 /// What one peer listens to. Dropping it ends all of that.
 #[derive(Debug, Default)]
 pub(super) struct Hearing {
@@ -45,7 +42,7 @@ impl Hearing {
 
     /// The level that applies to it.
     pub(super) fn level(&self) -> LogLevel {
-        self.named_level().unwrap_or(UNSAID)
+        self.named_level().unwrap_or(LogLevel::UNSAID)
     }
 
     /// Serves `logging/setLevel`.

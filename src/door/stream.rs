@@ -191,8 +191,8 @@ impl Stream {
     }
 
     fn on_response(&self, response: Response) {
-        if let (Some(client), Some(id)) = (&self.client, &response.id) {
-            client.questions.on_answer(id, response.outcome);
+        if let Some(client) = &self.client {
+            client.on_response(response);
         }
     }
 

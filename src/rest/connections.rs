@@ -15,8 +15,8 @@ use utoipa::{IntoParams, ToSchema};
 
 use super::page::Page;
 use super::{
-    CONNECTIONS, Connection, Connections, Problem, Refusal, Rest, bad_query, etag, openapi, server,
-    workspace,
+    CONNECTIONS, Connection, Connections, Problem, Refusal, Rest, ServerPath, bad_query, etag,
+    openapi, workspace,
 };
 use crate::reload::Registered;
 
@@ -64,10 +64,7 @@ pub(super) async fn list(
     path = "/api/v1/aegis/connections/{workspace_id}/{name}",
     operation_id = "get_connection",
     summary = "One connection",
-    params(
-        ("workspace_id" = String, Path, description = "The workspace", pattern = "^[a-z0-9_-]{1,64}$"),
-        ("name" = String, Path, description = "The server's name in it", pattern = "^[a-z0-9_-]{1,64}$"),
-    ),
+    params(ServerPath),
     responses((
         status = 200,
         description = "The connection",
@@ -77,9 +74,9 @@ pub(super) async fn list(
 )]
 pub(super) async fn one(
     State(rest): State<Rest>,
-    Path(path): Path<(String, String)>,
+    Path(path): Path<ServerPath>,
 ) -> Result<Response, Refusal> {
-    let server = server(&path)?;
+    let server = path.server()?;
     let connection = Json(rest.connection(&server)?);
     let standing = rest.reloader.standing();
     let tag = standing.entries.get(&server).and_then(|entry| etag::header(&entry.version));
@@ -136,8 +133,7 @@ pub(super) async fn register(
     operation_id = "replace_connection",
     summary = "Puts another registration in place of one",
     params(
-        ("workspace_id" = String, Path, description = "The workspace", pattern = "^[a-z0-9_-]{1,64}$"),
-        ("name" = String, Path, description = "The server's name in it", pattern = "^[a-z0-9_-]{1,64}$"),
+        ServerPath,
         ("If-Match" = Option<String>, Header, description = "The ETag of the version to change"),
     ),
     request_body = openapi::Replacement,
@@ -150,11 +146,11 @@ pub(super) async fn register(
 )]
 pub(super) async fn replace(
     State(rest): State<Rest>,
-    Path(path): Path<(String, String)>,
+    Path(path): Path<ServerPath>,
     headers: HeaderMap,
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Refusal> {
-    let id = server(&path)?;
+    let id = path.server()?;
     let condition = etag::condition(&headers)?;
     let registration = Registration::read(&json(&headers, body)?, Some(&id))?;
     let done = rest.reloader.replace(registration, condition).await?;
@@ -168,18 +164,17 @@ pub(super) async fn replace(
     operation_id = "remove_connection",
     summary = "Removes a registration; the server finishes its calls",
     params(
-        ("workspace_id" = String, Path, description = "The workspace", pattern = "^[a-z0-9_-]{1,64}$"),
-        ("name" = String, Path, description = "The server's name in it", pattern = "^[a-z0-9_-]{1,64}$"),
+        ServerPath,
         ("If-Match" = Option<String>, Header, description = "The ETag of the version to change"),
     ),
     responses((status = 204, description = "It is removed")),
 )]
 pub(super) async fn remove(
     State(rest): State<Rest>,
-    Path(path): Path<(String, String)>,
+    Path(path): Path<ServerPath>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Refusal> {
-    let id = server(&path)?;
+    let id = path.server()?;
     rest.reloader.remove(id, etag::condition(&headers)?).await?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -190,17 +185,14 @@ pub(super) async fn remove(
     path = "/api/v1/aegis/connections/{workspace_id}/{name}/restart",
     operation_id = "restart_connection",
     summary = "Has the server finish its calls and start anew",
-    params(
-        ("workspace_id" = String, Path, description = "The workspace", pattern = "^[a-z0-9_-]{1,64}$"),
-        ("name" = String, Path, description = "The server's name in it", pattern = "^[a-z0-9_-]{1,64}$"),
-    ),
+    params(ServerPath),
     responses((status = 202, description = "The restart has begun", body = Connection)),
 )]
 pub(super) async fn restart(
     State(rest): State<Rest>,
-    Path(path): Path<(String, String)>,
+    Path(path): Path<ServerPath>,
 ) -> Result<(StatusCode, Json<Connection>), Refusal> {
-    let server = server(&path)?;
+    let server = path.server()?;
     rest.system.restart(&server).await?;
     Ok((StatusCode::ACCEPTED, Json(rest.connection(&server)?)))
 }

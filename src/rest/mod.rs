@@ -34,6 +34,8 @@ use conductor_actors::{Scope, System};
 use conductor_config::{NameError, ServerId, WorkspaceName};
 use http::StatusCode;
 use http::header::CONTENT_TYPE;
+use serde::Deserialize;
+use utoipa::IntoParams;
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -137,11 +139,42 @@ pub(crate) fn workspace(name: &str) -> Result<WorkspaceName, Refusal> {
     name.parse().map_err(|error: NameError| bad_name(&error))
 }
 
-pub(crate) fn server((workspace, name): &(String, String)) -> Result<ServerId, Refusal> {
-    let id = |workspace: &str, name: &str| {
-        Ok(ServerId { workspace: workspace.parse()?, name: name.parse()? })
-    };
-    id(workspace, name).map_err(|error| bad_name(&error))
+pub(crate) fn server(workspace: &str, name: &str) -> Result<ServerId, Refusal> {
+    let id = || Ok(ServerId { workspace: workspace.parse()?, name: name.parse()? });
+    id().map_err(|error| bad_name(&error))
+}
+
+/// The workspace that a path names.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+struct WorkspacePath {
+    /// The workspace
+    #[param(pattern = "^[a-z0-9_-]{1,64}$")]
+    workspace_id: String,
+}
+
+impl WorkspacePath {
+    fn workspace(&self) -> Result<WorkspaceName, Refusal> {
+        workspace(&self.workspace_id)
+    }
+}
+
+/// The server that a path names.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct ServerPath {
+    /// The workspace
+    #[param(pattern = "^[a-z0-9_-]{1,64}$")]
+    workspace_id: String,
+    /// The server's name in it
+    #[param(pattern = "^[a-z0-9_-]{1,64}$")]
+    name: String,
+}
+
+impl ServerPath {
+    pub(crate) fn server(&self) -> Result<ServerId, Refusal> {
+        server(&self.workspace_id, &self.name)
+    }
 }
 
 fn bad_name(error: &NameError) -> Refusal {

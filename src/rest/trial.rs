@@ -7,7 +7,7 @@ use axum::extract::{Path, State};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Refusal, Rest, Secrets, server};
+use super::{Refusal, Rest, Secrets, ServerPath};
 
 /// What came of trying a connection.
 #[derive(Debug, Serialize, ToSchema)]
@@ -30,17 +30,14 @@ pub(super) struct Tried {
     path = "/api/v1/aegis/connections/{workspace_id}/{name}/test",
     operation_id = "test_connection",
     summary = "Tries whether the server lists its tools",
-    params(
-        ("workspace_id" = String, Path, description = "The workspace", pattern = "^[a-z0-9_-]{1,64}$"),
-        ("name" = String, Path, description = "The server's name in it", pattern = "^[a-z0-9_-]{1,64}$"),
-    ),
+    params(ServerPath),
     responses((status = 200, description = "What came of it", body = Tried)),
 )]
 pub(super) async fn test(
     State(rest): State<Rest>,
-    Path(path): Path<(String, String)>,
+    Path(path): Path<ServerPath>,
 ) -> Result<Json<Tried>, Refusal> {
-    let server = server(&path)?;
+    let server = path.server()?;
     let trial = rest.system.test(&server).await?;
     let config = rest.system.config();
     let secrets = config.servers.get(&server).map(|spec| Secrets::of(spec)).unwrap_or_default();

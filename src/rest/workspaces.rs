@@ -13,7 +13,7 @@ use http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Problem, Refusal, Rest, workspace};
+use super::{Problem, Refusal, Rest, WorkspacePath};
 use crate::reload::Standing;
 
 /// One workspace as it is shown.
@@ -58,14 +58,14 @@ pub(super) async fn list(State(rest): State<Rest>) -> Json<Workspaces> {
     path = "/api/v1/aegis/workspaces/{workspace_id}",
     operation_id = "get_workspace",
     summary = "One workspace",
-    params(("workspace_id" = String, Path, description = "The workspace", pattern = "^[a-z0-9_-]{1,64}$")),
+    params(WorkspacePath),
     responses((status = 200, description = "The workspace", body = Workspace)),
 )]
 pub(super) async fn one(
     State(rest): State<Rest>,
-    Path(name): Path<String>,
+    Path(path): Path<WorkspacePath>,
 ) -> Result<Json<Workspace>, Refusal> {
-    let name = workspace(&name)?;
+    let name = path.workspace()?;
     if !names(&rest.system.config(), &rest.reloader.standing()).contains(&name) {
         let detail = format!("there is no workspace `{name}`");
         return Err(Problem::refusal(StatusCode::NOT_FOUND, "unknown_workspace", detail));
@@ -79,14 +79,14 @@ pub(super) async fn one(
     path = "/api/v1/aegis/workspaces/{workspace_id}/activate",
     operation_id = "activate_workspace",
     summary = "Has the servers of a workspace run",
-    params(("workspace_id" = String, Path, description = "The workspace", pattern = "^[a-z0-9_-]{1,64}$")),
+    params(WorkspacePath),
     responses((status = 200, description = "The workspace", body = Workspace)),
 )]
 pub(super) async fn activate(
     State(rest): State<Rest>,
-    Path(name): Path<String>,
+    Path(path): Path<WorkspacePath>,
 ) -> Result<Json<Workspace>, Refusal> {
-    set_active(&rest, &name, true).await
+    set_active(&rest, &path, true).await
 }
 
 /// Answers when its servers have been told to end after their calls.
@@ -95,18 +95,22 @@ pub(super) async fn activate(
     path = "/api/v1/aegis/workspaces/{workspace_id}/deactivate",
     operation_id = "deactivate_workspace",
     summary = "Has the servers of a workspace finish their calls and rest",
-    params(("workspace_id" = String, Path, description = "The workspace", pattern = "^[a-z0-9_-]{1,64}$")),
+    params(WorkspacePath),
     responses((status = 200, description = "The workspace", body = Workspace)),
 )]
 pub(super) async fn deactivate(
     State(rest): State<Rest>,
-    Path(name): Path<String>,
+    Path(path): Path<WorkspacePath>,
 ) -> Result<Json<Workspace>, Refusal> {
-    set_active(&rest, &name, false).await
+    set_active(&rest, &path, false).await
 }
 
-async fn set_active(rest: &Rest, name: &str, active: bool) -> Result<Json<Workspace>, Refusal> {
-    let name = workspace(name)?;
+async fn set_active(
+    rest: &Rest,
+    path: &WorkspacePath,
+    active: bool,
+) -> Result<Json<Workspace>, Refusal> {
+    let name = path.workspace()?;
     rest.reloader.set_active(name.clone(), active).await?;
     Ok(Json(rest.workspace(&name)))
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use conductor_config::ServerId;
 use tokio::time::Instant;
 
-use crate::model::{Addresses, Callers, LogMessage, Principal, Reach, UNSAID, Wishes};
+use crate::model::{Addresses, Callers, LogMessage, Principal, Reach, Wishes};
 use crate::wire::LogLevel;
 
 /// The most resources that one listener may wait for.
@@ -252,7 +252,7 @@ impl Book {
         let (Some(principal), None) = (one.next(), one.next()) else { return Hearers::default() };
         let levels = self.listeners.iter().filter_map(|(id, entry)| {
             let level = entry.logs.filter(|_| entry.reach.includes(server))?;
-            Some((*id, level.unwrap_or(UNSAID)))
+            Some((*id, level.unwrap_or(LogLevel::UNSAID)))
         });
         Hearers { principal: Some(principal.clone()), levels: levels.collect() }
     }

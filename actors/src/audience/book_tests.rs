@@ -201,7 +201,7 @@ proptest! {
             prop_assert!(wish.resources.iter().map(|own| &**own).eq(all.iter().copied()));
             let asked = plain.values().filter_map(|it| it.1).min();
             let silent = plain.values().any(|it| it.1.is_none());
-            let level = asked.map(|level| if silent { level.min(UNSAID) } else { level });
+            let level = asked.map(|level| if silent { level.min(LogLevel::UNSAID) } else { level });
             prop_assert_eq!(wish.level, level);
         }
         for who in 0..4 {

@@ -92,9 +92,6 @@ pub(crate) struct Wishes {
     pub(crate) levels: Vec<(Reach, Option<LogLevel>)>,
 }
 
-/// The level of sessions that have named none, once another has.
-pub(crate) const UNSAID: LogLevel = LogLevel::Info;
-
 /// What all callers together want to hear of one server.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Wish {
@@ -111,7 +108,7 @@ impl Wishes {
         let asked = levels().filter_map(|(_, level)| *level).min();
         Wish {
             resources: self.resources.get(server).cloned().unwrap_or_default(),
-            level: asked.map(|level| if silent() { level.min(UNSAID) } else { level }),
+            level: asked.map(|level| if silent() { level.min(LogLevel::UNSAID) } else { level }),
         }
     }
 }
@@ -188,7 +185,7 @@ mod tests {
         let error = (all.clone(), Some(LogLevel::Error));
         let levels = |levels| Wishes { levels, ..Wishes::default() }.of(&id("a")).level;
         assert_eq!(levels(vec![error.clone()]), Some(LogLevel::Error));
-        assert_eq!(levels(vec![error, (all.clone(), None)]), Some(UNSAID));
+        assert_eq!(levels(vec![error, (all.clone(), None)]), Some(LogLevel::UNSAID));
         assert_eq!(levels(vec![(all, None)]), None, "nobody has said: it is the server's choice");
     }
 

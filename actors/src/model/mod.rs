@@ -13,8 +13,7 @@ pub use call::{Answer, Call, CallError, Fate, Outage, Scope, ServerState, Target
 pub use cause::{Cause, Downfall};
 pub use hearing::LogPort;
 pub(crate) use hearing::{
-    Addresses, Callers, Ear, Hearing, LogMessage, Principal, Reach, Settled, Told, UNSAID, Wish,
-    Wishes,
+    Addresses, Callers, Ear, Hearing, LogMessage, Principal, Reach, Settled, Told, Wish, Wishes,
 };
 pub use ids::Generation;
 pub use inquiry::{Inquiries, Inquiry, InquiryKind};

@@ -57,14 +57,15 @@ pub(super) fn start_of(pid: u32) -> Option<u64> {
     look(pid).map(|seen| seen.start)
 }
 
-/// Whether a process carries `mark` in its environment, or is in a cell of that name; `None` if it
-/// shows no environment at all, as one does that is just taking over another program. Those of other
-/// users show none and carry it by their cell only.
-pub(super) fn carries(pid: u32, mark: &Mark) -> Option<bool> {
+/// Whether a process is in the cell of the name of `mark`.
+pub(super) fn is_held(pid: u32, mark: &Mark) -> bool {
     let cgroups = fs::read_to_string(format!("/proc/{pid}/cgroup"));
-    if cgroups.is_ok_and(|cgroups| mark.holds(&cgroups)) {
-        return Some(true);
-    }
+    cgroups.is_ok_and(|cgroups| mark.holds(&cgroups))
+}
+
+/// Whether a process carries `mark` in its environment; `None` if it shows none at all, as one does that
+/// is just taking over another program. Those of other users cannot be read and carry none.
+pub(super) fn carries(pid: u32, mark: &Mark) -> Option<bool> {
     let Ok(file) = fs::File::open(format!("/proc/{pid}/environ")) else { return Some(false) };
     let mut environment = Vec::new();
     match file.take(ENVIRONMENT_MAX).read_to_end(&mut environment) {

@@ -167,7 +167,7 @@ async fn bury(
         && let Some(exit) = peek(pid)
     {
         exited.send_replace(Some(exit));
-        sweep(pid, start, mark.clone()).await;
+        sweep(pid, start, mark.clone(), group.has_cell()).await;
     }
     group.bury();
     let status = child.wait().await;
@@ -190,9 +190,10 @@ async fn bury(
 
 /// Ends whatever the leader of a group has left behind, also what moved to other groups. The
 /// leader is dead and not reaped, so that its number is still its own.
-async fn sweep(leader: u32, start: u64, mark: Mark) {
+async fn sweep(leader: u32, start: u64, mark: Mark, has_cells: bool) {
     let quarry = Quarry {
         mark,
+        has_cells,
         groups: BTreeMap::from([(leader, start)]),
         parents: BTreeSet::new(),
         spared: BTreeSet::from([std::process::id()]),

@@ -28,6 +28,11 @@ impl Group {
         self.reaped.store(true, Ordering::Release);
     }
 
+    /// Whether its members are in a control group of their own.
+    pub(super) fn has_cell(&self) -> bool {
+        self.cell.is_some()
+    }
+
     /// Nobody of it is left.
     pub(super) fn dissolve(&self) {
         if let Some(cell) = &self.cell {

@@ -44,8 +44,10 @@ pub fn guard_main() -> io::Result<()> {
 }
 
 fn clean_up(Charge { mark, since }: Charge, book: Book) {
+    let cells = cells_of(&mark).filter(|cells| cells.exists());
     let quarry = Quarry {
-        mark: mark.clone(),
+        mark,
+        has_cells: cells.is_some(),
         groups: book.groups,
         parents: BTreeSet::new(),
         spared: BTreeSet::from([std::process::id()]),
@@ -56,7 +58,7 @@ fn clean_up(Charge { mark, since }: Charge, book: Book) {
             break;
         }
     }
-    if let Some(cells) = cells_of(&mark) {
+    if let Some(cells) = cells {
         clear_away(&cells);
     }
 }

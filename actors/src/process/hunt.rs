@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::process::{PidfdFlags, Signal, kill_process, pidfd_open, pidfd_send_signal};
 use tokio::time::Instant;
 
-use super::census::{all, carries, start_of};
+use super::census::{all, carries, is_held, start_of};
 use super::group::pid;
 use super::quarry::{Quarry, condemned};
 
@@ -51,10 +51,11 @@ pub(super) fn hunt(quarry: &Quarry, grace: Duration) -> Bag {
         };
         let unclear = Cell::new(false);
         let doomed = condemned(quarry, &seen, &bag.struck, |pid| {
-            carries(pid, &quarry.mark).unwrap_or_else(|| {
-                unclear.set(true);
-                false
-            })
+            quarry.has_cells && is_held(pid, &quarry.mark)
+                || carries(pid, &quarry.mark).unwrap_or_else(|| {
+                    unclear.set(true);
+                    false
+                })
         });
         bag.left = doomed.len();
         if doomed.is_empty() {

@@ -146,6 +146,7 @@ impl Keeper {
         let me = std::process::id();
         let quarry = Quarry {
             mark: self.record.run.mark(),
+            has_cells: self.record.cells.is_some(),
             groups: BTreeMap::new(),
             parents: if self.adopts { BTreeSet::from([me]) } else { BTreeSet::new() },
             spared: self.roll.current().guard.into_iter().chain([me]).collect(),

@@ -34,6 +34,7 @@ pub(super) fn reap(file: &RecordFile) -> BTreeMap<String, Engine> {
     }
     let quarry = Quarry {
         mark: record.run.mark(),
+        has_cells: record.cells.is_some(),
         groups: record.groups,
         parents: BTreeSet::new(),
         spared: BTreeSet::from([std::process::id()]),

@@ -13,6 +13,8 @@ use super::run::Mark;
 pub(super) struct Quarry {
     /// Those that carry this mark.
     pub(super) mark: Mark,
+    /// Whether being in a control group of that name is as good; it need not be looked at otherwise.
+    pub(super) has_cells: bool,
     /// Those of these groups, each known by its leader's number and start time.
     pub(super) groups: BTreeMap<u32, u64>,
     /// The children of these.
@@ -115,6 +117,7 @@ mod tests {
         }
         let quarry = Quarry {
             mark: Mark::from("m"),
+            has_cells: false,
             groups: BTreeMap::from([(50, 5)]),
             parents: BTreeSet::new(),
             spared: BTreeSet::from([40]),

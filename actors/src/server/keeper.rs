@@ -14,7 +14,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, warn};
 
 use super::downstream::{Coming, Lane, Said, Ticket};
-use super::keeping::{Keeping, Step};
+use super::keeping::{Keeping, Question, Step};
 use super::listening::listen;
 use super::outbox::Outbox;
 use crate::model::{Hearing, Settled, Told};
@@ -59,7 +59,7 @@ async fn ask(lane: &Lane, hearing: &Hearing, mouth: &mut Mouth, begun: oneshot::
         while let Some(step) = keeping.next(&wish) {
             match step {
                 Step::Tell(told) => mouth.outbox.fact(told),
-                step => drop(work.spawn(put(lane, step))),
+                Step::Ask(question) => drop(work.spawn(put(lane, question))),
             }
         }
         lane.gauges().subscribed.store(keeping.kept(), Ordering::Relaxed);
@@ -116,12 +116,11 @@ impl Done {
 }
 
 /// Puts a question on the pipe at once; the answer is waited for in the future.
-fn put(lane: &Lane, step: Step) -> impl Future<Output = Done> + Send + 'static {
-    let (method, members) = match &step {
-        Step::Subscribe(address) => ("resources/subscribe", member("uri", address)),
-        Step::Unsubscribe(address) => ("resources/unsubscribe", member("uri", address)),
-        Step::SetLevel(level) => ("logging/setLevel", member("level", level.as_str())),
-        Step::Tell(_) => ("ping", Bytes::new()), // nothing is to be put; see `ask`
+fn put(lane: &Lane, question: Question) -> impl Future<Output = Done> + Send + 'static {
+    let (method, members) = match &question {
+        Question::Subscribe(address) => ("resources/subscribe", member("uri", address)),
+        Question::Unsubscribe(address) => ("resources/unsubscribe", member("uri", address)),
+        Question::SetLevel(level) => ("logging/setLevel", member("level", level.as_str())),
     };
     let put = lane.begin(method, members);
     async move {
@@ -129,11 +128,10 @@ fn put(lane: &Lane, step: Step) -> impl Future<Output = Done> + Send + 'static {
             Ok(put) => settle(put).await,
             Err(_) => Settled::Unanswered,
         };
-        match step {
-            Step::Subscribe(address) => Done::Subscribed(address, settled),
-            Step::Unsubscribe(address) => Done::Unsubscribed(address),
-            Step::SetLevel(level) => Done::Level(level),
-            Step::Tell(_) => Done::Level(LogLevel::Info),
+        match question {
+            Question::Subscribe(address) => Done::Subscribed(address, settled),
+            Question::Unsubscribe(address) => Done::Unsubscribed(address),
+            Question::SetLevel(level) => Done::Level(level),
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::model::{Settled, Told, UNSAID, Wish};
+use crate::model::{Settled, Told, Wish};
 use crate::wire::LogLevel;
 
 /// Questions under way at once, so that many subscriptions do not crowd out calls.
@@ -30,14 +30,21 @@ enum Stand {
 /// What to do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Step {
-    /// Ask it to tell of updates of this resource.
-    Subscribe(Arc<str>),
-    /// Ask it to tell of them no more.
-    Unsubscribe(Arc<str>),
-    /// Ask it for log messages from this level on.
-    SetLevel(LogLevel),
+    /// Ask it this.
+    Ask(Question),
     /// Nothing is to be asked; this is how it is.
     Tell(Told),
+}
+
+/// What it is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Question {
+    /// To tell of updates of this resource.
+    Subscribe(Arc<str>),
+    /// To tell of them no more.
+    Unsubscribe(Arc<str>),
+    /// For log messages from this level on.
+    SetLevel(LogLevel),
 }
 
 /// What one session with a server has been asked for.
@@ -78,13 +85,13 @@ impl Keeping {
                 return Some(Step::Tell(Told::Settled { address, settled }));
             }
             self.stands.insert(Arc::clone(address), Stand::Asking);
-            return Some(Step::Subscribe(Arc::clone(address)));
+            return Some(Step::Ask(Question::Subscribe(Arc::clone(address))));
         }
         let unwanted = |(address, stand): (&Arc<str>, &mut Stand)| {
             let over = *stand == Stand::Kept && !wish.resources.contains(address);
             over.then(|| {
                 *stand = Stand::Leaving;
-                Step::Unsubscribe(Arc::clone(address))
+                Step::Ask(Question::Unsubscribe(Arc::clone(address)))
             })
         };
         self.stands.iter_mut().find_map(unwanted)
@@ -92,7 +99,7 @@ impl Keeping {
 
     fn next_level(&mut self, wish: &Wish) -> Option<Step> {
         // When nobody asks any more, others may still hear what they hear without asking.
-        let wanted = wish.level.or(self.level.map(|_| UNSAID))?;
+        let wanted = wish.level.or(self.level.map(|_| LogLevel::UNSAID))?;
         if self.setting || self.level == Some(wanted) {
             return None;
         }
@@ -101,7 +108,7 @@ impl Keeping {
             return Some(Step::Tell(Told::LevelSet(wanted)));
         }
         self.setting = true;
-        Some(Step::SetLevel(wanted))
+        Some(Step::Ask(Question::SetLevel(wanted)))
     }
 
     /// It has answered, or not, whether it will tell of `address`.
@@ -153,9 +160,9 @@ mod tests {
     fn steps(keeping: &mut Keeping, wish: &Wish) -> String {
         let steps = std::iter::from_fn(|| keeping.next(wish));
         let word = |step| match step {
-            Step::Subscribe(address) => format!("+{address}"),
-            Step::Unsubscribe(address) => format!("-{address}"),
-            Step::SetLevel(level) => level.to_string(),
+            Step::Ask(Question::Subscribe(address)) => format!("+{address}"),
+            Step::Ask(Question::Unsubscribe(address)) => format!("-{address}"),
+            Step::Ask(Question::SetLevel(level)) => level.to_string(),
             Step::Tell(told) => format!("{told:?}"),
         };
         steps.map(word).collect::<Vec<_>>().join(" ")
@@ -233,15 +240,15 @@ mod tests {
                 let wish = wish(&wanted, None);
                 while let Some(step) = keeping.next(&wish) {
                     match step {
-                        Step::Subscribe(address) => {
+                        Step::Ask(Question::Subscribe(address)) => {
                             prop_assert!(tells.insert(address.to_string()), "asked twice");
                             keeping.on_subscribed(address, Settled::Kept);
                         }
-                        Step::Unsubscribe(address) => {
+                        Step::Ask(Question::Unsubscribe(address)) => {
                             prop_assert!(tells.remove(&*address), "never asked");
                             keeping.on_unsubscribed(&address);
                         }
-                        Step::SetLevel(_) | Step::Tell(_) => prop_assert!(false),
+                        Step::Ask(Question::SetLevel(_)) | Step::Tell(_) => prop_assert!(false),
                     }
                 }
                 prop_assert_eq!(keeping.kept(), tells.len());

@@ -29,6 +29,8 @@ pub enum LogLevel {
 }
 
 impl LogLevel {
+    /// The level of a session that has named none.
+    pub const UNSAID: Self = Self::Info;
     /// All of them, the least severe first.
     pub const ALL: [Self; 8] = [
         Self::Debug,

@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use conductor_actors::wire::{Abilities, Id, Members, Outcome, write_notification, write_request};
+use conductor_actors::wire::{
+    Abilities, Id, Members, Outcome, Response, write_notification, write_request,
+};
 use dashmap::DashMap;
 use tokio::sync::{mpsc, oneshot};
 
@@ -30,7 +32,7 @@ struct Table {
 
 impl Questions {
     /// Takes a client's answer. One to nothing that was asked is dropped.
-    pub(in crate::door) fn on_answer(&self, id: &Id, outcome: Outcome) {
+    fn on_answer(&self, id: &Id, outcome: Outcome) {
         let number = id.number_after(PREFIX);
         if let Some((_, port)) = number.and_then(|number| self.0.open.remove(&number)) {
             let _ = port.send(outcome);
@@ -104,6 +106,13 @@ pub(in crate::door) struct Client {
 }
 
 impl Client {
+    /// Brings what the client answered to who asked.
+    pub(in crate::door) fn on_response(&self, response: Response) {
+        if let Some(id) = &response.id {
+            self.questions.on_answer(id, response.outcome);
+        }
+    }
+
     /// A client with which `version` was agreed upon, by the parameters of its `initialize`.
     pub(in crate::door) fn greeted(params: &Members, version: &'static str) -> Self {
         let nothing = || Bytes::from_static(b"{}");

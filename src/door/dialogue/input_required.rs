@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use conductor_actors::InquiryKind;
-use conductor_actors::wire::{Members, Text, write_json_string};
+use conductor_actors::wire::{Member, Members, Text, write_json_string};
 use memchr::memmem;
 
 use super::presentation::without_marks;
@@ -45,16 +45,7 @@ impl InputRequired {
     pub(in crate::door) fn write(&self, state: Option<&str>) -> Vec<u8> {
         let requests = self.requests.iter();
         let requests = requests.map(|(key, kind, params)| (&**key, *kind, params.clone()));
-        let mut out = write_input_required(requests, state);
-        for member in &self.rest.0 {
-            out.pop();
-            out.push(b',');
-            write_json_string(&mut out, &member.key);
-            out.push(b':');
-            out.extend_from_slice(&member.value);
-            out.push(b'}');
-        }
-        out
+        write(requests, state, &self.rest)
     }
 }
 
@@ -72,32 +63,41 @@ fn read_requests(requests: &Bytes) -> Result<Vec<(Text, InquiryKind, Option<Byte
     requests.collect()
 }
 
-/// A result that asks for `requests`.
-pub(in crate::door) fn write_input_required<'a>(
-    requests: impl Iterator<Item = (&'a str, InquiryKind, Option<Bytes>)>,
-    state: Option<&str>,
+/// A result that asks for `requests`, each by a key of its own.
+pub(in crate::door) fn write_input_required<K: AsRef<str>>(
+    requests: impl Iterator<Item = (K, InquiryKind, Option<Bytes>)>,
+    state: &str,
 ) -> Vec<u8> {
-    let mut out = br#"{"resultType":"input_required","inputRequests":{"#.to_vec();
-    for (at, (key, kind, params)) in requests.enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        write_json_string(&mut out, key);
-        out.extend_from_slice(br#":{"method":"#);
-        write_json_string(&mut out, kind.method());
-        if let Some(params) = params {
-            out.extend_from_slice(br#","params":"#);
-            out.extend_from_slice(&params);
-        }
-        out.push(b'}');
-    }
-    out.push(b'}');
-    if let Some(state) = state {
-        out.extend_from_slice(br#","requestState":"#);
-        write_json_string(&mut out, state);
-    }
-    out.push(b'}');
-    out
+    write(requests, Some(state), &Members::default())
+}
+
+fn write<K: AsRef<str>>(
+    requests: impl Iterator<Item = (K, InquiryKind, Option<Bytes>)>,
+    state: Option<&str>,
+    rest: &Members,
+) -> Vec<u8> {
+    let request = |(key, kind, params): (K, InquiryKind, Option<Bytes>)| {
+        let method = ("method", text(kind.method()));
+        let members = [method].into_iter().chain(params.map(|params| ("params", params)));
+        (key, object(members))
+    };
+    let head =
+        [("resultType", text("input_required")), ("inputRequests", object(requests.map(request)))];
+    let state = state.map(|state| ("requestState", text(state)));
+    let rest = rest.0.iter().map(|member| (&*member.key, member.value.clone()));
+    object(head.into_iter().chain(state).chain(rest)).to_vec()
+}
+
+/// An object with these raw members.
+pub(in crate::door) fn object<K: AsRef<str>>(members: impl Iterator<Item = (K, Bytes)>) -> Bytes {
+    let member = |(key, value): (K, Bytes)| Member { key: Text::from(key.as_ref()), value };
+    Members(members.map(member).collect()).to_json()
+}
+
+fn text(text: &str) -> Bytes {
+    let mut out = Vec::with_capacity(text.len() + 2);
+    write_json_string(&mut out, text);
+    out.into()
 }
 
 /// The addresses that an error of an older server wants to be visited (MCP 2025-11-25,

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use conductor_actors::wire::{self, Message};
 use http::StatusCode;
 
-use super::post::{Post, answered, in_session};
+use super::post::{Post, in_session};
 use super::respond;
 use super::sessions::Busy;
 use crate::door::asked::Asked;
@@ -65,7 +65,7 @@ fn sort(post: &Post<'_>, body: &Bytes, session: &Busy) -> Result<(Vec<Job>, Vec<
                 }
             }
             Ok(Message::Notification(told)) => post.note(&told, session),
-            Ok(Message::Response(response)) => answered(session, response),
+            Ok(Message::Response(response)) => session.client.on_response(response),
             Err(error) => answers.push(refuse(id_of(&error), &batch::malformed(&error)).body),
         }
     }

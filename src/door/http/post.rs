@@ -253,15 +253,8 @@ impl Post<'_> {
             return Err(Refusal::NotAMessage { reason });
         }
         let session = self.session()?;
-        answered(&session, response);
+        session.client.on_response(response);
         Ok(())
-    }
-}
-
-/// Brings a client's answer to what it was asked.
-pub(super) fn answered(session: &Busy, response: wire::Response) {
-    if let Some(id) = &response.id {
-        session.client.questions.on_answer(id, response.outcome);
     }
 }
 
