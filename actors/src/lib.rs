@@ -26,6 +26,7 @@ pub mod registrations;
 mod renewal;
 mod router;
 mod server;
+pub mod sessions;
 pub mod store;
 mod supervisor;
 mod system;

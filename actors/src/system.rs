@@ -27,11 +27,12 @@ use crate::delegation::{
 use crate::merger::{
     CatalogReader, Memory, MergerActor, MergerHandle, Resolution, Unapproved, with_public_addresses,
 };
-use crate::model::{Answer, Call, CallError, Outage, Scope, ServerState, Target, Wake};
+use crate::model::{Answer, Call, CallError, Outage, Scope, ServerState, Target};
 use crate::process::{Nursery, NurseryError};
 use crate::registrations::Registrations;
 use crate::renewal::Renewal;
 use crate::router::{RouterActor, RouterHandle};
+use crate::sessions::KeptSessions;
 use crate::store::{OpenError, SqliteStore, StateDir, StateDirError, Store, WallClock};
 use crate::supervisor::{
     Board, BoardReader, RestartError, SupervisorActor, SupervisorArguments, SupervisorHandle,
@@ -95,6 +96,7 @@ struct Inner {
     audience: AudienceHandle,
     nursery: Nursery,
     store: SqliteStore,
+    sessions: KeptSessions,
     /// Starts router and merger anew; ends with the one that fails too often.
     renewal: AbortOnDropHandle<()>,
     failed: watch::Receiver<Option<&'static str>>,
@@ -156,6 +158,7 @@ impl System {
         let nursery = Nursery::open(state_dir.path(), environment).await?;
         let key = Arc::new(OwnKey::open(&state_dir).await?);
         let kept: Arc<dyn Store> = Arc::new(store.clone());
+        let sessions = KeptSessions::load(&kept, config.listen.session_idle).await;
         let memory = Memory::load(Arc::clone(&kept)).await;
         let settings = delegation::Settings {
             limits,
@@ -166,7 +169,7 @@ impl System {
         };
         let (delegation, _) = delegation::start(settings, None).await?;
         let waker: Arc<OnceLock<SupervisorHandle>> = Arc::default();
-        let wake = wake(Arc::clone(&waker));
+        let wake = SupervisorHandle::waker(Arc::clone(&waker));
         let (merger, catalog) =
             MergerActor::start(config.catalog.clone(), Arc::clone(&wake), memory).await?;
         let calls = &config.calls;
@@ -208,6 +211,7 @@ impl System {
             audience,
             nursery,
             store,
+            sessions,
             renewal: AbortOnDropHandle::new(renewal),
             failed,
             _state_dir: state_dir,
@@ -225,6 +229,11 @@ impl System {
     /// Reads the merged namespace.
     pub fn catalog(&self) -> &CatalogReader {
         &self.0.catalog
+    }
+
+    /// The sessions of clients that outlive a restart.
+    pub fn sessions(&self) -> &KeptSessions {
+        &self.0.sessions
     }
 
     /// Reads the state of the servers.
@@ -485,12 +494,4 @@ impl System {
             returning: false,
         }
     }
-}
-
-fn wake(supervisor: Arc<OnceLock<SupervisorHandle>>) -> Wake {
-    Arc::new(move |server| {
-        if let Some(supervisor) = supervisor.get() {
-            supervisor.wake(server);
-        }
-    })
 }

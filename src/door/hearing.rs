@@ -4,29 +4,71 @@
 //! It leaves carrying the messages to the doors, and who may hear what to the running system.
 
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
     CallKind, Id, LogLevel, Members, Text, write_json_string, write_notification,
 };
-use conductor_actors::{Heard, Inbox, Listener, SubscribeError};
+use conductor_actors::{CallError, Heard, Inbox, Listener, SubscribeError};
+use dashmap::DashSet;
 use tokio::sync::OnceCell;
+use tokio::time::sleep;
 
 use super::era::Era;
 use super::reply::{Refusal, relayed_error};
 use super::service::Service;
 
+/// Waits before a server that cannot be found yet is looked for again.
+const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+
 /// What one peer listens to. Dropping it ends all of that.
 #[derive(Debug, Default)]
 pub(super) struct Hearing {
-    listener: OnceCell<Listener>,
+    listener: OnceCell<Arc<Listener>>,
     /// Which of all levels, counted from 1; 0 if it has named none.
     level: AtomicU8,
+    /// The addresses that it has subscribed to, as it wrote them.
+    resources: Arc<DashSet<Text>>,
 }
 
 impl Hearing {
+    /// What a peer listened to in an earlier run. All of it is asked for again when the peer does
+    /// anything for which that matters.
+    pub(super) fn again(level: Option<LogLevel>, resources: Vec<String>) -> Self {
+        let resources: DashSet<Text> = resources.into_iter().map(Text::from).collect();
+        let hearing = Self { resources: Arc::new(resources), ..Self::default() };
+        if let Some(level) = level {
+            hearing.name_level(level);
+        }
+        hearing
+    }
+
+    /// The level that it has named and the addresses that it has subscribed to.
+    pub(super) fn wanted(&self) -> (Option<LogLevel>, Vec<String>) {
+        let resources = self.resources.iter().map(|address| address.to_string()).collect();
+        (self.named_level(), resources)
+    }
+
     async fn listener(&self, service: &Service) -> &Listener {
-        self.listener.get_or_init(|| service.listener(true)).await
+        let join = || async {
+            let listener = Arc::new(service.listener(true).await);
+            if let Some(level) = self.named_level() {
+                listener.set_level(level).await;
+            }
+            for address in self.resources.iter() {
+                let resources = Arc::clone(&self.resources);
+                tokio::spawn(resume(Arc::downgrade(&listener), resources, address.clone()));
+            }
+            listener
+        };
+        self.listener.get_or_init(join).await
+    }
+
+    fn name_level(&self, level: LogLevel) {
+        let at = LogLevel::ALL.iter().position(|known| *known == level).unwrap_or_default();
+        self.level.store(u8::try_from(at + 1).unwrap_or(1), Ordering::Release);
     }
 
     /// Where it hears from now on.
@@ -57,8 +99,7 @@ impl Hearing {
         }
         let level = params.text("level").ok_or_else(|| bad("params.level must be a string"))?;
         let level: LogLevel = level.parse().map_err(|error| bad(&format!("{error}")))?;
-        let at = LogLevel::ALL.iter().position(|known| *known == level).unwrap_or_default();
-        self.level.store(u8::try_from(at + 1).unwrap_or(1), Ordering::Release);
+        self.name_level(level);
         self.listener(service).await.set_level(level).await;
         Ok(())
     }
@@ -74,7 +115,11 @@ impl Hearing {
         let listener = self.listener(service).await;
         let unoffered = "resources/subscribe".to_owned();
         match listener.subscribe(&address).await {
-            Ok(()) => Ok(None),
+            Ok(()) => {
+                // A copy: what is kept should not keep the whole request.
+                self.resources.insert(Text::from(address.as_str()));
+                Ok(None)
+            }
             Err(SubscribeError::Refused(error)) => {
                 Ok(Some(relayed_error(id, CallKind::Resource, &error, Era::Legacy)))
             }
@@ -95,8 +140,28 @@ impl Hearing {
         params: &Members,
     ) -> Result<(), Refusal> {
         let address = uri(params)?;
+        self.resources.remove(&address);
         self.listener(service).await.unsubscribe(&address).await;
         Ok(())
+    }
+}
+
+/// Listens to a resource again, as soon as it is known whose it is, unless that is not wanted any more.
+async fn resume(listener: Weak<Listener>, resources: Arc<DashSet<Text>>, address: Text) {
+    let mut wait = AGAIN.0;
+    loop {
+        {
+            let Some(listener) = listener.upgrade() else { return };
+            match listener.resume(&address).await {
+                Ok(()) if resources.contains(&address) => return,
+                Ok(()) => return listener.unsubscribe(&address).await,
+                Err(CallError::Unknown { .. }) => return drop(resources.remove(&address)),
+                Err(_) if !resources.contains(&address) => return,
+                Err(_) => {}
+            }
+        }
+        sleep(wait).await;
+        wait = AGAIN.1.min(wait * 2);
     }
 }
 

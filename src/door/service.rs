@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    CallKind, CallParams, Id, LEGACY_LATEST, LogLevel, Marks, Members, Request, is_known_version,
-    is_modern_version, write_json_string, write_result,
+    CallKind, CallParams, Id, LEGACY_LATEST, LogLevel, Marks, Members, Request, write_json_string,
+    write_result,
 };
 use conductor_actors::{
     Caller, Inbox, List, ListKind, ListState, Listener, LocalCaller, Scope, System,
@@ -289,12 +289,14 @@ impl Service {
 
 /// The version to go on with: the client's, if it opens with `initialize` and is known here.
 pub(super) fn negotiate(params: &Members) -> &'static str {
-    const LEGACY: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", LEGACY_LATEST];
     let asked = params.text("protocolVersion");
-    let asked =
-        asked.as_deref().filter(|version| is_known_version(version) && !is_modern_version(version));
-    let known = asked.and_then(|asked| LEGACY.into_iter().find(|version| *version == asked));
-    known.unwrap_or(LEGACY_LATEST)
+    asked.and_then(|asked| legacy_version(&asked)).unwrap_or(LEGACY_LATEST)
+}
+
+/// The version of that name, if it opens with `initialize` and is known here.
+pub(super) fn legacy_version(name: &str) -> Option<&'static str> {
+    const LEGACY: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", LEGACY_LATEST];
+    LEGACY.into_iter().find(|version| *version == name)
 }
 
 fn bad_cursor() -> Refusal {

@@ -24,7 +24,7 @@ async fn both() -> Daemon {
     daemon
 }
 
-fn able() -> Value {
+pub(crate) fn able() -> Value {
     json!({ "elicitation": { "form": {}, "url": {} }, "sampling": {}, "roots": {} })
 }
 
@@ -67,7 +67,7 @@ fn told(result: &Value) -> Value {
 }
 
 /// Calls a tool as a client of the older revisions over HTTP: answers go in requests of their own.
-async fn ask_http(client: &Client, tool: &str, arguments: Value) -> Value {
+pub(crate) async fn ask_http(client: &Client, tool: &str, arguments: Value) -> Value {
     let params = json!({ "name": tool, "arguments": arguments });
     let mut exchange = client.begin("tools/call", params).await.unwrap();
     loop {

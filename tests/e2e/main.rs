@@ -59,6 +59,8 @@ mod rest;
 #[cfg(test)]
 mod service_manager;
 #[cfg(test)]
+mod sessions;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod sharing;

@@ -38,6 +38,8 @@ pub(super) enum Command {
     Hear { id: ListenerId, ends: Ends },
     /// They wait for updates of a resource.
     Subscribe { id: ListenerId, server: ServerId, own: Arc<str>, asked: Arc<str>, reply: Reply },
+    /// They may have missed an update of what they call so.
+    Missed { id: ListenerId, asked: Arc<str> },
     /// They wait for them no more.
     Unsubscribe { id: ListenerId, asked: Arc<str> },
     /// They want log messages from this level on; answered when their servers know.

@@ -16,7 +16,7 @@ use super::handle::{AudienceHandle, Command, principal_of, reach_of};
 use super::line::{Inbox, inbox};
 use crate::delegation::Caller;
 use crate::merger::with_public_addresses;
-use crate::model::{CallError, Scope, Settled};
+use crate::model::{CallError, Scope, Settled, Target};
 use crate::system::System;
 use crate::wire::{CallKind, LogLevel, Outcome, Text};
 
@@ -127,6 +127,25 @@ impl Listener {
         };
         self.audience.send(Command::Unsubscribe { id, asked }).await;
         Err(refused)
+    }
+
+    /// Listens again to a resource that was listened to before a restart. Its server is asked as soon
+    /// as it can be; an update counts as missed meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// If nobody knows whose it is, or not yet.
+    pub async fn resume(&self, address: &Text) -> Result<(), CallError> {
+        let Target { server, name } =
+            self.system.locate(&self.scope, &self.caller, address).await?;
+        let asked: Arc<str> = address.as_str().into();
+        let (id, own) = (self.id, name.as_str().into());
+        // Whether the server agrees is for it to say whenever it comes up.
+        let (reply, _) = oneshot::channel();
+        let again = Command::Subscribe { id, server, own, asked: Arc::clone(&asked), reply };
+        self.audience.send(again).await;
+        self.audience.send(Command::Missed { id, asked }).await;
+        Ok(())
     }
 
     /// An error with addresses as they are shown here.

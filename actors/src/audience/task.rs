@@ -128,6 +128,11 @@ impl Audience {
             Command::Subscribe { id, server, own, asked, reply } => {
                 self.subscribe(id, server, own, asked, reply);
             }
+            Command::Missed { id, asked } => {
+                if let Some(line) = self.lines.get_mut(&id) {
+                    line.update(&asked);
+                }
+            }
             Command::Unsubscribe { id, asked } => {
                 self.book.unsubscribe(id, &asked);
                 self.forget_answers();

@@ -49,6 +49,10 @@ impl Store for ToldStore {
         refused()
     }
 
+    fn write(&self, _: Kind, _: Vec<(String, Option<Vec<u8>>)>) -> Reply<()> {
+        refused()
+    }
+
     fn replace_all(&self, _: Kind, _: Vec<(String, Vec<u8>)>) -> Reply<()> {
         refused()
     }

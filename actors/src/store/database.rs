@@ -61,8 +61,21 @@ impl Database {
     }
 
     pub(super) fn delete(&mut self, kind: Kind, key: &str) -> Result<bool, StoreError> {
-        let sql = "DELETE FROM documents WHERE kind = ?1 AND key = ?2";
-        self.commit(|transaction| Ok(transaction.execute(sql, [kind.name(), key])? > 0))
+        self.commit(|transaction| remove(transaction, kind, key))
+    }
+
+    pub(super) fn write(
+        &mut self,
+        kind: Kind,
+        documents: &[(String, Option<Vec<u8>>)],
+    ) -> Result<(), StoreError> {
+        let now = self.clock.unix_millis();
+        self.commit(|transaction| {
+            documents.iter().try_for_each(|(key, body)| match body {
+                Some(body) => insert(transaction, kind, key, body, now),
+                None => remove(transaction, kind, key).map(drop),
+            })
+        })
     }
 
     pub(super) fn replace_all(
@@ -142,6 +155,11 @@ fn insert(
                SET body = excluded.body, updated_at = excluded.updated_at";
     transaction.prepare_cached(sql)?.execute(params![kind.name(), key, body, now])?;
     Ok(())
+}
+
+fn remove(transaction: &Transaction<'_>, kind: Kind, key: &str) -> Result<bool, rusqlite::Error> {
+    let sql = "DELETE FROM documents WHERE kind = ?1 AND key = ?2";
+    Ok(transaction.prepare_cached(sql)?.execute([kind.name(), key])? > 0)
 }
 
 fn document(row: &Row<'_>) -> Result<Document, rusqlite::Error> {

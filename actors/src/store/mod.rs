@@ -52,6 +52,9 @@ pub trait Store: Send + Sync + 'static {
     /// Removes a document; says whether there was one.
     fn delete(&self, kind: Kind, key: String) -> Reply<bool>;
 
+    /// Writes the documents that have a body here and removes the others, all or nothing.
+    fn write(&self, kind: Kind, documents: Vec<(String, Option<Vec<u8>>)>) -> Reply<()>;
+
     /// Makes these key–body pairs the only documents of their kind, all or nothing.
     /// A key that occurs twice keeps its last body.
     fn replace_all(&self, kind: Kind, documents: Vec<(String, Vec<u8>)>) -> Reply<()>;

@@ -103,6 +103,10 @@ impl Store for SqliteStore {
         self.ask(move |reply| Command::Delete { kind, key, reply })
     }
 
+    fn write(&self, kind: Kind, documents: Vec<(String, Option<Vec<u8>>)>) -> Reply<()> {
+        self.ask(move |reply| Command::Write { kind, documents, reply })
+    }
+
     fn replace_all(&self, kind: Kind, documents: Vec<(String, Vec<u8>)>) -> Reply<()> {
         self.ask(move |reply| Command::ReplaceAll { kind, documents, reply })
     }
@@ -169,6 +173,7 @@ enum Command {
     Get { kind: Kind, key: String, reply: Port<Option<Document>> },
     List { kind: Kind, reply: Port<Vec<Document>> },
     Delete { kind: Kind, key: String, reply: Port<bool> },
+    Write { kind: Kind, documents: Vec<(String, Option<Vec<u8>>)>, reply: Port<()> },
     ReplaceAll { kind: Kind, documents: Vec<(String, Vec<u8>)>, reply: Port<()> },
     Close(Port<()>),
 }
@@ -198,6 +203,9 @@ fn serve(mut database: Database, dir: Option<StateDir>, mut queue: mpsc::Receive
             }
             Command::Delete { kind, key, reply } => {
                 let _ = reply.send(database.delete(kind, &key));
+            }
+            Command::Write { kind, documents, reply } => {
+                let _ = reply.send(database.write(kind, &documents));
             }
             Command::ReplaceAll { kind, documents, reply } => {
                 let _ = reply.send(database.replace_all(kind, &documents));

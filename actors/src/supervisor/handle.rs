@@ -1,6 +1,6 @@
 //! This file is how others ask the supervisor for something.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use conductor_config::{Config, ServerId};
@@ -9,6 +9,7 @@ use thiserror::Error;
 
 use super::actor::Message;
 use crate::merger::MergerHandle;
+use crate::model::Wake;
 use crate::router::RouterHandle;
 
 /// The supervisor's address. Cheap to clone.
@@ -51,6 +52,15 @@ impl SupervisorHandle {
     /// Starts a server that rests until somebody needs it. Anything else is left as it is.
     pub(crate) fn wake(&self, server: ServerId) {
         let _ = self.0.cast(Message::Wake(server));
+    }
+
+    /// Wakes servers through a supervisor that is still to come.
+    pub(crate) fn waker(supervisor: Arc<OnceLock<Self>>) -> Wake {
+        Arc::new(move |server| {
+            if let Some(supervisor) = supervisor.get() {
+                supervisor.wake(server);
+            }
+        })
     }
 
     /// Tells a router that knows none about all servers, and puts it into its place.

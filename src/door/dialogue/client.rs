@@ -116,7 +116,11 @@ impl Client {
     /// A client with which `version` was agreed upon, by the parameters of its `initialize`.
     pub(in crate::door) fn greeted(params: &Members, version: &'static str) -> Self {
         let nothing = || Bytes::from_static(b"{}");
-        let capabilities = params.get("capabilities").cloned().unwrap_or_else(nothing);
+        Self::with(params.get("capabilities").cloned().unwrap_or_else(nothing), version)
+    }
+
+    /// A client with these capabilities, raw, with which `version` was agreed upon.
+    pub(in crate::door) fn with(capabilities: Bytes, version: &'static str) -> Self {
         let abilities = Abilities::of(&capabilities);
         Self { questions: Questions::default(), capabilities, abilities, version }
     }

@@ -60,10 +60,10 @@ pub(super) fn get(door: &Door, scope: Scope, headers: &HeaderMap) -> Response {
 }
 
 /// Ends a session.
-pub(super) fn delete(door: &Door, scope: &Scope, headers: &HeaderMap) -> Response {
+pub(super) async fn delete(door: &Door, scope: &Scope, headers: &HeaderMap) -> Response {
     match door.sessions.find(headers, scope) {
         Ok(session) => {
-            door.sessions.close(&session);
+            door.sessions.close(&session).await;
             respond::empty(StatusCode::NO_CONTENT)
         }
         Err(refusal) => nothing_here(&refusal),

@@ -88,8 +88,10 @@ pub(crate) async fn serve(
 ) -> std::io::Result<()> {
     let bound: SocketAddr = listener.local_addr()?;
     let gate = Gate::new(bound, &settings.allowed_hosts, &settings.allowed_origins);
-    let sessions = Arc::new(Sessions::new(settings.max_sessions, settings.session_idle));
-    let sweeper = tokio::spawn(sweep(Arc::clone(&sessions), settings.session_idle));
+    let Listen { max_sessions, session_idle, .. } = settings;
+    let sessions = Sessions::at("http", system.sessions(), max_sessions, session_idle);
+    let sessions = Arc::new(sessions);
+    let sweeper = tokio::spawn(sweep(Arc::clone(&sessions), session_idle));
     let (caller, closing) = ("http".into(), shutdown.clone());
     let parking = Parking::new();
     let door =
@@ -105,7 +107,7 @@ async fn sweep(sessions: Arc<Sessions>, idle: Duration) {
     let every = (idle / 4).clamp(Duration::from_secs(1), Duration::from_secs(60));
     loop {
         tokio::time::sleep(every).await;
-        sessions.sweep();
+        sessions.sweep().await;
     }
 }
 

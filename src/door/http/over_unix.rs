@@ -36,12 +36,19 @@ pub(in crate::door) struct OverUnix {
 }
 
 impl OverUnix {
-    /// For a socket that shows `scope` until `closed`. Must be called within a runtime.
-    pub(in crate::door) fn new(system: System, scope: Scope, closed: CancellationToken) -> Self {
+    /// For the socket at `path` that shows `scope` until `closed`. Must be called within a runtime.
+    pub(in crate::door) fn new(
+        system: System,
+        path: &str,
+        scope: Scope,
+        closed: CancellationToken,
+    ) -> Self {
         let settings = system.config().listen.clone();
         let gate = Gate::of_socket(&settings.allowed_hosts, &settings.allowed_origins);
-        let sessions = Arc::new(Sessions::new(settings.max_sessions, settings.session_idle));
-        let sweeping = sweep(Arc::clone(&sessions), settings.session_idle);
+        let Listen { max_sessions, session_idle, .. } = settings;
+        let sessions = Sessions::at(path, system.sessions(), max_sessions, session_idle);
+        let sessions = Arc::new(sessions);
+        let sweeping = sweep(Arc::clone(&sessions), session_idle);
         tokio::spawn(closed.clone().run_until_cancelled_owned(sweeping));
         Self { system, scope, sessions, gate, settings, closed }
     }

@@ -154,11 +154,11 @@ impl Post<'_> {
             Asked::Call(_) => return Err(Refusal::Internal),
         };
         let service = self.service();
-        let session = self.door.sessions.open(self.scope.clone(), client)?;
+        let (session, id) = self.door.sessions.open(self.scope.clone(), client).await?;
         service.catch_up(&session.seen);
         let answer =
             service.answer(job, &Peer { seen: Some(&session.seen), ..Peer::default() }).await;
-        Ok(respond::with_session(self.one(answer), &session.id))
+        Ok(respond::with_session(self.one(answer), &id))
     }
 
     async fn legacy(&self, job: Job, session: Busy) -> Response {
@@ -265,12 +265,17 @@ pub(super) async fn in_session(
     session: &Busy,
     out: Option<&mpsc::Sender<Bytes>>,
 ) -> Result<Answer, Refusal> {
-    let id: Id = job.request.id.clone();
+    let (id, method): (Id, Method) = (job.request.id.clone(), job.method);
     let peer = Peer { seen: Some(&session.seen), out, client: Some(&session.client) };
     let cancelled = taken_back(session.cancellations(), &id, &session.ended);
     tokio::select! {
         biased;
-        answer = service.answer(job, &peer) => Ok(answer),
+        answer = service.answer(job, &peer) => {
+            if matches!(method, Method::SetLevel | Method::Subscribe | Method::Unsubscribe) {
+                session.keep().await;
+            }
+            Ok(answer)
+        }
         () = cancelled => Err(Refusal::Cancelled),
     }
 }

@@ -97,7 +97,7 @@ pub(super) async fn mcp(door: Arc<Door>, scope: Scope, request: Request) -> Resp
     match *request.method() {
         Method::POST => post::post(&door, scope, request).await,
         Method::GET => get::get(&door, scope, request.headers()),
-        Method::DELETE => get::delete(&door, &scope, request.headers()),
+        Method::DELETE => get::delete(&door, &scope, request.headers()).await,
         _ => respond::not_allowed("GET, POST, DELETE, OPTIONS"),
     }
 }

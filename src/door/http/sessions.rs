@@ -1,14 +1,17 @@
 //! This file keeps the sessions of legacy HTTP clients: which there are, and when they end.
 //!
-//! A session's id finds it and proves nothing. It leaves what happens in one to `post` and `get`.
+//! A session's id finds it and proves nothing. It leaves what happens in one to `post` and `get`,
+//! and how it is kept over a restart to the running system.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use conductor_actors::Scope;
+use conductor_actors::sessions::{KeptSessions, Recorded, SessionKey, SessionRecord, UNSAID};
 use conductor_actors::wire::Id;
 use dashmap::DashMap;
 use http::HeaderMap;
@@ -23,6 +26,7 @@ use crate::door::hearing::Hearing;
 use crate::door::mirrored::Field;
 use crate::door::reply::{Refusal, SessionFault};
 use crate::door::seen::Seen;
+use crate::door::service::legacy_version;
 
 /// Random bytes of an id.
 const ID_BYTES: usize = 24;
@@ -32,8 +36,8 @@ const CANCELLED: usize = 64;
 /// One session.
 #[derive(Debug)]
 pub(super) struct Session {
-    /// Its id, fit for a header.
-    pub(super) id: Box<str>,
+    /// What it is found by.
+    key: SessionKey,
     /// The client as it introduced itself.
     pub(super) client: Client,
     /// What the door showed that it was opened at.
@@ -48,55 +52,83 @@ pub(super) struct Session {
     has_stream: AtomicBool,
     /// Requests and streams under way.
     busy: AtomicUsize,
-    /// When it was used last, in milliseconds since the table was made.
-    used: AtomicU64,
+    /// When it was used last.
+    used: AtomicI64,
+    /// The same as it was kept last.
+    told: AtomicI64,
+    desk: Arc<Desk>,
 }
 
-/// All sessions.
+/// What the sessions of one door have in common.
+#[derive(Debug)]
+struct Desk {
+    door: Box<str>,
+    kept: KeptSessions,
+    /// Times of use are counted from here, in milliseconds; those of earlier runs are before it.
+    begun: Instant,
+}
+
+impl Desk {
+    fn now(&self) -> i64 {
+        millis(self.begun.elapsed())
+    }
+
+    /// Milliseconds since 1970 at that time.
+    fn wall(&self, used: i64) -> i64 {
+        self.kept.now() - (self.now() - used)
+    }
+}
+
+/// All sessions of one door. They outlive the process.
 #[derive(Debug)]
 pub(super) struct Sessions {
-    table: DashMap<Box<str>, Arc<Session>>,
+    table: DashMap<SessionKey, Arc<Session>>,
     random: SystemRandom,
-    begun: Instant,
+    desk: Arc<Desk>,
     max: usize,
     idle: Duration,
 }
 
 impl Sessions {
-    /// No sessions yet; up to `max` of them, each forgotten after `idle` without use.
-    pub(super) fn new(max: usize, idle: Duration) -> Self {
-        let (table, random, begun) = (DashMap::new(), SystemRandom::new(), Instant::now());
-        Self { table, random, begun, max, idle }
+    /// Those that earlier runs have opened at `door`, the ones used last if they are too many. Up to
+    /// `max` at a time, each forgotten after `idle` without use.
+    pub(super) fn at(door: &str, kept: &KeptSessions, max: usize, idle: Duration) -> Self {
+        let desk = Desk { door: door.into(), kept: kept.clone(), begun: Instant::now() };
+        let (table, random, desk) = (DashMap::new(), SystemRandom::new(), Arc::new(desk));
+        let mut found = kept.found(door);
+        found.sort_unstable_by_key(|(_, record)| Reverse(record.used));
+        for (key, record) in found.into_iter().take(max) {
+            if let Some(session) = Session::again(key, record, &desk) {
+                table.insert(key, Arc::new(session));
+            }
+        }
+        Self { table, random, desk, max, idle }
     }
 
-    /// A new session.
+    /// A new session, and its id, fit for a header. Returns when a restart would not end it.
     ///
     /// # Errors
     /// If there are too many, or no random bytes to be had.
-    pub(super) fn open(&self, scope: Scope, client: Client) -> Result<Arc<Session>, Refusal> {
+    pub(super) async fn open(
+        &self,
+        scope: Scope,
+        client: Client,
+    ) -> Result<(Arc<Session>, String), Refusal> {
         if self.table.len() >= self.max {
-            self.sweep();
+            self.sweep().await;
         }
         if self.table.len() >= self.max {
             return Err(Refusal::Session(SessionFault::Exhausted { limit: self.max }));
         }
         let mut bytes = [0; ID_BYTES];
         self.random.fill(&mut bytes).map_err(|_| Refusal::Internal)?;
-        let id: Box<str> = URL_SAFE_NO_PAD.encode(bytes).into();
-        let session = Arc::new(Session {
-            id: id.clone(),
-            client,
-            scope,
-            seen: Seen::default(),
-            hearing: Arc::default(),
-            ended: CancellationToken::new(),
-            cancelled: broadcast::Sender::new(CANCELLED),
-            has_stream: AtomicBool::new(false),
-            busy: AtomicUsize::new(0),
-            used: AtomicU64::new(self.now()),
-        });
-        self.table.insert(id, Arc::clone(&session));
-        Ok(session)
+        let id = URL_SAFE_NO_PAD.encode(bytes);
+        let (key, used) = (SessionKey::of(&id), self.desk.now());
+        let session = Session::new(key, client, scope, Hearing::default(), used, &self.desk);
+        let session = Arc::new(session);
+        self.table.insert(key, Arc::clone(&session));
+        session.keep().await;
+        Ok((session, id))
     }
 
     /// The session that `headers` name, if it was opened at `scope`. It stays as long as what is
@@ -111,70 +143,137 @@ impl Sessions {
             Field::Absent => return Err(Refusal::Session(SessionFault::Required)),
             Field::Invalid => return Err(unknown),
         };
-        let session =
-            self.table.get(id).map(|session| Arc::clone(&session)).ok_or(unknown.clone())?;
+        let session = self.table.get(&SessionKey::of(id)).map(|session| Arc::clone(&session));
+        let session = session.ok_or(unknown.clone())?;
         if session.scope != *scope || self.is_idle(&session) {
             return Err(unknown);
         }
         session.busy.fetch_add(1, Ordering::AcqRel);
-        let since = self.begun;
-        Ok(Busy { session, since })
+        Ok(Busy(session))
     }
 
-    /// Ends a session.
-    pub(super) fn close(&self, session: &Session) {
-        self.table.remove(&session.id);
+    /// Ends a session. Returns when a restart would not bring it back.
+    pub(super) async fn close(&self, session: &Busy) {
+        self.table.remove(&session.key);
         session.ended.cancel();
+        session.keep().await;
     }
 
-    /// Forgets the sessions that have not been used for too long.
-    pub(super) fn sweep(&self) {
+    /// Forgets the sessions that have not been used for too long, and has it written when others
+    /// were.
+    pub(super) async fn sweep(&self) {
+        let mut news: Vec<Arc<dyn Recorded>> = Vec::new();
+        let unsaid = millis(self.idle / UNSAID);
         self.table.retain(|_, session| {
             let keep = !self.is_idle(session);
             if !keep {
                 session.ended.cancel();
             }
+            let used = session.used.load(Ordering::Acquire);
+            if !keep || used - session.told.load(Ordering::Acquire) >= unsaid {
+                news.push(Arc::clone(session) as Arc<dyn Recorded>);
+            }
             keep
         });
+        self.desk.kept.settle_all(news).await;
     }
 
     fn is_idle(&self, session: &Session) -> bool {
-        let used = Duration::from_millis(session.used.load(Ordering::Acquire));
-        session.busy.load(Ordering::Acquire) == 0 && self.begun.elapsed() > used + self.idle
-    }
-
-    fn now(&self) -> u64 {
-        millis(self.begun)
+        let unused = self.desk.now() - session.used.load(Ordering::Acquire);
+        session.busy.load(Ordering::Acquire) == 0 && unused > millis(self.idle)
     }
 }
 
-fn millis(since: Instant) -> u64 {
-    u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX)
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// A session in use. It does not run out meanwhile.
 #[derive(Debug)]
-pub(super) struct Busy {
-    session: Arc<Session>,
-    since: Instant,
-}
+pub(super) struct Busy(Arc<Session>);
 
 impl std::ops::Deref for Busy {
-    type Target = Session;
+    type Target = Arc<Session>;
 
-    fn deref(&self) -> &Session {
-        &self.session
+    fn deref(&self) -> &Arc<Session> {
+        &self.0
     }
 }
 
 impl Drop for Busy {
     fn drop(&mut self) {
-        self.session.used.store(millis(self.since), Ordering::Release);
-        self.session.busy.fetch_sub(1, Ordering::AcqRel);
+        self.used.store(self.desk.now(), Ordering::Release);
+        self.busy.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+impl Recorded for Session {
+    fn key(&self) -> SessionKey {
+        self.key
+    }
+
+    fn record(&self) -> Option<SessionRecord> {
+        if self.ended.is_cancelled() {
+            return None;
+        }
+        let used = match self.busy.load(Ordering::Acquire) {
+            0 => self.used.load(Ordering::Acquire),
+            _ => self.desk.now(),
+        };
+        self.told.store(used, Ordering::Release);
+        let (level, resources) = self.hearing.wanted();
+        Some(SessionRecord {
+            door: self.desk.door.clone(),
+            scope: self.scope.clone(),
+            version: self.client.version.into(),
+            capabilities: self.client.capabilities.clone(),
+            level,
+            resources,
+            used: self.desk.wall(used),
+        })
     }
 }
 
 impl Session {
+    fn new(
+        key: SessionKey,
+        client: Client,
+        scope: Scope,
+        hearing: Hearing,
+        used: i64,
+        desk: &Arc<Desk>,
+    ) -> Self {
+        Self {
+            key,
+            client,
+            scope,
+            seen: Seen::default(),
+            hearing: Arc::new(hearing),
+            ended: CancellationToken::new(),
+            cancelled: broadcast::Sender::new(CANCELLED),
+            has_stream: AtomicBool::new(false),
+            busy: AtomicUsize::new(0),
+            used: AtomicI64::new(used),
+            told: AtomicI64::new(used),
+            desk: Arc::clone(desk),
+        }
+    }
+
+    /// A session of an earlier run; none if it cannot be gone on with.
+    fn again(key: SessionKey, record: SessionRecord, desk: &Arc<Desk>) -> Option<Self> {
+        let client = Client::with(record.capabilities, legacy_version(&record.version)?);
+        let hearing = Hearing::again(record.level, record.resources);
+        // A clock that was set back is no reason to end it.
+        let unused = desk.kept.now().saturating_sub(record.used).max(0);
+        let used = desk.now().saturating_sub(unused);
+        Some(Self::new(key, client, record.scope, hearing, used, desk))
+    }
+
+    /// Has it written as it is. Returns when that is done, or soon.
+    pub(super) async fn keep(self: &Arc<Self>) {
+        self.desk.kept.settle(Arc::clone(self) as Arc<dyn Recorded>).await;
+    }
+
     /// Tells the calls under way that `id` was taken back.
     pub(super) fn cancel(&self, id: Id) {
         // With no call under way nobody listens.

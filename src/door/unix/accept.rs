@@ -68,7 +68,8 @@ impl Door {
     pub(super) async fn serve(self) {
         let (mut inside, mut turned_away) = (JoinSet::new(), JoinSet::new());
         let (system, scope) = (self.system.clone(), self.wanted.scope.clone());
-        let http = Arc::new(OverUnix::new(system, scope, self.closed.clone()));
+        let name = self.wanted.path.to_string_lossy();
+        let http = Arc::new(OverUnix::new(system, &name, scope, self.closed.clone()));
         loop {
             while inside.try_join_next().is_some() {}
             while turned_away.try_join_next().is_some() {}

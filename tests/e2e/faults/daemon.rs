@@ -81,7 +81,7 @@ async fn r59_a_restart_under_load_refuses_for_a_moment_only() {
     let (sandbox, addr) = (daemon.sandbox(), daemon.addr());
     // Fifty calls a second, one after the other; what failed, and when.
     let load = async {
-        let client = Client::modern(addr, "/mcp");
+        let clients = [Client::modern(addr, "/mcp"), Client::legacy(addr, "/mcp").await.unwrap()];
         let mut tick = interval(Duration::from_millis(20));
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         let (mut good, mut down): (usize, Vec<Instant>) = (0, Vec::new());
@@ -89,9 +89,11 @@ async fn r59_a_restart_under_load_refuses_for_a_moment_only() {
         while begun.elapsed() < Duration::from_secs(8) {
             tick.tick().await;
             let text = format!("call {good}");
+            let client = &clients[good % 2];
             match client.call("a.echo", json!({ "text": text })).await {
                 Ok(reply) if reply.text().is_ok_and(|answer| answer == text) => good += 1,
                 Ok(reply) => {
+                    assert_ne!(reply.status, 404, "the session goes on");
                     let told = reply.message.to_string();
                     assert!(told.contains("reason") || told.contains("fate"), "{told}");
                     down.push(Instant::now());
