@@ -17,6 +17,8 @@ pub mod credentials;
 pub mod delegation;
 #[cfg(test)]
 mod framework_contract;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 mod merger;
 mod model;
 mod pool;

@@ -43,6 +43,8 @@ mod logging;
 #[cfg(test)]
 mod mock_contract;
 #[cfg(test)]
+mod naming;
+#[cfg(test)]
 mod operating;
 #[cfg(test)]
 mod orphans;

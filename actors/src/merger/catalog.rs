@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::account::{Account, Accounts};
 use super::addresses;
 use super::list::{List, ListState, ListedEntry, Named};
-use super::names::SAFE_SEPARATOR;
+use super::names::{SAFE_SEPARATOR, canonical};
 use super::sanitize::Finding;
 use crate::model::{ListKind, PerList, Scope, Target};
 use crate::server::Rejected;
@@ -153,9 +153,12 @@ impl View {
             let whole = self.list(kind);
             let is_tools = kind == ListKind::Tools;
             let shown = |entry: &&ListedEntry| {
-                let canonical = entry.alias.as_ref().filter(|_| is_tools).unwrap_or(&entry.name);
+                let target = &entry.target;
                 (is_tools || spec.tools.is_none())
-                    && spec.shows(&entry.target.server.name, canonical)
+                    && spec.shows(
+                        &target.server.name,
+                        &canonical(separator, &target.server, &target.name),
+                    )
             };
             let entries = whole.entries().iter().filter(shown).cloned().collect();
             let mut servers = whole.servers().clone();
@@ -214,8 +217,10 @@ impl View {
 
     fn by_name(&self, kind: ListKind, name: &str) -> Resolution {
         let list = self.list(kind);
-        if let Named::One(entry) = list.find(name) {
-            return Resolution::Found(entry.target.clone());
+        match list.find(name) {
+            Named::One(entry) => return Resolution::Found(entry.target.clone()),
+            Named::Several => return Resolution::Unknown,
+            Named::None => {}
         }
         let awaited = |(id, state): (&ServerId, &ListState)| {
             let named = match &self.separator {

@@ -19,7 +19,7 @@ use crate::wire::{Marks, Text};
 pub struct ListedEntry {
     /// The name or address it is shown under.
     pub name: Text,
-    /// Another name it can be called by.
+    /// Another name it can be called by, unless that is another's as well.
     pub alias: Option<Text>,
     /// Whose it is, and what it is called there.
     pub target: Target,

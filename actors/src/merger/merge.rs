@@ -12,7 +12,7 @@ use super::account::{Account, Visibility, filter};
 use super::addresses;
 use super::catalog::{Catalog, View};
 use super::list::{List, ListState, ListedEntry};
-use super::names::{canonical, exported};
+use super::names::exported;
 use super::sanitize::{JudgedEntry, Namespace, Verdict};
 use super::slice::Slice;
 use crate::model::{ListKind, PerList, Target};
@@ -65,7 +65,8 @@ pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettin
 struct Parts {
     entries: Vec<ListedEntry>,
     servers: BTreeMap<ServerId, ListState>,
-    taken: HashSet<String>,
+    /// Every name that something is shown under or can be called by, and whether it is the former.
+    taken: HashMap<String, bool>,
 }
 
 /// What the names of one server's entries depend on.
@@ -130,7 +131,8 @@ impl Names<'_> {
         List::new(kind, own, servers, false)
     }
 
-    /// Adds an entry to a merged list, unless its name there is taken.
+    /// Adds an entry to a merged list, unless its name there is taken. A name that is only a second
+    /// one for both is left to the list, which refuses it.
     fn add(&self, shown: &Shown<'_>, parts: &mut Parts) -> Visibility {
         let taken = |name: &str| {
             let noun = shown.kind.noun();
@@ -140,13 +142,7 @@ impl Names<'_> {
         let own = &shown.entry.name;
         let (name, alias) = match shown.kind {
             ListKind::Tools | ListKind::Prompts => {
-                let separator = &self.settings.separator;
-                let name = exported(self.settings.export_style, separator, self.id, own);
-                let canonical = canonical(separator, self.id, own);
-                if parts.taken.contains(&canonical) {
-                    return taken(&canonical);
-                }
-                (name, canonical)
+                exported(self.settings.export_style, &self.settings.separator, self.id, own)
             }
             ListKind::Resources | ListKind::Templates => {
                 let twice = self.listed_twice.contains(&(&self.id.workspace, own));
@@ -157,13 +153,16 @@ impl Names<'_> {
                 (name, own.to_string())
             }
         };
-        if parts.taken.contains(&name) {
+        if parts.taken.contains_key(&name) {
             return taken(&name);
         }
-        parts.taken.insert(name.clone());
         if matches!(shown.kind, ListKind::Tools | ListKind::Prompts) {
-            parts.taken.insert(alias.clone());
+            if parts.taken.get(&alias) == Some(&true) {
+                return taken(&alias);
+            }
+            parts.taken.insert(alias.clone(), false);
         }
+        parts.taken.insert(name.clone(), true);
         let alias = (name != alias).then(|| Text::from(alias));
         let named_by = Some(server).filter(|_| shown.kind == ListKind::Tools);
         let name = Text::from(name);

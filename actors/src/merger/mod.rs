@@ -41,4 +41,6 @@ pub(crate) use links::with_public_addresses;
 pub use list::{BadCursor, List, ListState, ListedEntry, Page};
 pub(crate) use memory::Memory;
 pub use pins::{PinChange, PinDifference, Unapproved};
+#[cfg(any(test, fuzzing))]
+pub(crate) use sanitize::hold as sanitizer_holds;
 pub use sanitize::{Action, Finding};

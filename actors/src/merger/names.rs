@@ -11,21 +11,21 @@ const SAFE_MAX: usize = 60;
 /// Hexadecimal digits that tell shortened names apart.
 const HASH: usize = 8;
 
-/// The name of `tool` of `server` in a merged list.
+/// The name of `tool` of `server` in a merged list, and the other one it can be called by.
 pub(super) fn exported(
     style: ExportStyle,
     separator: &str,
     server: &ServerId,
     tool: &str,
-) -> String {
-    let canonical = canonical(separator, server, tool);
+) -> (String, String) {
+    let (canonical, safe) = (canonical(separator, server, tool), safe(server, tool));
     match style {
-        ExportStyle::Dot => canonical,
-        ExportStyle::Safe => safe(server, tool),
+        ExportStyle::Dot => (canonical, safe),
+        ExportStyle::Safe => (safe, canonical),
     }
 }
 
-/// The name under which a tool can always be called: server, separator, the server's own name.
+/// The true name: server, separator, the server's own name. Settings speak of tools by it.
 pub(super) fn canonical(separator: &str, server: &ServerId, tool: &str) -> String {
     format!("{}{separator}{tool}", server.name)
 }
@@ -70,8 +70,9 @@ mod tests {
     #[track_caller]
     fn check(server_name: &str, tool: &str, dot: &str, safe: &str) {
         let id = server(server_name);
-        assert_eq!(exported(ExportStyle::Dot, ".", &id, tool), dot);
-        assert_eq!(exported(ExportStyle::Safe, ".", &id, tool), safe);
+        let both = |one: &str, other: &str| (one.to_owned(), other.to_owned());
+        assert_eq!(exported(ExportStyle::Dot, ".", &id, tool), both(dot, safe));
+        assert_eq!(exported(ExportStyle::Safe, ".", &id, tool), both(safe, dot));
     }
 
     #[test]
@@ -82,11 +83,11 @@ mod tests {
     #[test]
     fn what_the_safe_style_cannot_show_is_told_apart_by_a_hash() {
         for (one, other) in [("b.c", "b_c"), ("b/c", "b.c"), ("x", "_x")] {
-            let shown = |tool| exported(ExportStyle::Safe, ".", &server("a"), tool);
+            let shown = |tool| exported(ExportStyle::Safe, ".", &server("a"), tool).0;
             assert_ne!(shown(one), shown(other));
         }
         let long = "x".repeat(100);
-        assert_eq!(exported(ExportStyle::Safe, ".", &server("a"), &long).len(), SAFE_MAX);
+        assert_eq!(exported(ExportStyle::Safe, ".", &server("a"), &long).0.len(), SAFE_MAX);
     }
 
     proptest! {
@@ -98,7 +99,7 @@ mod tests {
             for (server_name, tool) in names {
                 let Ok(name) = server_name.parse::<ServerName>() else { continue };
                 let id = ServerId { workspace: "default".parse().unwrap(), name };
-                let safe = exported(ExportStyle::Safe, ".", &id, &tool);
+                let (safe, _) = exported(ExportStyle::Safe, ".", &id, &tool);
                 prop_assert!(safe.len() <= SAFE_MAX);
                 prop_assert!(safe.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-'));
                 let pair = (server_name, tool);

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::catalog::{Catalog, Resolution, View};
 use super::list::BadCursor;
 use super::merge::merge;
+use super::names;
 use super::slice::{Remembered, Slice};
 use crate::model::{ListKind, Scope, ServerState};
 use crate::server::Listing;
@@ -167,6 +168,25 @@ fn of_two_tools_with_one_name_the_first_is_shown_and_the_other_told() {
 }
 
 #[test]
+fn a_name_that_could_mean_two_tools_leads_to_none_that_it_is_not_shown_for() {
+    let mut settings = crate::tests::catalog();
+    settings.separator = "-".to_owned();
+    // The safe name of the first would be the name of the second.
+    let catalog = merge(&slices("a:b-c,d a__b:c,e"), &settings);
+    let view = merged(&catalog);
+    assert_eq!(names(&view), "a-b-c a-d a__b-e");
+    assert_eq!(leads(&view, "a__b-c"), "b-c of a");
+    let rejected = &catalog.rejected()[&crate::tests::id("a__b")];
+    assert_eq!(rejected[0].reason, "another tool is already shown as `a__b-c`");
+    // Of two second names that are the same, none is taken.
+    settings.export_style = ExportStyle::Safe;
+    settings.separator = "_".to_owned();
+    let view = merged(&merge(&slices("a:b_c a_b:c"), &settings));
+    assert_eq!(names(&view), "a__b_c a_b__c");
+    assert_eq!(leads(&view, "a_b_c"), "unknown");
+}
+
+#[test]
 fn workspaces_do_not_see_each_other() {
     let mut other = crate::tests::spec("a");
     other.id.workspace = "other".parse().unwrap();
@@ -190,6 +210,11 @@ fn a_name_leads_to_its_tool_in_either_style() {
     ] {
         assert_eq!(leads(&dot, name), expected, "{name}");
     }
+    let other = names::exported(ExportStyle::Dot, ".", &crate::tests::id("a"), "x.y").1;
+    for name in ["a__x", &other] {
+        assert_ne!(leads(&dot, name), "unknown", "{name}: the safe name works beside the true one");
+    }
+    assert_eq!(leads(&dot, &other), "x.y of a");
     let safe = merged(&merge(&slices("a:x,x.y"), &safe()));
     assert_eq!(leads(&safe, "a__x"), "x of a");
     assert_eq!(leads(&safe, "a.x.y"), "x.y of a", "the true name always works");
@@ -331,7 +356,13 @@ proptest! {
         let view = merged(&merge(&slices, &settings));
         prop_assert_eq!(view.tools().len(), 2 * tools.len());
         for tool in view.tools() {
-            prop_assert_eq!(view.resolve(CallKind::Tool, &tool.name), Resolution::Found(tool.target.clone()));
+            let (shown, other) = names::exported(
+                settings.export_style, &settings.separator, &tool.target.server, &tool.target.name,
+            );
+            prop_assert_eq!(&*tool.name, shown);
+            for name in [&*tool.name, &other] {
+                prop_assert_eq!(view.resolve(CallKind::Tool, name), Resolution::Found(tool.target.clone()));
+            }
         }
     }
 }

@@ -27,6 +27,8 @@ mod remains;
 mod tests_keeper;
 
 pub(crate) use actor::{ServerActor, ServerArguments};
+#[cfg(any(test, fuzzing))]
+pub(crate) use downstream::decoder_holds;
 #[cfg(test)]
 pub(crate) use downstream::tests_peer;
 pub(crate) use downstream::{

@@ -13,6 +13,8 @@
 mod encodings;
 mod finding;
 mod folding;
+#[cfg(any(test, fuzzing))]
+mod fuzzed;
 mod judged;
 mod lexicon;
 mod markup;
@@ -37,6 +39,8 @@ use std::collections::HashSet;
 use bytes::Bytes;
 
 pub use finding::Finding;
+#[cfg(any(test, fuzzing))]
+pub(crate) use fuzzed::hold;
 pub(crate) use judged::{Judged, JudgedEntry};
 pub(crate) use namespace::Namespace;
 use plain::sanitize_entry;
@@ -277,6 +281,7 @@ fn one(walk: &mut Walk<'_>, own: &Own, key: &str, tree: &mut Node<'_>) -> bool {
         ("icons", tree) => walk.icons(tree),
         (key, tree) if KNOWN.contains(&key) => walk.other(tree),
         (_, tree) => {
+            walk.fixed(&mut key.into());
             walk.other(tree);
             // Settings of a vendor stay; words that no client was told to show do not.
             let told = |walk: &mut Walk<'_>| {

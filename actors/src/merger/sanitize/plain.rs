@@ -36,7 +36,10 @@ pub(crate) fn sanitize_entry(definition: &Members, policy: &Policy) -> Verdict {
         walk.at(&member.key, |walk| match (&*member.key, &mut tree) {
             ("name" | "uri" | "uriTemplate", Node::Text(text)) => walk.visible_name(text),
             ("icons", tree) => walk.icons(tree),
-            (_, tree) => walk.visible(tree),
+            (_, tree) => {
+                walk.visible_name(&mut (&*member.key).into());
+                walk.visible(tree);
+            }
         });
         if walk.changed {
             let mut value = Vec::with_capacity(member.value.len());

@@ -38,6 +38,12 @@ pub(super) enum Unfit {
     Doubled,
 }
 
+impl<'a> From<&'a str> for Str<'a> {
+    fn from(text: &'a str) -> Self {
+        Self { raw: None, text: Cow::Borrowed(text) }
+    }
+}
+
 impl<'a> Str<'a> {
     pub(super) fn set(&mut self, text: String) {
         self.raw = None;

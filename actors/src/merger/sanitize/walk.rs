@@ -114,7 +114,7 @@ impl<'a> Walk<'a> {
             self.note("limits.text", Class::Limits, Certainty::Certain, &text.text);
             return;
         }
-        if role != Role::Prose && text.text.trim().is_empty() {
+        if role != Role::Prose && is_blank(&text.text) {
             return;
         }
         self.characters(text, role);
@@ -198,10 +198,10 @@ impl<'a> Walk<'a> {
                 ) => {
                     walk.prose(text);
                 }
-                ("type" | "$schema" | "$id" | "$ref" | "$anchor", _) | (_, Node::Plain(_)) => {}
+                (_, Node::Plain(_)) => walk.fixed(key),
                 (
-                    "enum" | "const" | "default" | "examples" | "example" | "required" | "pattern"
-                    | "format",
+                    "type" | "$schema" | "$id" | "$ref" | "$anchor" | "enum" | "const" | "default"
+                    | "examples" | "example" | "required" | "pattern" | "format",
                     value,
                 ) => {
                     walk.data(value);
@@ -324,6 +324,11 @@ impl<'a> Walk<'a> {
             told < Action::Strip
         });
     }
+}
+
+/// Whether a value is nothing but blanks and ends of lines, as what stands between fields may be.
+pub(super) fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| matches!(c, ' ' | '\t' | '\n' | '\r'))
 }
 
 /// Whether a name or a value says more than names and values do.

@@ -14,6 +14,8 @@
 
 mod asking;
 mod decoder;
+#[cfg(any(test, fuzzing))]
+mod decoder_fuzzed;
 mod desk;
 mod lane;
 mod output;
@@ -33,6 +35,8 @@ mod tests_pump;
 mod tests_sessions;
 
 pub(crate) use asking::InquiryPort;
+#[cfg(any(test, fuzzing))]
+pub(crate) use decoder_fuzzed::hold as decoder_holds;
 pub(crate) use lane::{AskError, Body, CallFailure, Coming, Gauges, Lane, RefusedCall, Ticket};
 pub(crate) use pending::{Ports, ProgressPort};
 pub(crate) use pump::{Pump, PumpParts};
