@@ -133,6 +133,14 @@ impl Hearing {
         }
     }
 
+    /// Everything subscribed to counts as updated once.
+    pub(super) async fn miss(&self, service: &Service) {
+        let all: Vec<Text> = self.resources.iter().map(|address| address.clone()).collect();
+        for address in all {
+            self.listener(service).await.miss(&address).await;
+        }
+    }
+
     /// Serves `resources/unsubscribe`.
     pub(super) async fn unsubscribe(
         &self,

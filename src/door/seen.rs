@@ -55,6 +55,11 @@ impl Seen {
         }
     }
 
+    /// The peer may have missed what it was told of changes.
+    pub(super) fn forget(&self) {
+        self.0.iter().for_each(|seen| seen.store(0, Ordering::Release));
+    }
+
     /// The peer knows of all lists as they are now; returns what it had not known.
     pub(super) fn catch_up(&self, digests: [u64; 4]) -> News {
         let mut news = News::default();

@@ -29,7 +29,7 @@ pub(crate) fn able() -> Value {
 }
 
 /// What a client that can do everything answers to a request.
-fn answer(request: &Value) -> Value {
+pub(crate) fn answer(request: &Value) -> Value {
     let params = &request["params"];
     match request["method"].as_str().unwrap() {
         "elicitation/create" if params["mode"] == "url" => json!({ "action": "accept" }),

@@ -59,6 +59,8 @@ mod remote;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]
+mod resuming;
+#[cfg(test)]
 mod service_manager;
 #[cfg(test)]
 mod sessions;

@@ -242,6 +242,19 @@ impl Client {
         self.send(Method::GET, &headers, String::new()).await
     }
 
+    /// Goes on with the stream to which the event of this id belongs.
+    ///
+    /// # Errors
+    ///
+    /// When the connection fails.
+    pub async fn resume(&self, id: &str) -> Result<Answer> {
+        let mut headers = self.headers_of(&Value::Null);
+        headers.retain(|(name, _)| name != "accept" && name != "content-type");
+        headers.push(("accept".to_owned(), "text/event-stream".to_owned()));
+        headers.push(("last-event-id".to_owned(), id.to_owned()));
+        self.send(Method::GET, &headers, String::new()).await
+    }
+
     /// Ends the legacy session; returns the status.
     ///
     /// # Errors

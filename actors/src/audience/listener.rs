@@ -142,10 +142,16 @@ impl Listener {
         let (id, own) = (self.id, name.as_str().into());
         // Whether the server agrees is for it to say whenever it comes up.
         let (reply, _) = oneshot::channel();
-        let again = Command::Subscribe { id, server, own, asked: Arc::clone(&asked), reply };
+        let again = Command::Subscribe { id, server, own, asked, reply };
         self.audience.send(again).await;
-        self.audience.send(Command::Missed { id, asked }).await;
+        self.miss(address).await;
         Ok(())
+    }
+
+    /// An update of a resource that is listened to may have been missed.
+    pub async fn miss(&self, address: &Text) {
+        let (id, asked) = (self.id, address.as_str().into());
+        self.audience.send(Command::Missed { id, asked }).await;
     }
 
     /// An error with addresses as they are shown here.

@@ -7,15 +7,22 @@ use std::sync::Arc;
 use axum::response::Response;
 use conductor_actors::Scope;
 use http::{HeaderMap, StatusCode};
+use tokio_util::sync::CancellationToken;
 
 use super::negotiation::Accepts;
-use super::sessions::Busy;
+use super::replay::NotKept;
+use super::sessions::Session;
 use super::{Door, events, respond};
 use crate::door::hearing;
 use crate::door::listen::list_changed;
+use crate::door::mirrored::Field;
 use crate::door::reply::{Problem, Refusal, SessionFault};
+use crate::door::service::Service;
 
-/// Opens the session's stream of news.
+/// Names the last event that a client has got.
+const LAST_EVENT: &str = "last-event-id";
+
+/// Opens the session's stream of news, or goes on with any stream of it.
 pub(super) fn get(door: &Door, scope: Scope, headers: &HeaderMap) -> Response {
     let session = match door.sessions.find(headers, &scope) {
         Ok(session) => session,
@@ -24,39 +31,63 @@ pub(super) fn get(door: &Door, scope: Scope, headers: &HeaderMap) -> Response {
     if !Accepts::of(headers).events {
         return respond::problem(Problem::NotAcceptable);
     }
-    if !session.take_stream() {
-        return respond::problem(Problem::StreamTaken);
-    }
-    let stream = Stream(session);
-    let (out, waiting) = events::channel();
-    let service = door.service(scope).hearing(Arc::clone(&stream.0.hearing));
-    let mut changes = service.changes(stream.0.seen.clone());
-    let shutdown = door.shutdown.clone();
-    tokio::spawn(async move {
-        let (mut live, mut inbox) = (true, service.hear().await);
-        loop {
+    let replay = &session.replay;
+    let after = Some(Field::of(headers, LAST_EVENT)).filter(|_| replay.has_ids());
+    let (reader, resumed) = match after {
+        None | Some(Field::Absent) => (replay.news().ok_or(Problem::StreamTaken), false),
+        Some(Field::Value(id)) => {
+            (replay.resume(id).map_err(|NotKept| Problem::EventUnknown), true)
+        }
+        Some(Field::Invalid) => (Err(Problem::EventUnknown), true),
+    };
+    let reader = match reader {
+        Ok(reader) => reader,
+        Err(problem) => return respond::problem(problem),
+    };
+    let closing = CancellationToken::new();
+    if reader.is_of_news() {
+        let service = door.service(scope).hearing(Arc::clone(&session.hearing));
+        let (shutdown, missed) = (door.shutdown.clone(), reader.has_missed());
+        let (session, closing) = (Arc::clone(&session), closing.clone());
+        tokio::spawn(async move {
             tokio::select! {
                 biased;
-                () = out.closed() => return,
-                () = stream.0.ended.cancelled() => return,
-                () = shutdown.cancelled() => return,
-                line = hearing::next(&mut inbox) => {
-                    if out.send(line).await.is_err() {
-                        return;
-                    }
-                }
-                news = changes.next(), if live => {
-                    live = news.is_some();
-                    for line in list_changed(news.unwrap_or_default()) {
-                        if out.send(line).await.is_err() {
-                            return;
-                        }
-                    }
+                () = closing.cancelled() => {}
+                () = session.ended.cancelled() => {}
+                () = shutdown.cancelled() => {}
+                () = tell_news(&service, &session, missed) => {}
+            }
+            closing.cancel();
+        });
+    }
+    match resumed {
+        true => events::resumed(reader, closing, session),
+        false => events::followed(reader, closing, session),
+    }
+}
+
+/// Brings what is said unasked to the session's stream of news, for ever. `missed` if something of it
+/// was told and lost.
+async fn tell_news(service: &Service, session: &Session, missed: bool) {
+    let mut inbox = service.hear().await;
+    if missed {
+        session.hearing.miss(service).await;
+        session.seen.forget();
+    }
+    let mut changes = service.changes(session.seen.clone());
+    let mut live = true;
+    loop {
+        tokio::select! {
+            biased;
+            line = hearing::next(&mut inbox) => session.replay.tell(line).await,
+            news = changes.next(), if live => {
+                live = news.is_some();
+                for line in list_changed(news.unwrap_or_default()) {
+                    session.replay.tell(line).await;
                 }
             }
         }
-    });
-    events::response(waiting)
+    }
 }
 
 /// Ends a session.
@@ -75,14 +106,5 @@ fn nothing_here(refusal: &Refusal) -> Response {
     match refusal {
         Refusal::Session(SessionFault::Required) => respond::not_allowed("POST"),
         refusal => respond::refusal(refusal),
-    }
-}
-
-/// The one stream of a session, given back when dropped.
-struct Stream(Busy);
-
-impl Drop for Stream {
-    fn drop(&mut self) {
-        self.0.release_stream();
     }
 }

@@ -12,7 +12,8 @@
 //! HTTP: what the socket shows is at `/mcp` and `/`, and nothing else is there.
 //!
 //! Legacy clients have a session (`sessions`); a modern request needs none. A client that goes
-//! away takes a modern request back and leaves a legacy one running, as their revisions say.
+//! away takes a modern request back and leaves a legacy one running, as their revisions say; it can
+//! come back for what it has not heard (`replay`, `tape`).
 
 mod accept;
 mod body;
@@ -24,9 +25,11 @@ mod many;
 mod negotiation;
 mod over_unix;
 mod post;
+mod replay;
 mod respond;
 mod routes;
 mod sessions;
+mod tape;
 
 use std::net::SocketAddr;
 use std::sync::Arc;

@@ -3,6 +3,7 @@
 //! It leaves batches to `many` and the answers themselves to `service`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::Request;
 use axum::response::Response;
@@ -11,8 +12,10 @@ use conductor_actors::Scope;
 use conductor_actors::wire::{self, Id, Message, Notification, one_line};
 use http::{HeaderMap, StatusCode};
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep;
 
 use super::negotiation::{Accepts, is_json};
+use super::replay::Reader;
 use super::sessions::{Busy, taken_back};
 use super::{Door, body, events, many, respond};
 use crate::door::asked::Asked;
@@ -25,6 +28,10 @@ use crate::door::mirrored::Mirrored;
 use crate::door::reply::{Answer, Problem, Refusal, refuse};
 use crate::door::service::{Job, Peer, Service, negotiate};
 use crate::door::stream::{cancelled_id, id_of};
+
+/// An answer that takes longer than this comes as an event, so that it is not lost with the
+/// connection.
+const LONG: Duration = Duration::from_secs(1);
 
 /// One POST, its body read.
 pub(super) struct Post<'a> {
@@ -162,6 +169,7 @@ impl Post<'_> {
     }
 
     async fn legacy(&self, job: Job, session: Busy) -> Response {
+        let replay = Arc::clone(&session.replay);
         let service = self.service().hearing(Arc::clone(&session.hearing));
         if self.wants_events(&job) {
             let (out, waiting) = events::channel();
@@ -172,7 +180,7 @@ impl Post<'_> {
                     let _ = out.send(answer.body).await;
                 }
             });
-            return events::response(waiting);
+            return carried(replay.carry(None, waiting, None));
         }
         if self.may_tell(&job) {
             return self.deferred(job, session).await;
@@ -184,9 +192,10 @@ impl Post<'_> {
         self.one(answer.unwrap_or_else(|refusal| refuse(Some(&id), &refusal)))
     }
 
-    /// Answers with one JSON text, unless the server says something to the client before: then with
-    /// a stream that begins with it.
+    /// Answers with one JSON text, unless the server says something to the client before, or the
+    /// answer takes long: then with a stream, which can be taken up again if it breaks.
     async fn deferred(&self, job: Job, session: Busy) -> Response {
+        let replay = Arc::clone(&session.replay);
         let id = job.request.id.clone();
         let service = self.service().hearing(Arc::clone(&session.hearing));
         let (out, mut waiting) = events::channel();
@@ -197,7 +206,10 @@ impl Post<'_> {
         });
         tokio::select! {
             biased;
-            Some(first) = waiting.recv() => events::response_around(first, waiting, answer),
+            Some(first) = waiting.recv() => carried(replay.carry(Some(first), waiting, Some(answer))),
+            () = sleep(LONG), if replay.has_ids() => {
+                carried(replay.carry(None, waiting, Some(answer)))
+            }
             answer = &mut answer => {
                 self.one(answer.unwrap_or_else(|_| refuse(None, &Refusal::Internal)))
             }
@@ -256,6 +268,11 @@ impl Post<'_> {
         session.client.on_response(response);
         Ok(())
     }
+}
+
+/// A stream of a session as a response.
+fn carried(reader: Option<Reader>) -> Response {
+    reader.map_or_else(|| respond::refusal(&Refusal::Internal), events::opened)
 }
 
 /// Answers a request of a session, unless it is taken back before.

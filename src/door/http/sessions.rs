@@ -5,7 +5,7 @@
 
 use std::cmp::Reverse;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use base64::Engine;
@@ -20,6 +20,7 @@ use tokio::sync::broadcast;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::replay::Replay;
 use super::respond::SESSION;
 use crate::door::dialogue::Client;
 use crate::door::hearing::Hearing;
@@ -48,8 +49,9 @@ pub(super) struct Session {
     pub(super) hearing: Arc<Hearing>,
     /// Set when it has ended.
     pub(super) ended: CancellationToken,
+    /// What its client was sent.
+    pub(super) replay: Arc<Replay>,
     cancelled: broadcast::Sender<Id>,
-    has_stream: AtomicBool,
     /// Requests and streams under way.
     busy: AtomicUsize,
     /// When it was used last.
@@ -64,6 +66,8 @@ pub(super) struct Session {
 struct Desk {
     door: Box<str>,
     kept: KeptSessions,
+    /// Tells this run of the daemon from others.
+    run: String,
     /// Times of use are counted from here, in milliseconds; those of earlier runs are before it.
     begun: Instant,
 }
@@ -93,7 +97,8 @@ impl Sessions {
     /// Those that earlier runs have opened at `door`, the ones used last if they are too many. Up to
     /// `max` at a time, each forgotten after `idle` without use.
     pub(super) fn at(door: &str, kept: &KeptSessions, max: usize, idle: Duration) -> Self {
-        let desk = Desk { door: door.into(), kept: kept.clone(), begun: Instant::now() };
+        let run = format!("{:x}", kept.now());
+        let desk = Desk { door: door.into(), kept: kept.clone(), run, begun: Instant::now() };
         let (table, random, desk) = (DashMap::new(), SystemRandom::new(), Arc::new(desk));
         let mut found = kept.found(door);
         found.sort_unstable_by_key(|(_, record)| Reverse(record.used));
@@ -165,6 +170,7 @@ impl Sessions {
         let mut news: Vec<Arc<dyn Recorded>> = Vec::new();
         let unsaid = millis(self.idle / UNSAID);
         self.table.retain(|_, session| {
+            session.replay.trim();
             let keep = !self.is_idle(session);
             if !keep {
                 session.ended.cancel();
@@ -243,15 +249,18 @@ impl Session {
         used: i64,
         desk: &Arc<Desk>,
     ) -> Self {
+        // Part of a digest of a digest of its id: nothing is found with that.
+        let mut name = SessionKey::of(&key.to_string()).to_string();
+        name.truncate(8);
         Self {
             key,
+            replay: Replay::new(name, &desk.run, client.version),
             client,
             scope,
             seen: Seen::default(),
             hearing: Arc::new(hearing),
             ended: CancellationToken::new(),
             cancelled: broadcast::Sender::new(CANCELLED),
-            has_stream: AtomicBool::new(false),
             busy: AtomicUsize::new(0),
             used: AtomicI64::new(used),
             told: AtomicI64::new(used),
@@ -283,16 +292,6 @@ impl Session {
     /// Hears of requests that are taken back from now on.
     pub(super) fn cancellations(&self) -> broadcast::Receiver<Id> {
         self.cancelled.subscribe()
-    }
-
-    /// Takes the one stream that a session has; false if it is taken.
-    pub(super) fn take_stream(&self) -> bool {
-        !self.has_stream.swap(true, Ordering::AcqRel)
-    }
-
-    /// Gives the stream back.
-    pub(super) fn release_stream(&self) {
-        self.has_stream.store(false, Ordering::Release);
     }
 }
 

@@ -29,6 +29,8 @@ pub(in crate::door) enum Problem {
     UnsupportedMediaType,
     /// The session has a stream already.
     StreamTaken,
+    /// The event to go on from is none of the session, or not kept any more.
+    EventUnknown,
 }
 
 impl Problem {
@@ -61,12 +63,15 @@ impl Problem {
                 (415, "unsupported_media_type", "send application/json without a content coding")
             }
             Self::StreamTaken => (409, "stream_taken", "this session has an open stream already"),
+            Self::EventUnknown => {
+                (400, "event_unknown", "what came after this event is not kept, or was another's")
+            }
         }
     }
 
     /// All of them.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::HostMissing,
         Self::HostNotAllowed,
         Self::OriginNotAllowed,
@@ -78,6 +83,7 @@ impl Problem {
         Self::BodyTooLarge,
         Self::UnsupportedMediaType,
         Self::StreamTaken,
+        Self::EventUnknown,
     ];
 
     /// The stable word and the status, for the test of the documentation.

@@ -74,6 +74,7 @@ pub(super) const PURE: &[&str] = &[
     "src/door/batch.rs",
     "src/door/classify.rs",
     "src/door/era.rs",
+    "src/door/http/tape.rs",
     "src/door/mirrored.rs",
     "src/door/reply/codes.rs",
     "src/door/reply/failure.rs",

@@ -133,6 +133,15 @@ impl Answer {
         Ok(all.freeze())
     }
 
+    /// The next event of the stream, whatever it says. Nothing at the end.
+    ///
+    /// # Errors
+    ///
+    /// When the connection is lost.
+    pub async fn event(&mut self) -> Result<Option<Event>> {
+        self.events.event().await
+    }
+
     /// The next message: of the stream, or the one JSON text. Nothing at the end.
     ///
     /// # Errors
@@ -149,6 +158,29 @@ impl Answer {
         let value = serde_json::from_slice(&text)
             .with_context(|| format!("no JSON: {}", String::from_utf8_lossy(&text)))?;
         Ok(Some(value))
+    }
+}
+
+/// One event of a stream.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// What it is called, to go on from it.
+    pub id: Option<String>,
+    /// How many milliseconds to wait before that.
+    pub retry: Option<String>,
+    /// What it says.
+    pub data: String,
+}
+
+impl Event {
+    /// Reads the lines of an event; comments are left out.
+    fn read(text: &str) -> Self {
+        let field = |name: &str| {
+            let lines = text.lines().filter_map(|line| line.strip_prefix(name)?.strip_prefix(':'));
+            lines.map(|value| value.strip_prefix(' ').unwrap_or(value)).collect::<Vec<_>>()
+        };
+        let last = |name: &str| field(name).last().map(|value| (*value).to_owned());
+        Self { id: last("id"), retry: last("retry"), data: field("data").join("\n") }
     }
 }
 
@@ -181,20 +213,26 @@ impl Events {
         Ok(false)
     }
 
-    async fn next(&mut self) -> Result<Option<Value>> {
+    async fn event(&mut self) -> Result<Option<Event>> {
         loop {
-            while let Some(event) = take_event(&mut self.buffer) {
-                let data = data_of(&event);
-                if !data.is_empty() {
-                    let value = serde_json::from_str(&data)
-                        .with_context(|| format!("no JSON in an event: {data}"))?;
-                    return Ok(Some(value));
-                }
+            if let Some(event) = take_event(&mut self.buffer) {
+                return Ok(Some(Event::read(&event)));
             }
             if !self.read().await? {
                 return Ok(None);
             }
         }
+    }
+
+    async fn next(&mut self) -> Result<Option<Value>> {
+        while let Some(Event { data, .. }) = self.event().await? {
+            if !data.is_empty() {
+                let value = serde_json::from_str(&data)
+                    .with_context(|| format!("no JSON in an event: {data}"))?;
+                return Ok(Some(value));
+            }
+        }
+        Ok(None)
     }
 }
 
@@ -211,16 +249,6 @@ fn take_event(buffer: &mut BytesMut) -> Option<String> {
     Some(String::from_utf8_lossy(&event).into_owned())
 }
 
-/// The `data` lines of an event, joined as the format says; comments and other fields are left out.
-fn data_of(event: &str) -> String {
-    let lines: Vec<&str> = event
-        .lines()
-        .filter_map(|line| line.strip_prefix("data:"))
-        .map(|data| data.strip_prefix(' ').unwrap_or(data))
-        .collect();
-    lines.join("\n")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -229,7 +257,7 @@ mod tests {
         let mut buffer = BytesMut::from(text.as_bytes());
         let mut found = Vec::new();
         while let Some(event) = take_event(&mut buffer) {
-            found.push(data_of(&event));
+            found.push(Event::read(&event).data);
         }
         assert_eq!(found, expected);
     }
