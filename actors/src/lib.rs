@@ -32,6 +32,7 @@ pub mod sessions;
 pub mod store;
 mod supervisor;
 mod system;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod trial;
@@ -46,7 +47,7 @@ pub use merger::{
 };
 pub use model::{
     Answer, Call, CallError, Cause, Downfall, Fate, Generation, Inquiries, Inquiry, InquiryKind,
-    ListKind, LogPort, Outage, Scope, ServerState, Target,
+    ListKind, LogPort, Outage, Scope, ServerState, Target, TaskNews,
 };
 pub use process::{Harm, NurseryError, Usage, guard_main, harm_self};
 pub use server::{Rejected, StderrLog, StderrTail};

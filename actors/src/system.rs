@@ -3,6 +3,8 @@
 //! It is what doors and command line see of the running system. It decides nothing itself.
 
 mod limits;
+mod outages;
+mod tasks;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,7 +21,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::warn;
 
-use crate::audience::AudienceHandle;
+use crate::audience::{AudienceHandle, principal_of};
 use crate::credentials::KeySource;
 use crate::delegation::{
     self, Admission, Caller, Cost, DelegationHandle, KeyError, OwnKey, Refusal,
@@ -27,7 +29,7 @@ use crate::delegation::{
 use crate::merger::{
     CatalogReader, Memory, MergerActor, MergerHandle, Resolution, Unapproved, with_public_addresses,
 };
-use crate::model::{Answer, Call, CallError, Outage, Scope, ServerState, Target};
+use crate::model::{Answer, Call, CallError, Scope, Target};
 use crate::process::{Nursery, NurseryError};
 use crate::registrations::Registrations;
 use crate::renewal::Renewal;
@@ -37,6 +39,7 @@ use crate::store::{OpenError, SqliteStore, StateDir, StateDirError, Store, WallC
 use crate::supervisor::{
     Board, BoardReader, RestartError, SupervisorActor, SupervisorArguments, SupervisorHandle,
 };
+use crate::tasks::TaskSeal;
 use crate::wire::{CallKind, Hop, Outcome, Text};
 
 use limits::limits;
@@ -97,6 +100,7 @@ struct Inner {
     nursery: Nursery,
     store: SqliteStore,
     sessions: KeptSessions,
+    task_seal: TaskSeal,
     /// Starts router and merger anew; ends with the one that fails too often.
     renewal: AbortOnDropHandle<()>,
     failed: watch::Receiver<Option<&'static str>>,
@@ -157,6 +161,7 @@ impl System {
         let Storage { dir: state_dir, store } = storage;
         let nursery = Nursery::open(state_dir.path(), environment).await?;
         let key = Arc::new(OwnKey::open(&state_dir).await?);
+        let task_seal = TaskSeal::new(|purpose| key.derive(purpose)).ok_or(KeyError::Random)?;
         let kept: Arc<dyn Store> = Arc::new(store.clone());
         let sessions = KeptSessions::load(&kept, config.listen.session_idle).await;
         let memory = Memory::load(Arc::clone(&kept)).await;
@@ -212,6 +217,7 @@ impl System {
             nursery,
             store,
             sessions,
+            task_seal,
             renewal: AbortOnDropHandle::new(renewal),
             failed,
             _state_dir: state_dir,
@@ -250,8 +256,12 @@ impl System {
         caller: Caller,
         call: Call,
     ) -> Result<Answer, CallError> {
-        let kind = call.params.kind;
-        let target = self.find(scope, kind, &call.params.name, call.deadline).await?;
+        let (kind, asked) = (call.params.kind, call.params.task.is_some());
+        let target = match kind {
+            CallKind::Task(_) => self.find_task(scope, &caller, &call.params).await?,
+            _ => self.find(scope, kind, &call.params.name, call.deadline).await?,
+        };
+        let principal = principal_of(&caller);
         let admission = self.admit(caller).await?;
         if let Some(logs) = call.logs.as_ref().filter(|_| call.params.meta.log_level.is_some()) {
             self.0.audience.lend(&target.server, logs.level).await;
@@ -267,7 +277,7 @@ impl System {
         {
             answer.outcome = outcome;
         }
-        Ok(answer)
+        self.with_shown_tasks(principal, scope, (kind, asked, &target.server), answer).await
     }
 
     /// Who hears what servers say beside answers.
@@ -295,7 +305,7 @@ impl System {
     }
 
     /// How long a call to `server` may take.
-    pub(crate) fn limit_of(&self, server: &ServerId) -> Duration {
+    pub fn limit_of(&self, server: &ServerId) -> Duration {
         self.0.router.limit_of(server)
     }
 
@@ -466,32 +476,6 @@ impl System {
             if !matches!(timeout_at(deadline, published.changed()).await, Ok(Ok(()))) {
                 return Err(CallError::Unavailable { server, outage });
             }
-        }
-    }
-
-    fn is_coming(&self, server: &ServerId, outage: &Outage) -> bool {
-        let hopeless = outage
-            .downfall
-            .as_ref()
-            .is_some_and(|downfall| matches!(downfall.cause, crate::model::Cause::Spawn(_)));
-        let lazy = self.0.board.current().servers.get(server).is_some_and(|status| {
-            status.state == ServerState::Stopped
-                && status.spec.enabled
-                && status.spec.start == conductor_config::StartMode::Lazy
-        });
-        lazy || outage.state.is_up() || (outage.state.is_coming() && !hopeless)
-    }
-
-    fn outage(&self, server: &ServerId) -> Outage {
-        let board = self.0.board.current();
-        let status = board.servers.get(server);
-        Outage {
-            state: status.map_or(ServerState::Stopped, |status| status.state),
-            downfall: status
-                .and_then(|status| status.last_error.as_ref())
-                .map(|(end, _)| Arc::clone(end)),
-            next_try: status.and_then(|status| status.next_try),
-            returning: false,
         }
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It leaves judging them to `classify` and acting on them to `service`.
 
-use conductor_actors::wire::{CallKind, CallParams, Members, Meta, Request, Text};
+use conductor_actors::wire::{CallParams, Members, Meta, Request, Text};
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -51,10 +51,7 @@ impl Asked {
     /// The value that the header `Mcp-Name` repeats, for the requests that have one.
     pub(super) fn name(&self) -> Option<Text> {
         let Self::Call(params) = self else { return None };
-        match params.kind {
-            CallKind::Tool | CallKind::Prompt | CallKind::Resource => Some(params.name.clone()),
-            CallKind::PromptArgument | CallKind::TemplateVariable => None,
-        }
+        params.kind.is_mirrored().then(|| params.name.clone())
     }
 }
 
@@ -105,6 +102,7 @@ mod tests {
         check("tools/list", "null", "other - false");
         check("prompts/get", r#"{"name":"p"}"#, "call p false");
         check("resources/read", r#"{"uri":"u:/"}"#, "call u:/ false");
+        check("tasks/get", r#"{"taskId":"t"}"#, "call t false");
         let reference = r#"{"ref":{"type":"ref/prompt","name":"p"}}"#;
         check("completion/complete", reference, "call - false");
     }

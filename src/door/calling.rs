@@ -6,9 +6,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    Abilities, CallKind, CallParams, Hop, Id, LogLevel, Members, Outcome, write_notification,
+    Abilities, CallKind, CallParams, Hop, Id, LogLevel, Members, Outcome, TaskVerb,
+    write_notification,
 };
-use conductor_actors::{Answer as Answered, Call, CallError, Inquiry, InquiryKind, Scope};
+use conductor_actors::{Answer as Answered, Call, CallError, Inquiry, InquiryKind, Scope, Target};
 use conductor_config::{ServerId, Transport};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -19,10 +20,11 @@ use super::dialogue::{
     Bond, Client, Conversation, InputRequired, PARKED_MAX, Parked, Sealed, Step, for_legacy,
     for_modern, object, url_required, write_input_required,
 };
-use super::era::{self, Era};
+use super::era::{self, Era, ForeignResult};
 use super::hearing::logged;
 use super::reply::{Refusal, failed_call, foreign_result, lacking, no_input, relayed_error};
 use super::service::{Peer, Service, response};
+use super::tasks;
 
 /// How often a server may ask for input during one call.
 const ROUNDS: u32 = 10;
@@ -49,6 +51,14 @@ impl Service {
         peer: &Peer<'_>,
     ) -> Result<Bytes, Refusal> {
         let kind = params.kind;
+        if matches!(kind, CallKind::Task(_)) {
+            self.may_ask_about_tasks(&params, era)?;
+        }
+        if era == Era::Modern {
+            // There, it is the server who makes tasks.
+            params.task = None;
+        }
+        let (asked, follows) = (params.task.is_some(), tasks::are_declared(&params.meta));
         let level = self.level(&mut params, era, peer.out.is_some())?;
         let declared = params.meta.client_capabilities.clone().filter(|_| era == Era::Modern);
         let ended = match era {
@@ -62,6 +72,14 @@ impl Service {
         };
         match outcome {
             Ok(Answered { outcome: Outcome::Result(result), hop }) => {
+                if asked && let Some(task) = tasks::made(&result) {
+                    self.hear_of_task(&task).await;
+                }
+                if hop == Hop::Modern && !(era == Era::Modern && follows) && tasks::is_task(&result)
+                {
+                    let error = ForeignResult("\"task\"".to_owned());
+                    return Ok(foreign_result(id, kind, &error));
+                }
                 Ok(era::response(id, kind, &result, hop, era)
                     .unwrap_or_else(|error| foreign_result(id, kind, &error)))
             }
@@ -72,6 +90,18 @@ impl Service {
                 }
             }
             Err(error) => self.not_called(id, kind, error, era),
+        }
+    }
+
+    /// Whether such tasks are announced here, and the caller can follow them.
+    fn may_ask_about_tasks(&self, params: &CallParams, era: Era) -> Result<(), Refusal> {
+        if !self.makes_tasks(era) {
+            let method = params.kind.method().to_owned();
+            return Err(Refusal::UnknownMethod { method, era });
+        }
+        match era {
+            Era::Legacy => Ok(()),
+            Era::Modern => tasks::must_declare(&params.meta),
         }
     }
 
@@ -162,10 +192,28 @@ impl Service {
     async fn pass_on(&self, inquiry: Inquiry, client: &Client, out: &mpsc::Sender<Bytes>) {
         let label = self.label(&inquiry.server);
         let (kind, params) = (inquiry.kind, inquiry.params.as_ref());
+        let related = params.and_then(|params| self.related_task(&inquiry.server, params));
         let params = for_legacy(kind, params, label.as_deref(), client.version, "");
-        if let Some(outcome) = client.questions.ask(out, kind.method(), params.as_ref()).await {
-            inquiry.answer(outcome);
+        let params = params.map(|params| match &related {
+            Some((shown, _)) => tasks::with_related(&params, shown),
+            None => params,
+        });
+        let answered = client.questions.ask(out, kind.method(), params.as_ref()).await;
+        match (answered, related) {
+            (Some(Outcome::Result(result)), Some((_, own))) => {
+                inquiry.answer(Outcome::Result(tasks::with_related(&result, &own)));
+            }
+            (Some(outcome), _) => inquiry.answer(outcome),
+            (None, _) => {}
         }
+    }
+
+    /// The task that a server's question belongs to: as it is shown, and as the server calls it.
+    fn related_task(&self, server: &ServerId, params: &Bytes) -> Option<(String, String)> {
+        let own = tasks::related(params)?;
+        let target = Target { server: server.clone(), name: own.clone() };
+        let shown = self.system().shown_task(self.scope(), self.caller(), &target)?;
+        Some((shown, own.to_string()))
     }
 
     /// Makes a call of a client of 2026-07-28, or goes on with one that it brings input for.
@@ -297,7 +345,7 @@ impl Service {
         let tells = level.is_some() || params.meta.progress_token.is_some();
         let Some(out) = out.filter(|_| tells) else {
             let call = Call { params, deadline: None, progress: None, inquiries: None, logs: None };
-            return self.system().call(self.scope(), self.caller().clone(), call).await;
+            return tasks::call(self.system(), self.scope(), self.caller().clone(), call).await;
         };
         self.talk(self.begin(params, Abilities::default(), level), None, out).await
     }
@@ -323,7 +371,8 @@ impl Service {
 
 /// Whether a server may ask something during such a call (MCP 2026-07-28, basic/patterns/mrtr).
 fn can_ask(kind: CallKind) -> bool {
-    matches!(kind, CallKind::Tool | CallKind::Prompt | CallKind::Resource)
+    let is_result = kind == CallKind::Task(TaskVerb::Result);
+    is_result || matches!(kind, CallKind::Tool | CallKind::Prompt | CallKind::Resource)
 }
 
 /// What a server asks for with its answer, if it does.

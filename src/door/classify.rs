@@ -25,8 +25,10 @@ pub(super) enum Method {
     /// A list; clients ask without looking at capabilities.
     List(ListKind),
     /// A request for one server: `tools/call`, `prompts/get`, `resources/read`,
-    /// `completion/complete`.
+    /// `completion/complete`, and what is asked about a task.
     Call,
+    /// `tasks/list`
+    Tasks,
     /// `subscriptions/listen`
     Listen,
     /// `resources/subscribe`
@@ -43,9 +45,11 @@ pub(super) enum Method {
 /// If there is none.
 pub(super) fn method_of(name: &str, era: Era) -> Result<Method, Refusal> {
     Ok(match (name, era) {
-        ("tools/call" | "prompts/get" | "resources/read" | "completion/complete", _) => {
-            Method::Call
-        }
+        ("tools/call" | "prompts/get" | "resources/read" | "completion/complete", _)
+        | ("tasks/get" | "tasks/cancel", _)
+        | ("tasks/result", Era::Legacy)
+        | ("tasks/update", Era::Modern) => Method::Call,
+        ("tasks/list", Era::Legacy) => Method::Tasks,
         ("tools/list", _) => Method::List(ListKind::Tools),
         ("prompts/list", _) => Method::List(ListKind::Prompts),
         ("resources/list", _) => Method::List(ListKind::Resources),

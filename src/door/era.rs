@@ -16,6 +16,16 @@ pub(super) enum Era {
     Modern,
 }
 
+impl Era {
+    /// The same of the way to a server.
+    pub(super) fn hop(self) -> Hop {
+        match self {
+            Self::Legacy => Hop::Legacy,
+            Self::Modern => Hop::Modern,
+        }
+    }
+}
+
 /// A kind of result that revisions with a handshake have no words for.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[error("result type {0} cannot be passed on to a client of this revision")]

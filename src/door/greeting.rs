@@ -2,7 +2,7 @@
 //!
 //! It leaves the choice of a revision to `service`.
 
-use conductor_actors::wire::MODERN;
+use conductor_actors::wire::{Hop, LEGACY_LATEST, MODERN, TASKS};
 use conductor_actors::{ListKind, Scope, System};
 use serde_json::{Map, Value, json};
 
@@ -12,7 +12,7 @@ use super::service::{TTL_MAX, millis};
 pub(super) fn initialize(system: &System, scope: &Scope, version: &str) -> String {
     json!({
         "protocolVersion": version,
-        "capabilities": capabilities(system, scope),
+        "capabilities": with_tasks(capabilities(system, scope), system, scope, version),
         "serverInfo": identity(),
         "instructions": instructions(scope),
     })
@@ -24,7 +24,7 @@ pub(super) fn discover(system: &System, scope: &Scope) -> String {
     json!({
         "resultType": "complete",
         "supportedVersions": [MODERN],
-        "capabilities": capabilities(system, scope),
+        "capabilities": with_extensions(capabilities(system, scope), system, scope),
         "instructions": instructions(scope),
         "ttlMs": millis(TTL_MAX),
         "cacheScope": "private",
@@ -59,6 +59,24 @@ fn capabilities(system: &System, scope: &Scope) -> Value {
         capabilities.insert("completions".to_owned(), json!({}));
     }
     Value::Object(capabilities)
+}
+
+/// The same with tasks that clients ask for, in the revision that has them.
+fn with_tasks(mut capabilities: Value, system: &System, scope: &Scope, version: &str) -> Value {
+    let makes = system.catalog().current().makes_tasks(scope, Hop::Legacy);
+    if makes && version == LEGACY_LATEST {
+        capabilities["tasks"] =
+            json!({ "list": {}, "cancel": {}, "requests": { "tools": { "call": {} } } });
+    }
+    capabilities
+}
+
+/// The same with tasks that servers make.
+fn with_extensions(mut capabilities: Value, system: &System, scope: &Scope) -> Value {
+    if system.catalog().current().makes_tasks(scope, Hop::Modern) {
+        capabilities["extensions"] = json!({ TASKS: {} });
+    }
+    capabilities
 }
 
 fn instructions(scope: &Scope) -> &'static str {

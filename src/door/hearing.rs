@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    CallKind, Id, LogLevel, Members, Text, write_json_string, write_notification,
+    CallKind, Hop, Id, LogLevel, Members, Text, write_json_string, write_notification,
 };
 use conductor_actors::{CallError, Heard, Inbox, Listener, SubscribeError};
 use dashmap::DashSet;
@@ -19,6 +19,7 @@ use tokio::time::sleep;
 use super::era::Era;
 use super::reply::{Refusal, relayed_error};
 use super::service::Service;
+use super::tasks;
 
 /// Waits before a server that cannot be found yet is looked for again.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -141,6 +142,11 @@ impl Hearing {
         }
     }
 
+    /// From now on the peer hears how a task goes that it was shown under this id.
+    pub(super) async fn hear_of_task(&self, service: &Service, shown: &str) {
+        self.listener(service).await.hear_of_task(shown, Hop::Legacy).await;
+    }
+
     /// Serves `resources/unsubscribe`.
     pub(super) async fn unsubscribe(
         &self,
@@ -185,6 +191,7 @@ fn bad(reason: &str) -> Refusal {
 pub(super) fn told(heard: &Heard) -> Bytes {
     match heard {
         Heard::Logged(params) => logged(params),
+        Heard::Task { shown, news } => tasks::told(shown, news),
         Heard::Updated(address) => {
             let mut params = b"{\"uri\":".to_vec();
             write_json_string(&mut params, address);

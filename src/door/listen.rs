@@ -5,8 +5,8 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use conductor_actors::wire::{Id, Members, Text, write_notification, write_result};
-use conductor_actors::{Heard, Listener};
+use conductor_actors::wire::{Hop, Id, Members, Text, write_notification, write_result};
+use conductor_actors::{Heard, Listener, TaskNews};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
@@ -17,10 +17,11 @@ use super::asked::Asked;
 use super::reply::Refusal;
 use super::seen::{News, Seen};
 use super::service::Service;
+use super::tasks;
 
 const SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
 
-/// The most resources that one listener may name.
+/// The most resources that one listener may name, and as many tasks.
 const RESOURCES: usize = 1000;
 /// How many of them are seen to at once.
 const PARALLEL: usize = 32;
@@ -32,6 +33,7 @@ const AGREEMENT: Duration = Duration::from_secs(5);
 pub(super) struct Filter {
     lists: News,
     resources: Vec<String>,
+    tasks: Vec<String>,
 }
 
 impl Filter {
@@ -48,14 +50,19 @@ impl Filter {
         };
         let wanted = params.get("notifications").and_then(|raw| Members::read(raw).ok());
         let wanted = wanted.ok_or_else(|| bad("params.notifications must be an object"))?;
-        let resources = match wanted.get("resourceSubscriptions") {
-            None => Vec::new(),
-            Some(raw) => serde_json::from_slice(raw).map_err(|_| {
-                bad("params.notifications.resourceSubscriptions must be an array of strings")
-            })?,
+        let named = |key: &str| -> Result<Vec<String>, Refusal> {
+            let Some(raw) = wanted.get(key) else { return Ok(Vec::new()) };
+            let named: Vec<String> = serde_json::from_slice(raw).map_err(|_| {
+                bad(&format!("params.notifications.{key} must be an array of strings"))
+            })?;
+            match named.len() > RESOURCES {
+                true => Err(bad(&format!("a listener may name {RESOURCES} of {key}"))),
+                false => Ok(named),
+            }
         };
-        if resources.len() > RESOURCES {
-            return Err(bad(&format!("a listener may name {RESOURCES} resources")));
+        let (resources, tasks) = (named("resourceSubscriptions")?, named("taskIds")?);
+        if !tasks.is_empty() {
+            tasks::must_declare(asked.meta())?;
         }
         let wants = |key| wanted.get(key).is_some_and(|raw| raw == "true");
         let lists = News {
@@ -63,7 +70,7 @@ impl Filter {
             prompts: wants("promptsListChanged"),
             resources: wants("resourcesListChanged"),
         };
-        Ok(Self { lists, resources })
+        Ok(Self { lists, resources, tasks })
     }
 
     /// What is told of it here: all lists, and those resources of which their servers tell.
@@ -82,6 +89,15 @@ impl Filter {
         let agreed: Vec<String> = agreed.filter_map(std::future::ready).collect().await;
         if !agreed.is_empty() {
             honoured.insert("resourceSubscriptions".to_owned(), json!(agreed));
+        }
+        let mut heard = Vec::new();
+        for task in &self.tasks {
+            if listener.hear_of_task(task, Hop::Modern).await {
+                heard.push(task.as_str());
+            }
+        }
+        if !heard.is_empty() {
+            honoured.insert("taskIds".to_owned(), json!(heard));
         }
         Value::Object(honoured)
     }
@@ -142,9 +158,8 @@ pub(super) async fn serve(
                 () = out.closed() => return,
                 heard = inbox.next(), if hears => {
                     hears = heard.is_some();
-                    if let Some(Heard::Updated(address)) = heard {
-                        let params = json!({ "_meta": meta, "uri": &*address });
-                        next.push(notification("notifications/resources/updated", &params));
+                    if let Some(line) = heard.and_then(|heard| told(heard, &meta)) {
+                        next.push(line);
                         break;
                     }
                 }
@@ -160,6 +175,25 @@ pub(super) async fn serve(
                 }
             }
         }
+    }
+}
+
+/// What was heard, for the listener with this `_meta`.
+fn told(heard: Heard, meta: &Value) -> Option<Bytes> {
+    match heard {
+        Heard::Updated(address) => {
+            let params = json!({ "_meta": meta, "uri": &*address });
+            Some(notification("notifications/resources/updated", &params))
+        }
+        Heard::Task { shown, news: TaskNews::Status(status) } => {
+            let mut params = Members::read(&status).ok()?;
+            params.set("taskId", json!(&*shown).to_string().into());
+            params.set("_meta", meta.to_string().into());
+            let mut line = Vec::new();
+            write_notification(&mut line, "notifications/tasks", Some(&params.to_json()));
+            Some(Bytes::from(line))
+        }
+        Heard::Task { .. } | Heard::Logged(_) => None,
     }
 }
 

@@ -35,6 +35,7 @@ mod seen;
 mod service;
 pub mod stdio;
 pub mod stream;
+mod tasks;
 pub mod unix;
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ use super::greeting;
 use super::hearing::Hearing;
 use super::reply::{Answer, Refusal, refuse};
 use super::seen::{Changes, Seen, digests};
+use super::tasks;
 
 /// How long a list waits for servers that are coming up for the first time.
 const FIRST_LIST: Duration = Duration::from_secs(10);
@@ -118,6 +119,18 @@ impl Service {
         self.system.catalog().current().logs(&self.scope)
     }
 
+    /// Whether some server here may make tasks of calls in the way of these rules.
+    pub(super) fn makes_tasks(&self, era: Era) -> bool {
+        self.system.catalog().current().makes_tasks(&self.scope, era.hop())
+    }
+
+    /// From now on the peer hears how a task goes that it was shown under this id.
+    pub(super) async fn hear_of_task(&self, shown: &str) {
+        if let Some(hearing) = &self.hearing {
+            hearing.hear_of_task(self, shown).await;
+        }
+    }
+
     /// Where the peer hears from now on.
     pub(super) async fn hear(&self) -> Option<Inbox> {
         match &self.hearing {
@@ -170,11 +183,21 @@ impl Service {
                 greeting::initialize(&self.system, &self.scope, negotiate(&params))
             }
             (Method::Discover, _) => greeting::discover(&self.system, &self.scope),
+            (Method::Tasks, Asked::Other { params, .. }) => {
+                return tasks::list(self, &request.id, &params).await;
+            }
             (Method::SetLevel | Method::Subscribe | Method::Unsubscribe, asked) => {
                 return self.listen_to(method, &request.id, asked).await;
             }
             // Listening is answered by the doors, calls are read as such.
-            (Method::Listen | Method::Call | Method::List(_) | Method::Initialize, _) => {
+            (
+                Method::Listen
+                | Method::Tasks
+                | Method::Call
+                | Method::List(_)
+                | Method::Initialize,
+                _,
+            ) => {
                 return Err(Refusal::Internal);
             }
         };
@@ -216,7 +239,8 @@ impl Service {
         let size = self.system.config().catalog.page_size;
         let (entries, next) = match list {
             Some(list) => {
-                let page = list.page(cursor.as_deref(), size).map_err(|_| bad_cursor())?;
+                let page = list.page(cursor.as_deref(), size, era.hop());
+                let page = page.map_err(|_| bad_cursor())?;
                 (page.entries, page.next_cursor)
             }
             None => (Bytes::from_static(b"[]"), None),
@@ -299,7 +323,7 @@ pub(super) fn legacy_version(name: &str) -> Option<&'static str> {
     LEGACY.into_iter().find(|version| *version == name)
 }
 
-fn bad_cursor() -> Refusal {
+pub(super) fn bad_cursor() -> Refusal {
     Refusal::BadParams { reason: "the cursor is not one of this list".to_owned() }
 }
 

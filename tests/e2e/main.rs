@@ -75,6 +75,8 @@ mod sockets;
 #[cfg(test)]
 mod stdio_door;
 #[cfg(test)]
+mod tasks;
+#[cfg(test)]
 mod tidy;
 #[cfg(test)]
 mod unix_http;

@@ -313,7 +313,8 @@ impl Client {
             if let Some(method) = body["method"].as_str() {
                 headers.push(("mcp-method".to_owned(), method.to_owned()));
             }
-            let named = body["params"].get("name").or_else(|| body["params"].get("uri"));
+            let named = ["name", "uri", "taskId"];
+            let named = named.iter().find_map(|key| body["params"].get(*key));
             if let Some(name) = named.and_then(Value::as_str) {
                 headers.push(("mcp-name".to_owned(), name.to_owned()));
             }

@@ -182,7 +182,7 @@ impl Book {
         let lent = self.lent.iter();
         let lent = lent.map(|(id, (level, _))| (Reach::Servers([id.clone()].into()), Some(*level)));
         let levels = self.levels.keys().cloned().chain(lent).collect();
-        Wishes { resources: self.addresses.clone(), levels }
+        Wishes { resources: self.addresses.clone(), levels, ..Wishes::default() }
     }
 
     /// All resources of `server` that somebody waits for.

@@ -12,10 +12,12 @@ use tokio_util::task::AbortOnDropHandle;
 use super::book::{ListenerId, TooMany};
 use super::line::Ends;
 use super::task::Audience;
+use super::tasks::Numbered;
 use crate::delegation::Caller;
 use crate::merger::Catalog;
-use crate::model::{Hearing, ListKind, Principal, Reach, Scope, Settled, Wishes};
-use crate::wire::LogLevel;
+use crate::model::{Hearing, ListKind, Principal, Reach, Scope, Settled, Target, Wishes};
+use crate::tasks::Holder;
+use crate::wire::{Hop, LogLevel};
 
 /// Wishes that may wait to be heard; whoever has more waits.
 const COMMANDS: usize = 1024;
@@ -44,6 +46,16 @@ pub(super) enum Command {
     Unsubscribe { id: ListenerId, asked: Arc<str> },
     /// They want log messages from this level on; answered when their servers know.
     SetLevel { id: ListenerId, level: LogLevel, done: oneshot::Sender<()> },
+    /// A task was made for this holder, who knows it under this id.
+    Made { holder: Holder, task: Target, shown: Arc<str> },
+    /// Whether a task may be this principal's.
+    MayBeOf { task: Target, principal: Principal, reply: oneshot::Sender<bool> },
+    /// Which tasks there are of this holder after this number, so many at most.
+    TasksOf { holder: Holder, after: u64, most: usize, reply: oneshot::Sender<Vec<Numbered>> },
+    /// A server knows this task of a holder no more.
+    Forget { holder: Holder, number: u64 },
+    /// They hear of this task, which they know under this id.
+    HearOf { id: ListenerId, hop: Hop, task: Target, shown: Arc<str> },
     /// One call does; answered when its server knows.
     Lend { server: ServerId, level: LogLevel, done: oneshot::Sender<()> },
 }
@@ -96,6 +108,30 @@ impl AudienceHandle {
         let (done, set) = oneshot::channel();
         self.send(Command::Lend { server: server.clone(), level, done }).await;
         let _ = timeout(LEVEL, set).await;
+    }
+
+    /// Remembers that a task was made for `holder`, who knows it under the id `shown`.
+    pub(crate) async fn made(&self, holder: Holder, task: Target, shown: Arc<str>) {
+        self.send(Command::Made { holder, task, shown }).await;
+    }
+
+    /// Whether a task may be `principal`'s: not if it was made for another.
+    pub(crate) async fn may_be_of(&self, task: Target, principal: Principal) -> bool {
+        let (reply, may) = oneshot::channel();
+        self.send(Command::MayBeOf { task, principal, reply }).await;
+        may.await.unwrap_or(false)
+    }
+
+    /// The tasks of `holder` after the one of this number, up to `most`.
+    pub(crate) async fn tasks_of(&self, holder: Holder, after: u64, most: usize) -> Vec<Numbered> {
+        let (reply, tasks) = oneshot::channel();
+        self.send(Command::TasksOf { holder, after, most, reply }).await;
+        tasks.await.unwrap_or_default()
+    }
+
+    /// Forgets a task that its server does not know any more.
+    pub(crate) async fn forget(&self, holder: Holder, number: u64) {
+        self.send(Command::Forget { holder, number }).await;
     }
 
     /// The same for all calls of a listener.

@@ -11,9 +11,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 
+use crate::model::TaskNews;
+
 /// The most addresses that may wait for one listener.
 const UPDATES: usize = 2048;
-/// Log messages that may wait.
+/// Log messages that may wait, and as many news of tasks.
 const LOGS: usize = 64;
 
 /// Something that a listener hears.
@@ -23,6 +25,13 @@ pub enum Heard {
     Updated(Arc<str>),
     /// A server logged something: ready-made parameters of `notifications/message`.
     Logged(Bytes),
+    /// Something about a task.
+    Task {
+        /// The id that this listener knows it by.
+        shown: Arc<str>,
+        /// What.
+        news: TaskNews,
+    },
 }
 
 /// An address to be told, which is in the queue at most once.
@@ -48,6 +57,7 @@ pub(super) struct Line {
 pub(super) struct Ends {
     updates: mpsc::Sender<Arc<Notice>>,
     logs: mpsc::Sender<Bytes>,
+    tasks: mpsc::Sender<(Arc<str>, TaskNews)>,
 }
 
 /// Where a listener's client hears. Dropping it ends nothing: updates wait for the next one.
@@ -55,13 +65,16 @@ pub(super) struct Ends {
 pub struct Inbox {
     updates: mpsc::Receiver<Arc<Notice>>,
     logs: mpsc::Receiver<Bytes>,
+    tasks: mpsc::Receiver<(Arc<str>, TaskNews)>,
 }
 
 /// An inbox, and where it is filled.
 pub(super) fn inbox() -> (Ends, Inbox) {
     let (updates, from_updates) = mpsc::channel(UPDATES);
     let (logs, from_logs) = mpsc::channel(LOGS);
-    (Ends { updates, logs }, Inbox { updates: from_updates, logs: from_logs })
+    let (tasks, from_tasks) = mpsc::channel(LOGS);
+    let inbox = Inbox { updates: from_updates, logs: from_logs, tasks: from_tasks };
+    (Ends { updates, logs, tasks }, inbox)
 }
 
 impl Inbox {
@@ -74,6 +87,7 @@ impl Inbox {
                 notice.waiting.store(false, Ordering::Release);
                 Some(Heard::Updated(Arc::clone(&notice.shown)))
             }
+            Some((shown, news)) = self.tasks.recv() => Some(Heard::Task { shown, news }),
             Some(params) = self.logs.recv() => Some(Heard::Logged(params)),
             else => None,
         }
@@ -123,6 +137,14 @@ impl Line {
         }
     }
 
+    /// Passes on news of a task. Where there is no room they are dropped: whoever wants to know how a
+    /// task stands asks.
+    pub(super) fn tell(&self, shown: Arc<str>, news: TaskNews) {
+        if let Some(ends) = &self.ends {
+            let _ = ends.tasks.try_send((shown, news));
+        }
+    }
+
     /// Passes on a log message; returns whether there was room.
     pub(super) fn log(&self, params: &Bytes) -> bool {
         self.ends.as_ref().is_some_and(|ends| ends.logs.try_send(params.clone()).is_ok())
@@ -144,6 +166,7 @@ mod tests {
             words.push(match heard {
                 Heard::Updated(shown) => shown.to_string(),
                 Heard::Logged(params) => String::from_utf8_lossy(&params).into_owned(),
+                Heard::Task { shown, .. } => format!("task {shown}"),
             });
         }
         words.join(" ")
@@ -158,7 +181,8 @@ mod tests {
             line.update(&shown.into());
         }
         assert!(line.log(&"{}".into()));
-        assert_eq!(heard(&mut inbox).await, "a b {}");
+        line.tell("t".into(), TaskNews::Status("{}".into()));
+        assert_eq!(heard(&mut inbox).await, "a b task t {}");
         line.update(&"a".into());
         assert_eq!(heard(&mut inbox).await, "a");
     }

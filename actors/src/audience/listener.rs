@@ -18,7 +18,7 @@ use crate::delegation::Caller;
 use crate::merger::with_public_addresses;
 use crate::model::{CallError, Scope, Settled, Target};
 use crate::system::System;
-use crate::wire::{CallKind, LogLevel, Outcome, Text};
+use crate::wire::{CallKind, Hop, LogLevel, Outcome, Text};
 
 /// Why a resource is not listened to.
 #[derive(Debug, Error)]
@@ -169,6 +169,17 @@ impl Listener {
     pub async fn unsubscribe(&self, address: &Text) {
         let (id, asked) = (self.id, address.as_str().into());
         self.audience.send(Command::Unsubscribe { id, asked }).await;
+    }
+
+    /// Hears how a task goes that its caller was shown under the id `shown` in a revision of this
+    /// kind; false if there is none.
+    pub async fn hear_of_task(&self, shown: &str, hop: Hop) -> bool {
+        let Some(task) = self.system.task(&self.scope, &self.caller, hop, shown).await else {
+            return false;
+        };
+        let (id, shown) = (self.id, shown.into());
+        self.audience.send(Command::HearOf { id, hop, task, shown }).await;
+        true
     }
 
     /// From now on log messages from `level` on are wanted. Returns when the servers that are up

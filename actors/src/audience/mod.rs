@@ -1,5 +1,5 @@
 //! This folder knows what callers want to hear of servers beside answers, and brings it to them:
-//! updates of resources, and log messages.
+//! updates of resources, log messages, and how their tasks go.
 //!
 //! ```text
 //!  door: Listener ──subscribe, level──▶ audience ──Wishes (watch)──▶ keeper, one a life of a server
@@ -18,6 +18,7 @@ mod handle;
 mod line;
 mod listener;
 mod task;
+mod tasks;
 #[cfg(test)]
 mod tests;
 

@@ -14,6 +14,7 @@ use tracing::{debug, warn};
 use super::book::{Book, ListenerId, Shown};
 use super::handle::{Command, Reply};
 use super::line::Line;
+use super::tasks::Tasks;
 use crate::merger::public_address;
 use crate::model::{LogMessage, Reach, Settled, Told, Wishes};
 use crate::wire::LogLevel;
@@ -63,6 +64,7 @@ struct OwnLog {
 /// All that the audience knows.
 pub(super) struct Audience {
     book: Book,
+    tasks: Tasks,
     lines: HashMap<ListenerId, Line>,
     lives: BTreeMap<ServerId, Life>,
     waiting: HashMap<(ServerId, Arc<str>), Vec<Reply>>,
@@ -75,6 +77,7 @@ impl Audience {
     pub(super) fn new(publish: watch::Sender<Arc<Wishes>>) -> Self {
         Self {
             book: Book::default(),
+            tasks: Tasks::default(),
             lines: HashMap::new(),
             lives: BTreeMap::new(),
             waiting: HashMap::new(),
@@ -116,6 +119,7 @@ impl Audience {
             }
             Command::Leave(id) => {
                 self.book.leave(id);
+                self.tasks.leave(id);
                 self.lines.remove(&id);
                 self.forget_answers();
                 self.publish();
@@ -142,6 +146,20 @@ impl Audience {
                 if let Some(reach) = self.book.set_level(id, level) {
                     self.publish();
                     self.await_level(&reach, done);
+                }
+            }
+            Command::Made { holder, task, shown } => self.tasks.made(holder, &task, shown),
+            Command::MayBeOf { task, principal, reply } => {
+                let _ = reply.send(self.tasks.may_be_of(&task, &principal));
+            }
+            Command::TasksOf { holder, after, most, reply } => {
+                let _ = reply.send(self.tasks.of(&holder, after, most));
+            }
+            Command::Forget { holder, number } => self.tasks.forget(&holder, number),
+            Command::HearOf { id, hop, task, shown } => {
+                if self.lines.contains_key(&id) {
+                    self.tasks.listen(id, hop, task, shown);
+                    self.publish();
                 }
             }
             Command::Lend { server, level, done } => {
@@ -233,6 +251,13 @@ impl Audience {
                 }
             }
             Told::Logged(messages) => self.on_logged(server, &messages),
+            Told::Task { own, news } => {
+                for (id, shown) in self.tasks.hearers(server, &own) {
+                    if let Some(line) = self.lines.get(&id) {
+                        line.tell(shown, news.clone());
+                    }
+                }
+            }
         }
     }
 
@@ -323,7 +348,7 @@ impl Audience {
 
     /// Publishes what is wanted, if it is something else than before.
     fn publish(&self) {
-        let wishes = self.book.wishes();
+        let wishes = Wishes { tasks: self.tasks.wanted(), ..self.book.wishes() };
         self.publish.send_if_modified(|known| {
             let differs = **known != wishes;
             if differs {

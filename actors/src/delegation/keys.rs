@@ -88,6 +88,15 @@ impl OwnKey {
         &self.public
     }
 
+    /// 32 secret bytes that belong to this key and `purpose`. They come of a signature that is shown to
+    /// nobody: signatures of the same text are always the same.
+    pub(crate) fn derive(&self, purpose: &str) -> [u8; 32] {
+        let signed = self.sign(format!("mcp-conductor derives {purpose}").as_bytes());
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, &signed).as_ref());
+        bytes
+    }
+
     /// The Ed25519 signature of `message`, 64 bytes.
     pub fn sign(&self, message: &[u8]) -> Vec<u8> {
         self.pair.sign(message).as_ref().to_vec()
@@ -205,6 +214,16 @@ mod tests {
         check(b"", None);
         check(b"-----BEGIN PRIVATE KEY-----", None);
         check(&pem(&seed()), None);
+    }
+
+    #[test]
+    fn what_is_derived_belongs_to_the_key_and_the_purpose() {
+        let key = || OwnKey::parse(&seed()).unwrap();
+        assert_eq!(key().derive("a"), key().derive("a"), "also after a restart");
+        assert_ne!(key().derive("a"), key().derive("b"));
+        let mut other = seed();
+        other[0] ^= 1;
+        assert_ne!(key().derive("a"), OwnKey::parse(&other).unwrap().derive("a"));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::names::{SAFE_SEPARATOR, canonical};
 use super::sanitize::Finding;
 use crate::model::{ListKind, PerList, Scope, Target};
 use crate::server::Rejected;
-use crate::wire::{CallKind, Marks, Text};
+use crate::wire::{CallKind, Hop, Marks, Text};
 
 /// All views of one moment. Holders keep their snapshot as long as they like.
 #[derive(Debug, Default)]
@@ -33,6 +33,9 @@ pub struct Catalog {
     pub(super) without_subscriptions: BTreeSet<ServerId>,
     /// Servers that say that they log nothing.
     pub(super) without_logging: BTreeSet<ServerId>,
+    /// In which way servers make tasks of calls, if they do; those that were not asked yet are not
+    /// among them.
+    pub(super) tasks: BTreeMap<ServerId, Option<Hop>>,
     /// When the oldest list in it is to be read again.
     pub(super) fresh_until: Option<Instant>,
 }
@@ -73,6 +76,11 @@ impl Catalog {
             && digests(self) == digests(other)
     }
 
+    /// Whether there is such a server.
+    pub(crate) fn has_server(&self, server: &ServerId) -> bool {
+        self.servers.contains_key(server)
+    }
+
     /// Whether a server says that it completes no arguments.
     pub(crate) fn is_without_completion(&self, server: &ServerId) -> bool {
         self.without_completion.contains(server)
@@ -98,6 +106,18 @@ impl Catalog {
         let Some(view) = self.view(scope) else { return true };
         let mut servers = view.list(kind).servers().iter();
         servers.any(|(id, state)| *state != ListState::Absent && !without.contains(id))
+    }
+
+    /// Whether some server in `scope` may make tasks of calls in the way of this kind of revision.
+    pub fn makes_tasks(&self, scope: &Scope, hop: Hop) -> bool {
+        let Some(view) = self.view(scope) else { return true };
+        let mut servers = view.list(ListKind::Tools).servers().keys();
+        servers.any(|id| self.tasks.get(id).is_none_or(|way| *way == Some(hop)))
+    }
+
+    /// In which way a server makes tasks of calls, if it is known to.
+    pub fn way_of_tasks(&self, server: &ServerId) -> Option<Hop> {
+        self.tasks.get(server).copied().flatten()
     }
 
     /// Whether arguments may be completed in `scope`.
@@ -188,6 +208,12 @@ impl View {
         }
     }
 
+    /// Whether a tool can be called in no other way than as a task.
+    pub fn is_task(&self, tool: &str) -> bool {
+        let Named::One(entry) = self.list(ListKind::Tools).find(tool) else { return false };
+        entry.execution.as_ref().is_some_and(|execution| execution.is_task)
+    }
+
     /// Whether entries of this kind may be here now or later.
     pub fn may_have(&self, kind: ListKind) -> bool {
         match (&self.separator, &self.part) {
@@ -212,6 +238,8 @@ impl View {
             CallKind::Prompt | CallKind::PromptArgument => self.by_name(ListKind::Prompts, name),
             CallKind::Resource => self.by_address(ListKind::Resources, name),
             CallKind::TemplateVariable => self.by_address(ListKind::Templates, name),
+            // No list has them: their ids are sealed, and opened elsewhere.
+            CallKind::Task(_) => Resolution::Unknown,
         }
     }
 

@@ -8,7 +8,7 @@ use memchr::memmem;
 use serde_json::value::RawValue;
 
 use super::addresses;
-use crate::wire::{CallKind, Members, Outcome, write_json_string};
+use crate::wire::{CallKind, Members, Outcome, TaskVerb, write_json_string};
 
 /// `outcome` of a request of this kind with addresses that lead back to `server`; `None` if there
 /// are none in it.
@@ -24,7 +24,12 @@ pub(crate) fn with_public_addresses(
         Outcome::Result(result) => {
             let block = |block: &Bytes| in_block(server, block);
             let changed = match kind {
-                CallKind::Tool => in_member(result, "content", |list| in_list(list, block)),
+                CallKind::Tool | CallKind::Task(TaskVerb::Result) => {
+                    in_member(result, "content", |list| in_list(list, block))
+                }
+                CallKind::Task(TaskVerb::Get) => in_member(result, "result", |result| {
+                    in_member(result, "content", |list| in_list(list, block))
+                }),
                 CallKind::Prompt => in_member(result, "messages", |messages| {
                     let content =
                         |content: &Bytes| in_list(content, block).or_else(|| block(content));
@@ -33,7 +38,9 @@ pub(crate) fn with_public_addresses(
                 CallKind::Resource => in_member(result, "contents", |contents| {
                     in_list(contents, |content| in_member(content, "uri", |uri| shown(server, uri)))
                 }),
-                CallKind::PromptArgument | CallKind::TemplateVariable => None,
+                CallKind::PromptArgument
+                | CallKind::TemplateVariable
+                | CallKind::Task(TaskVerb::Update | TaskVerb::Cancel) => None,
             };
             changed.map(Outcome::Result)
         }
@@ -124,6 +131,19 @@ mod tests {
             r#"{"messages":[{"role":"user","content":{"type":"resource","resource":{"uri":"db://a","text":""}}},{"role":"user","content":[{"type":"resource_link","uri":"db://b","name":"b"}]}]}"#,
             r#"{"messages":[{"role":"user","content":{"type":"resource","resource":{"uri":"db://git/a","text":""}}},{"role":"user","content":[{"type":"resource_link","uri":"db://git/b","name":"b"}]}]}"#,
         );
+    }
+
+    #[test]
+    fn what_a_task_came_to_leads_back_as_well() {
+        let content = r#"{"content":[{"uri":"db://a","type":"resource_link"}]}"#;
+        let shown = r#"{"content":[{"uri":"db://git/a","type":"resource_link"}]}"#;
+        check(CallKind::Task(TaskVerb::Result), content, shown);
+        check(
+            CallKind::Task(TaskVerb::Get),
+            &format!(r#"{{"status":"completed","result":{content}}}"#),
+            &format!(r#"{{"status":"completed","result":{shown}}}"#),
+        );
+        check(CallKind::Task(TaskVerb::Cancel), content, "");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use conductor_config::ServerId;
 use thiserror::Error;
 
 use crate::model::{ListKind, Target};
-use crate::wire::{Marks, Text};
+use crate::wire::{Hop, Marks, Text};
 
 /// One entry as a client is shown it.
 #[derive(Debug, Clone)]
@@ -27,6 +27,25 @@ pub struct ListedEntry {
     pub json: Bytes,
     /// The arguments of a tool that are repeated in headers, if any are.
     pub marks: Option<Arc<Marks>>,
+    /// What a tool says about being made into a task, if it says anything.
+    pub execution: Option<Arc<Execution>>,
+}
+
+/// What a tool says about being made into a task (MCP 2025-11-25, Tool, `execution`).
+#[derive(Debug)]
+pub struct Execution {
+    /// Whether it can be called in no other way.
+    pub is_task: bool,
+    /// Its definition without that, for revisions that know nothing of it.
+    pub without: Bytes,
+}
+
+impl ListedEntry {
+    /// Its definition for readers of a revision of this kind.
+    fn json_for(&self, hop: Hop) -> &Bytes {
+        let execution = self.execution.as_ref().filter(|_| hop == Hop::Modern);
+        execution.map_or(&self.json, |execution| &execution.without)
+    }
 }
 
 /// Whether a server's list is known.
@@ -52,6 +71,8 @@ pub struct List {
     shared: HashSet<Text>,
     /// The whole list as one JSON array.
     array: Bytes,
+    /// The same for readers without a handshake, if it is another.
+    modern: Option<Bytes>,
     /// Changes exactly when `array` does.
     digest: u64,
     servers: BTreeMap<ServerId, ListState>,
@@ -93,7 +114,9 @@ impl List {
                 (&a.target.server, &a.target.name).cmp(&(&b.target.server, &b.target.name))
             });
         }
-        let array = join(&entries);
+        let array = join(&entries, Hop::Legacy);
+        let tasks = entries.iter().any(|entry| entry.execution.is_some());
+        let modern = tasks.then(|| join(&entries, Hop::Modern));
         let digest = digest(&array);
         let (mut by_name, mut shared) = (HashMap::new(), HashSet::new());
         for (at, entry) in entries.iter().enumerate() {
@@ -108,7 +131,7 @@ impl List {
             shared.remove(&entry.name);
             by_name.insert(entry.name.clone(), at);
         }
-        Self { kind, entries, by_name, shared, array, digest, servers, sorted }
+        Self { kind, entries, by_name, shared, array, modern, digest, servers, sorted }
     }
 
     /// The entries in the order they are shown.
@@ -138,15 +161,17 @@ impl List {
         }
     }
 
-    /// Up to `size` entries from `cursor` on. A list that fits is sent as it is kept.
+    /// Up to `size` entries from `cursor` on, for readers of a revision of this kind. A list that fits is sent as it is kept.
     ///
     /// The cursor names the last entry shown, so that a list that changed in between goes on
     /// behind it instead of failing. Where that entry is gone, a sorted list goes on with the one
     /// that would follow it, any other with the one in its place.
-    pub fn page(&self, cursor: Option<&str>, size: usize) -> Result<Page, BadCursor> {
+    pub fn page(&self, cursor: Option<&str>, size: usize, hop: Hop) -> Result<Page, BadCursor> {
         let start = match cursor {
             None if self.entries.len() <= size => {
-                return Ok(Page { entries: self.array.clone(), next_cursor: None });
+                let modern = self.modern.as_ref().filter(|_| hop == Hop::Modern);
+                let entries = modern.unwrap_or(&self.array).clone();
+                return Ok(Page { entries, next_cursor: None });
             }
             None => 0,
             Some(cursor) => self.after(cursor)?,
@@ -159,7 +184,7 @@ impl List {
             }
             Some(_) | None => None,
         };
-        Ok(Page { entries: join(shown), next_cursor })
+        Ok(Page { entries: join(shown, hop), next_cursor })
     }
 
     fn after(&self, cursor: &str) -> Result<usize, BadCursor> {
@@ -201,14 +226,14 @@ fn decode(kind: ListKind, cursor: &str) -> Option<(usize, (String, String))> {
     Some((place.parse().ok()?, (server.to_owned(), name.to_owned())))
 }
 
-fn join(entries: &[ListedEntry]) -> Bytes {
+fn join(entries: &[ListedEntry], hop: Hop) -> Bytes {
     let mut array = Vec::with_capacity(entries.iter().map(|entry| entry.json.len() + 1).sum());
     array.push(b'[');
     for (at, entry) in entries.iter().enumerate() {
         if at > 0 {
             array.push(b',');
         }
-        array.extend_from_slice(&entry.json);
+        array.extend_from_slice(entry.json_for(hop));
     }
     array.push(b']');
     Bytes::from(array)

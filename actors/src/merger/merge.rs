@@ -11,7 +11,7 @@ use conductor_config::{CatalogSettings, ServerId, WorkspaceName};
 use super::account::{Account, Visibility, filter};
 use super::addresses;
 use super::catalog::{Catalog, View};
-use super::list::{List, ListState, ListedEntry};
+use super::list::{Execution, List, ListState, ListedEntry};
 use super::names::exported;
 use super::sanitize::{JudgedEntry, Namespace, Verdict};
 use super::slice::Slice;
@@ -38,6 +38,9 @@ pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettin
         }
         if slice.offers.is_some_and(|offers| !offers.subscriptions) {
             catalog.without_subscriptions.insert(id.clone());
+        }
+        if let Some(offers) = slice.offers {
+            catalog.tasks.insert(id.clone(), offers.tasks);
         }
         if slice.offers.is_some_and(|offers| !offers.logging) {
             catalog.without_logging.insert(id.clone());
@@ -208,7 +211,8 @@ impl Shown<'_> {
         }
         let target = Target { server: self.id.clone(), name: self.entry.name.clone() };
         let marks = marks(&definition).filter(|_| self.kind == ListKind::Tools);
-        ListedEntry { name, alias, target, json: definition.to_json(), marks }
+        let execution = execution(&definition).filter(|_| self.kind == ListKind::Tools);
+        ListedEntry { name, alias, target, json: definition.to_json(), marks, execution }
     }
 }
 
@@ -217,6 +221,15 @@ fn marks(definition: &Members) -> Option<Arc<Marks>> {
     let schema = definition.get("inputSchema").filter(|schema| Marks::may_be_in(schema))?;
     let marks = Marks::of(&serde_json::from_slice(schema).ok()?).ok()?;
     (!marks.is_empty()).then(|| Arc::new(marks))
+}
+
+/// What a tool says about being made into a task.
+fn execution(definition: &Members) -> Option<Arc<Execution>> {
+    let mut without = definition.clone();
+    let said = Members::read(&without.take("execution")?).ok();
+    let support = said.and_then(|said| said.text("taskSupport"));
+    let is_task = support.as_deref() == Some("required");
+    Some(Arc::new(Execution { is_task, without: without.to_json() }))
 }
 
 /// `_meta` of a tool whose app is a resource, with the address that the resource is shown under

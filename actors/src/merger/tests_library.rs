@@ -19,7 +19,7 @@ use crate::model::{ListKind, Offers, Scope, ServerState};
 use crate::server::Listing;
 use crate::server::tests_peer::Peer;
 use crate::store::{SqliteStore, StateDir, Store, WallClock};
-use crate::wire::CallKind;
+use crate::wire::{CallKind, Hop};
 
 fn listing(kind: ListKind, entries: Value) -> Remembered {
     let mut listing = Listing::new(kind);
@@ -187,9 +187,10 @@ fn a_cursor_belongs_to_one_list() {
     let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
     let catalog = catalog([slice("a", &["p", "q", "r"], &entries, &[])]);
     let all = view(&catalog, "");
-    let next = all.list(ListKind::Resources).page(None, 2).unwrap().next_cursor.unwrap();
-    assert!(all.list(ListKind::Prompts).page(Some(&next), 2).is_err());
-    let rest = all.list(ListKind::Resources).page(Some(&next), 2).unwrap();
+    let next =
+        all.list(ListKind::Resources).page(None, 2, Hop::Legacy).unwrap().next_cursor.unwrap();
+    assert!(all.list(ListKind::Prompts).page(Some(&next), 2, Hop::Legacy).is_err());
+    let rest = all.list(ListKind::Resources).page(Some(&next), 2, Hop::Legacy).unwrap();
     assert_eq!(rest.next_cursor, None);
     assert!(String::from_utf8(rest.entries.to_vec()).unwrap().contains("db://a/x/2"));
 }

@@ -15,7 +15,7 @@ use super::names;
 use super::slice::{Remembered, Slice};
 use crate::model::{ListKind, Scope, ServerState};
 use crate::server::Listing;
-use crate::wire::CallKind;
+use crate::wire::{CallKind, Hop};
 
 /// A list with tools of these names.
 pub(super) fn listing(tools: &[&str]) -> Listing {
@@ -92,10 +92,10 @@ fn leads(view: &View, name: &str) -> String {
 
 /// Reads all pages of `size`, looking at `before` for the first and at `after` for the rest.
 fn pages(before: &View, after: &View, size: usize) -> Vec<String> {
-    let first = before.list(ListKind::Tools).page(None, size).unwrap();
+    let first = before.list(ListKind::Tools).page(None, size, Hop::Legacy).unwrap();
     let (mut found, mut next) = (shown(&first.entries), first.next_cursor);
     while let Some(cursor) = next {
-        let page = after.list(ListKind::Tools).page(Some(&cursor), size).unwrap();
+        let page = after.list(ListKind::Tools).page(Some(&cursor), size, Hop::Legacy).unwrap();
         found.extend(shown(&page.entries));
         next = page.next_cursor;
     }
@@ -128,7 +128,10 @@ fn only_the_name_of_a_definition_changes() {
     let view = merged(&merge(&slices, &crate::tests::catalog()));
     let expected = r#"{"x":[1.0, 1e2],"name":"a.to","inputSchema":{"type": "object","a": 123456789012345678901},"_meta":{"k":"\u00e9"}}"#;
     assert_eq!(view.tools()[0].json, expected);
-    assert_eq!(view.list(ListKind::Tools).page(None, 10).unwrap().entries, format!("[{expected}]"));
+    assert_eq!(
+        view.list(ListKind::Tools).page(None, 10, Hop::Legacy).unwrap().entries,
+        format!("[{expected}]")
+    );
 }
 
 #[test]
@@ -243,7 +246,7 @@ fn a_name_of_a_server_whose_list_is_not_known_is_worth_waiting_for() {
 #[test]
 fn a_list_that_fits_is_one_page() {
     for words in ["a:x,y", "a:", "a"] {
-        let page = view(words).list(ListKind::Tools).page(None, 2).unwrap();
+        let page = view(words).list(ListKind::Tools).page(None, 2, Hop::Legacy).unwrap();
         assert_eq!(page.next_cursor, None, "{words}");
         assert_eq!(shown(&page.entries).join(" "), names(&view(words)));
     }
@@ -286,7 +289,11 @@ fn the_same_holds_for_a_server_that_lists_in_an_order_of_its_own() {
 fn a_cursor_that_was_made_up_is_refused() {
     let view = view("a:1,2");
     for cursor in ["", "x", "%%%", "dDEK", "dDEKYQ", "dDIKYQox"] {
-        assert_eq!(view.list(ListKind::Tools).page(Some(cursor), 1), Err(BadCursor), "{cursor}");
+        assert_eq!(
+            view.list(ListKind::Tools).page(Some(cursor), 1, Hop::Legacy),
+            Err(BadCursor),
+            "{cursor}"
+        );
     }
 }
 
@@ -383,7 +390,7 @@ fn hostile_tools_are_held_back_alone_and_told() {
     assert_eq!(catalog.rejected()[&id][0].name, "bad");
     let odd = crate::model::Target { server: id, name: "odd".into() };
     assert_eq!(catalog.findings(&odd)[0].rule, "forced.strange_call");
-    let shown = merged(&catalog).list(ListKind::Tools).page(None, 10).unwrap().entries;
+    let shown = merged(&catalog).list(ListKind::Tools).page(None, 10, Hop::Legacy).unwrap().entries;
     assert!(std::str::from_utf8(&shown).unwrap().contains(r#""description":"Adds. [removed]""#));
 }
 

@@ -247,6 +247,7 @@ impl CallError {
                 CallKind::Tool => "unknown_tool",
                 CallKind::Prompt | CallKind::PromptArgument => "unknown_prompt",
                 CallKind::Resource | CallKind::TemplateVariable => "unknown_resource",
+                CallKind::Task(_) => "unknown_task",
             },
             Self::Unavailable { .. } => "server_unavailable",
             Self::Lost { .. } => "connection_lost",

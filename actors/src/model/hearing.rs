@@ -88,6 +88,8 @@ pub(crate) type Addresses = Arc<BTreeSet<Arc<str>>>;
 pub(crate) struct Wishes {
     /// The resources of whose updates somebody wants to be told.
     pub(crate) resources: BTreeMap<ServerId, Addresses>,
+    /// Of servers without a handshake, the tasks that somebody wants to hear of.
+    pub(crate) tasks: BTreeMap<ServerId, Addresses>,
     /// The most verbose level that somebody wants of some servers; none if they have not said.
     pub(crate) levels: Vec<(Reach, Option<LogLevel>)>,
 }
@@ -96,6 +98,8 @@ pub(crate) struct Wishes {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Wish {
     pub(crate) resources: Addresses,
+    /// Tasks, by the server's ids.
+    pub(crate) tasks: Addresses,
     /// None if nobody has said.
     pub(crate) level: Option<LogLevel>,
 }
@@ -108,6 +112,7 @@ impl Wishes {
         let asked = levels().filter_map(|(_, level)| *level).min();
         Wish {
             resources: self.resources.get(server).cloned().unwrap_or_default(),
+            tasks: self.tasks.get(server).cloned().unwrap_or_default(),
             level: asked.map(|level| if silent() { level.min(LogLevel::UNSAID) } else { level }),
         }
     }
@@ -136,6 +141,16 @@ pub(crate) struct LogMessage {
     pub(crate) callers: Callers,
 }
 
+/// Something that a server says about a task, without the id of the task.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TaskNews {
+    /// How it stands: a JSON object.
+    Status(Bytes),
+    /// How far it is: ready-made parameters of `notifications/progress`, under the token of the call
+    /// that it was made of.
+    Progress(Bytes),
+}
+
 /// What the keeper of a server tells those who hear for its callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
@@ -153,6 +168,8 @@ pub(crate) enum Told {
     AllUpdated,
     /// It logged something.
     Logged(Vec<LogMessage>),
+    /// It says something about the task that it calls so.
+    Task { own: Arc<str>, news: TaskNews },
 }
 
 /// What connects the keeper of one life with those who hear. Cheap to clone.

@@ -2,6 +2,8 @@
 //!
 //! It leaves reading them to the servers and showing them to the merger.
 
+use crate::wire::Hop;
+
 /// A list that a server may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ListKind {
@@ -109,6 +111,8 @@ pub(crate) struct Offers {
     pub logging: bool,
     /// To tell of updates of single resources.
     pub subscriptions: bool,
+    /// To make tasks of calls of tools, in the way of this kind of revision.
+    pub tasks: Option<Hop>,
     /// To tell when a list changes.
     pub tells: Tells,
 }

@@ -11,10 +11,10 @@ mod tests;
 
 pub use call::{Answer, Call, CallError, Fate, Outage, Scope, ServerState, Target};
 pub use cause::{Cause, Downfall};
-pub use hearing::LogPort;
 pub(crate) use hearing::{
     Addresses, Callers, Ear, Hearing, LogMessage, Principal, Reach, Settled, Told, Wish, Wishes,
 };
+pub use hearing::{LogPort, TaskNews};
 pub use ids::Generation;
 pub use inquiry::{Inquiries, Inquiry, InquiryKind};
 pub use lists::ListKind;

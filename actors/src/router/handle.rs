@@ -21,7 +21,7 @@ use crate::post::Post;
 use crate::server::{
     Body, CallFailure, InquiryPort, Ports, ProgressPort, RefusedCall, ServerLink, Stopwatch, Ticket,
 };
-use crate::wire::{CallKind, CallParams};
+use crate::wire::{CallKind, CallParams, TaskVerb};
 
 /// What the settings say about calls to each server.
 pub(super) type Rules = ArcSwap<BTreeMap<ServerId, Rule>>;
@@ -176,8 +176,10 @@ impl RouterHandle {
     /// Whether it does no harm to ask twice: what only reads does none by the protocol, of tools the
     /// settings say so.
     fn is_harmless(&self, wanted: &Wanted<'_>) -> bool {
-        if wanted.params.kind != CallKind::Tool {
-            return true;
+        match wanted.params.kind {
+            CallKind::Tool => {}
+            CallKind::Task(verb) => return matches!(verb, TaskVerb::Get | TaskVerb::Result),
+            _ => return true,
         }
         let (rules, target) = (self.rules.load(), wanted.target);
         let harmless = rules.get(&target.server).map(|rule| rule.harmless.iter());

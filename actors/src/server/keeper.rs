@@ -16,6 +16,7 @@ use tracing::{debug, warn};
 use super::downstream::{Coming, Lane, Said, Ticket};
 use super::keeping::{Keeping, Question, Step};
 use super::listening::listen;
+use super::listening_tasks::listen_to_tasks;
 use super::outbox::Outbox;
 use crate::model::{Hearing, Settled, Told};
 use crate::wire::{Hop, LogLevel, Outcome, write_json_string};
@@ -40,7 +41,11 @@ pub(in crate::server) async fn keep(
         Hop::Legacy => ask(&lane, &hearing, &mut mouth, begun).await,
         Hop::Modern => {
             drop(begun); // the stream lasts, and calls say themselves what they want to hear
-            listen(&lane, &hearing, &mut mouth).await;
+            let server = mouth.server.clone();
+            tokio::select! {
+                () = listen(&lane, &hearing, &mut mouth) => {}
+                () = listen_to_tasks(&server, &lane, &hearing) => {}
+            }
         }
     }
 }
@@ -220,6 +225,7 @@ impl Mouth {
     fn on_said(&mut self, said: Result<Said, broadcast::error::RecvError>) -> Option<Noticed> {
         match said {
             Ok(Said::Updated(address)) => self.outbox.updated(address),
+            Ok(Said::Task { own, news }) => self.outbox.task(own, news),
             Ok(Said::Logged(message)) => {
                 self.outbox.logged(message);
                 let left_out = std::mem::take(&mut self.outbox.left_out);

@@ -153,7 +153,8 @@ mod tests {
     use super::*;
 
     fn wish(resources: &[&str], level: Option<LogLevel>) -> Wish {
-        Wish { resources: Arc::new(resources.iter().map(|it| (*it).into()).collect()), level }
+        let resources = Arc::new(resources.iter().map(|it| (*it).into()).collect());
+        Wish { resources, level, ..Wish::default() }
     }
 
     /// All steps towards a wish, in short.

@@ -19,6 +19,7 @@ mod handle;
 mod keeper;
 mod keeping;
 mod listening;
+mod listening_tasks;
 mod listing;
 mod outbox;
 mod probe;

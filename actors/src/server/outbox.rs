@@ -5,12 +5,14 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::model::{LogMessage, Told};
+use crate::model::{LogMessage, TaskNews, Told};
 
 /// Updates of so many resources wait; beyond it, all count as updated.
 const UPDATES: usize = 1024;
 /// So many log messages wait.
 const LOGS: usize = 64;
+/// So many news of tasks wait; of one task the latest of each kind.
+const TASKS: usize = 256;
 
 /// What waits to be told.
 #[derive(Debug, Default)]
@@ -19,6 +21,7 @@ pub(super) struct Outbox {
     updated: BTreeSet<Arc<str>>,
     all: bool,
     logs: Vec<LogMessage>,
+    tasks: VecDeque<(Arc<str>, TaskNews)>,
     /// Log messages for which there was no room.
     pub(super) left_out: u64,
 }
@@ -45,6 +48,18 @@ impl Outbox {
         self.updated.clear();
     }
 
+    /// It said something about a task.
+    pub(super) fn task(&mut self, own: Arc<str>, news: TaskNews) {
+        let same = |(of, older): &(Arc<str>, TaskNews)| {
+            *of == own && std::mem::discriminant(older) == std::mem::discriminant(&news)
+        };
+        self.tasks.retain(|one| !same(one));
+        if self.tasks.len() >= TASKS {
+            self.tasks.pop_front();
+        }
+        self.tasks.push_back((own, news));
+    }
+
     /// It logged something.
     pub(super) fn logged(&mut self, message: LogMessage) {
         if self.logs.len() < LOGS {
@@ -66,10 +81,10 @@ impl Outbox {
 
     /// Whether there is something else than facts.
     pub(super) fn has_news(&self) -> bool {
-        self.all || !self.updated.is_empty() || !self.logs.is_empty()
+        self.all || !self.updated.is_empty() || !self.logs.is_empty() || !self.tasks.is_empty()
     }
 
-    /// What is to be told next: facts in their order, then updates, then log messages.
+    /// What is to be told next: facts in their order, then updates, tasks, log messages.
     pub(super) fn take(&mut self) -> Option<Told> {
         if let Some(fact) = self.facts.pop_front() {
             return Some(fact);
@@ -79,6 +94,9 @@ impl Outbox {
         }
         if !self.updated.is_empty() {
             return Some(Told::Updated(std::mem::take(&mut self.updated).into_iter().collect()));
+        }
+        if let Some((own, news)) = self.tasks.pop_front() {
+            return Some(Told::Task { own, news });
         }
         (!self.logs.is_empty()).then(|| Told::Logged(std::mem::take(&mut self.logs)))
     }
@@ -121,6 +139,24 @@ mod tests {
         outbox.updated("a".into());
         outbox.missed();
         assert_eq!(outbox.take(), Some(Told::AllUpdated));
+    }
+
+    #[test]
+    fn of_a_task_the_latest_is_told() {
+        let mut outbox = Outbox::default();
+        let status = |n: usize| TaskNews::Status(n.to_string().into());
+        outbox.task("a".into(), status(1));
+        outbox.task("a".into(), TaskNews::Progress("p".into()));
+        outbox.task("b".into(), status(1));
+        outbox.task("a".into(), status(2));
+        let told = std::iter::from_fn(|| outbox.take()).collect::<Vec<_>>();
+        let task = |own: &str, news| Told::Task { own: own.into(), news };
+        let progress = TaskNews::Progress("p".into());
+        assert_eq!(told, [task("a", progress), task("b", status(1)), task("a", status(2))]);
+        for n in 0..=TASKS {
+            outbox.task(n.to_string().into(), status(n));
+        }
+        assert_eq!(std::iter::from_fn(|| outbox.take()).count(), TASKS);
     }
 
     #[test]

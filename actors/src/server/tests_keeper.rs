@@ -30,7 +30,8 @@ struct Kept {
 fn wishes(resources: &[&str], level: Option<LogLevel>) -> Arc<Wishes> {
     let all = Arc::new(resources.iter().map(|own| (*own).into()).collect());
     let levels = level.map(|level| (Reach::Servers([id("a")].into()), Some(level)));
-    Arc::new(Wishes { resources: [(id("a"), all)].into(), levels: levels.into_iter().collect() })
+    let (resources, levels) = ([(id("a"), all)].into(), levels.into_iter().collect());
+    Arc::new(Wishes { resources, levels, ..Wishes::default() })
 }
 
 impl Kept {

@@ -8,8 +8,8 @@ use serde::de::IgnoredAny;
 
 use super::Members;
 
-/// Extensions whose requests have no way through here.
-const UNBRIDGED: [&str; 1] = ["io.modelcontextprotocol/tasks"];
+/// The extension by which servers make tasks of calls (MCP 2026-07-28, extension tasks).
+pub const TASKS: &str = "io.modelcontextprotocol/tasks";
 /// Capabilities that a server may use during a call, and the place for extensions.
 const PASSING: [&str; 4] = ["elicitation", "sampling", "roots", "extensions"];
 
@@ -81,15 +81,31 @@ pub(super) fn passing(capabilities: &Bytes) -> Bytes {
     }
     let Ok(mut members) = Members::read(capabilities) else { return NOTHING };
     members.0.retain(|member| PASSING.contains(&&*member.key));
-    let extensions = members.get("extensions").map(Members::read);
-    match extensions {
-        Some(Ok(mut extensions)) => {
-            extensions.0.retain(|extension| !UNBRIDGED.contains(&&*extension.key));
-            members.set("extensions", extensions.to_json());
-        }
-        Some(Err(_)) => drop(members.take("extensions")),
-        None => {}
+    if members.get("extensions").is_some_and(|raw| Members::read(raw).is_err()) {
+        members.take("extensions");
     }
+    members.to_json()
+}
+
+/// Whether a client's raw capabilities say that it can do something about tasks that a server makes.
+pub fn declares_tasks(capabilities: &Bytes) -> bool {
+    let members = Members::read(capabilities).ok();
+    let extensions = members.and_then(|mut members| members.take("extensions"));
+    extensions
+        .and_then(|extensions| Members::read(&extensions).ok())
+        .is_some_and(|extensions| extensions.get(TASKS).is_some_and(|raw| raw.starts_with(b"{")))
+}
+
+/// A client's raw capabilities without that: clients with a handshake have tasks of another kind.
+pub fn without_tasks(capabilities: &Bytes) -> Bytes {
+    let Ok(mut members) = Members::read(capabilities) else { return capabilities.clone() };
+    let Some(Ok(mut extensions)) = members.get("extensions").map(Members::read) else {
+        return capabilities.clone();
+    };
+    if extensions.take(TASKS).is_none() {
+        return capabilities.clone();
+    }
+    members.set("extensions", extensions.to_json());
     members.to_json()
 }
 
@@ -145,11 +161,26 @@ mod tests {
             r#"{"elicitation":{"form":{}},"tasks":{}}"#,
             r#"{"elicitation":{"form":{}}}"#,
         );
-        check_passing(
-            r#"{"extensions":{"io.modelcontextprotocol/tasks":{},"io.modelcontextprotocol/ui":{"a":1}}}"#,
-            r#"{"extensions":{"io.modelcontextprotocol/ui":{"a":1}}}"#,
-        );
+        let extensions = r#"{"extensions":{"io.modelcontextprotocol/tasks":{},"x.y/ui":{"a":1}}}"#;
+        check_passing(extensions, extensions);
         check_passing(r#"{"experimental":{},"extensions":7}"#, "{}");
         check_passing("[", "{}");
+    }
+
+    #[test]
+    fn tasks_of_servers_are_for_those_who_declare_them() {
+        let check = |capabilities: &'static str, declares, without: &str| {
+            let capabilities = Bytes::from_static(capabilities.as_bytes());
+            assert_eq!(declares_tasks(&capabilities), declares, "{capabilities:?}");
+            assert_eq!(without_tasks(&capabilities), without);
+        };
+        check(
+            r#"{"extensions":{"io.modelcontextprotocol/tasks":{},"x.y/ui":{}},"roots":{}}"#,
+            true,
+            r#"{"extensions":{"x.y/ui":{}},"roots":{}}"#,
+        );
+        check(r#"{"tasks":{},"extensions":{}}"#, false, r#"{"tasks":{},"extensions":{}}"#);
+        check(r#"{"extensions":[]}"#, false, r#"{"extensions":[]}"#);
+        check("7", false, "7");
     }
 }

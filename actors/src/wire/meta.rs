@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use super::abilities::passing;
+use super::abilities::{TASKS, passing};
 use super::{Members, MembersError, write_json_string};
 
 /// The revision without handshake and sessions.
@@ -17,7 +17,8 @@ const HOP_PREFIX: &str = "io.modelcontextprotocol/";
 /// Who makes the requests to servers.
 const IDENTITY: &str =
     concat!(r#"{"name":"mcp-conductor","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#);
-const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
+/// Names the task that a message belongs to (MCP 2025-11-25, basic/utilities/tasks).
+pub const RELATED_TASK: &str = "io.modelcontextprotocol/related-task";
 
 /// Whether `version` is a revision of MCP that this program speaks.
 pub fn is_known_version(version: &str) -> bool {
@@ -47,7 +48,7 @@ pub struct Meta {
 }
 
 /// The revision spoken with the peer that a request goes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Hop {
     /// A revision with handshake: requests carry no description of themselves.
     Legacy,
@@ -67,9 +68,21 @@ impl Meta {
             log_level: rest.take("io.modelcontextprotocol/logLevel"),
             rest: Members::default(),
         };
-        rest.0.retain(|member| !member.key.starts_with(HOP_PREFIX) || &*member.key == RELATED_TASK);
+        rest.0.retain(|member| !member.key.starts_with(HOP_PREFIX));
         meta.rest = rest;
         Ok(meta)
+    }
+
+    /// Of a request of ours that asks to be told of tasks, which a server may only be asked for by who
+    /// can do something about them.
+    pub fn for_tasks() -> Self {
+        let capabilities = format!(r#"{{"extensions":{{"{TASKS}":{{}}}}}}"#);
+        Self { client_capabilities: Some(capabilities.into()), ..Self::default() }
+    }
+
+    /// The kind of revision that the request follows.
+    pub fn hop(&self) -> Hop {
+        if self.protocol_version.is_some() { Hop::Modern } else { Hop::Legacy }
     }
 
     /// Appends `_meta` for the next hop to `out`, key and colon included, or nothing at all if it
@@ -179,7 +192,7 @@ mod tests {
     #[test]
     fn a_modern_server_learns_what_the_caller_can_do() {
         check(
-            r#"{"io.modelcontextprotocol/clientCapabilities":{"sampling":{},"tasks":{}}}"#,
+            r#"{"io.modelcontextprotocol/related-task":{"taskId":"t"},"io.modelcontextprotocol/clientCapabilities":{"sampling":{},"tasks":{}}}"#,
             Hop::Modern,
             concat!(
                 r#""_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28","#,

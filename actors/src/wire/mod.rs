@@ -18,14 +18,16 @@ mod reply;
 mod tests;
 mod text;
 
-pub use abilities::Abilities;
+pub use abilities::{Abilities, TASKS, declares_tasks, without_tasks};
 pub use head::head_id;
 pub use id::Id;
 pub use level::{LogLevel, UnknownLevel};
 pub use marks::{BadMark, Marks};
 pub use members::{Member, Members, MembersError};
 pub use message::{Malformed, Message, Notification, Request, Response, one_line, parse};
-pub use meta::{Hop, LEGACY_LATEST, MODERN, Meta, is_known_version, is_modern_version};
-pub use params::{CallKind, CallParams, ParamsError};
+pub use meta::{
+    Hop, LEGACY_LATEST, MODERN, Meta, RELATED_TASK, is_known_version, is_modern_version,
+};
+pub use params::{CallKind, CallParams, ParamsError, TaskVerb};
 pub use reply::{Outcome, write_error, write_notification, write_request, write_result};
 pub use text::{Text, write_json_string};

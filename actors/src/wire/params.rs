@@ -20,6 +20,9 @@ pub enum ParamsError {
     /// No string `uri`.
     #[error("params.uri must be a string")]
     Uri,
+    /// No string `taskId`.
+    #[error("params.taskId must be a string")]
+    TaskId,
     /// No `ref` to a prompt or a resource.
     #[error(
         "params.ref must name a prompt (`ref/prompt`, name) or a resource (`ref/resource`, uri)"
@@ -46,6 +49,21 @@ pub enum CallKind {
     PromptArgument,
     /// `completion/complete` of a variable in a template of resources.
     TemplateVariable,
+    /// Something about a task that a call was made into.
+    Task(TaskVerb),
+}
+
+/// What is asked about a task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum TaskVerb {
+    /// `tasks/get`
+    Get,
+    /// `tasks/result`, in revisions with a handshake.
+    Result,
+    /// `tasks/update`, in revisions without.
+    Update,
+    /// `tasks/cancel`
+    Cancel,
 }
 
 impl CallKind {
@@ -56,6 +74,10 @@ impl CallKind {
             Self::Prompt => "prompts/get",
             Self::Resource => "resources/read",
             Self::PromptArgument | Self::TemplateVariable => "completion/complete",
+            Self::Task(TaskVerb::Get) => "tasks/get",
+            Self::Task(TaskVerb::Result) => "tasks/result",
+            Self::Task(TaskVerb::Update) => "tasks/update",
+            Self::Task(TaskVerb::Cancel) => "tasks/cancel",
         }
     }
 
@@ -65,7 +87,14 @@ impl CallKind {
             Self::Tool => "tool",
             Self::Prompt | Self::PromptArgument => "prompt",
             Self::Resource | Self::TemplateVariable => "resource",
+            Self::Task(_) => "task",
         }
+    }
+
+    /// Whether what is named is also named in a header, over HTTP without a handshake (MCP
+    /// 2026-07-28, basic/transports/streamable-http).
+    pub fn is_mirrored(self) -> bool {
+        !matches!(self, Self::PromptArgument | Self::TemplateVariable)
     }
 }
 
@@ -74,7 +103,7 @@ impl CallKind {
 pub struct CallParams {
     /// What it is about.
     pub kind: CallKind,
-    /// The name or the address as the caller wrote it.
+    /// The name, the address or the task's id as the caller wrote it.
     pub name: Text,
     /// The hop-by-hop part and the rest of `_meta`.
     pub meta: Meta,
@@ -83,6 +112,9 @@ pub struct CallParams {
     pub input_responses: Option<Bytes>,
     /// What the server wants back with them, raw.
     pub request_state: Option<Bytes>,
+    /// That the call is to become a task, raw; said only where there was a handshake (MCP
+    /// 2025-11-25, basic/utilities/tasks).
+    pub task: Option<Bytes>,
     /// Every other member, `arguments` among them, in order and raw.
     rest: Members,
     /// Of `ref`, what is neither its type nor the name.
@@ -102,14 +134,33 @@ impl CallParams {
             "prompts/get" => Self::read_kind(CallKind::Prompt, params),
             "resources/read" => Self::read_kind(CallKind::Resource, params),
             "completion/complete" => Self::read_completion(params),
+            "tasks/get" => Self::read_kind(CallKind::Task(TaskVerb::Get), params),
+            "tasks/result" => Self::read_kind(CallKind::Task(TaskVerb::Result), params),
+            "tasks/update" => Self::read_kind(CallKind::Task(TaskVerb::Update), params),
+            "tasks/cancel" => Self::read_kind(CallKind::Task(TaskVerb::Cancel), params),
             _ => return None,
         })
+    }
+
+    /// A request of our own about a task.
+    pub fn of_task(verb: TaskVerb, id: Text) -> Self {
+        Self {
+            kind: CallKind::Task(verb),
+            name: id,
+            meta: Meta::default(),
+            input_responses: None,
+            request_state: None,
+            task: None,
+            rest: Members::default(),
+            reference: Members::default(),
+        }
     }
 
     fn read_kind(kind: CallKind, params: Option<&Bytes>) -> Result<Self, ParamsError> {
         let mut rest = members(params)?;
         let (key, missing) = match kind {
             CallKind::Resource => ("uri", ParamsError::Uri),
+            CallKind::Task(_) => ("taskId", ParamsError::TaskId),
             _ => ("name", ParamsError::Name),
         };
         let name = rest.text(key).ok_or(missing)?;
@@ -122,8 +173,9 @@ impl CallParams {
         }
         let (input_responses, request_state) =
             (rest.take("inputResponses"), rest.take("requestState"));
+        let task = rest.take("task").filter(|_| kind == CallKind::Tool);
         let reference = Members::default();
-        Ok(Self { kind, name, meta, input_responses, request_state, rest, reference })
+        Ok(Self { kind, name, meta, input_responses, request_state, task, rest, reference })
     }
 
     fn read_completion(params: Option<&Bytes>) -> Result<Self, ParamsError> {
@@ -139,8 +191,8 @@ impl CallParams {
         let name = reference.text(key).ok_or(ParamsError::Reference)?;
         reference.0.retain(|member| !matches!(&*member.key, "type" | "name" | "uri"));
         let meta = meta(&mut rest)?;
-        let (input_responses, request_state) = (None, None);
-        Ok(Self { kind, name, meta, input_responses, request_state, rest, reference })
+        let (input_responses, request_state, task) = (None, None, None);
+        Ok(Self { kind, name, meta, input_responses, request_state, task, rest, reference })
     }
 
     /// The arguments, raw.
@@ -154,6 +206,7 @@ impl CallParams {
         let head: &[u8] = match self.kind {
             CallKind::Tool | CallKind::Prompt => b"{\"name\":",
             CallKind::Resource => b"{\"uri\":",
+            CallKind::Task(_) => b"{\"taskId\":",
             CallKind::PromptArgument => b"{\"ref\":{\"type\":\"ref/prompt\",\"name\":",
             CallKind::TemplateVariable => b"{\"ref\":{\"type\":\"ref/resource\",\"uri\":",
         };
@@ -167,8 +220,10 @@ impl CallParams {
         for (key, value) in [
             (&b",\"inputResponses\":"[..], &self.input_responses),
             (b",\"requestState\":", &self.request_state),
+            (b",\"task\":", &self.task),
         ] {
-            if let Some(value) = value {
+            let said = hop == Hop::Legacy || key != b",\"task\":";
+            if let Some(value) = value.as_ref().filter(|_| said) {
                 out.extend_from_slice(key);
                 out.extend_from_slice(value);
             }
@@ -258,6 +313,14 @@ mod tests {
             r#"{"arguments":{"a":"1"},"name":"s.p","_meta":{"progressToken":1}}"#,
             r#"{"name":"bare","arguments":{"a":"1"},"_meta":{"progressToken":"c-9"}}"#,
         );
+        check_other("tasks/get", r#"{"taskId":"t","x":1}"#, r#"{"taskId":"bare","x":1}"#);
+        check_other("tasks/result", r#"{"taskId":"t"}"#, r#"{"taskId":"bare"}"#);
+        check_other("tasks/cancel", r#"{"taskId":"t"}"#, r#"{"taskId":"bare"}"#);
+        check_other(
+            "tasks/update",
+            r#"{"inputResponses":{"a":{}},"taskId":"t"}"#,
+            r#"{"taskId":"bare","inputResponses":{"a":{}}}"#,
+        );
         check_other("resources/read", r#"{"x":1,"uri":"u:/a"}"#, r#"{"uri":"bare","x":1}"#);
         check_other(
             "resources/read",
@@ -278,8 +341,21 @@ mod tests {
     }
 
     #[test]
+    fn a_call_is_to_become_a_task_only_where_there_was_a_handshake() {
+        let params = read(r#"{"name":"s.t","task":{"ttl":1.0},"x":1}"#).unwrap();
+        for (hop, expected) in [(Hop::Legacy, true), (Hop::Modern, false)] {
+            let mut out = Vec::new();
+            params.write(&mut out, "bare", hop, "c-9");
+            let text = String::from_utf8(out).unwrap();
+            assert_eq!(text.contains(r#","task":{"ttl":1.0}"#), expected, "{text}");
+            assert!(text.starts_with(r#"{"name":"bare","x":1"#), "{text}");
+        }
+    }
+
+    #[test]
     fn what_names_nothing_is_refused() {
         check_other("prompts/get", "{}", "params.name must be a string");
+        check_other("tasks/get", r#"{"taskId":7}"#, "params.taskId must be a string");
         check_other("resources/read", r#"{"name":"x"}"#, "params.uri must be a string");
         let reference = "params.ref must name a prompt (`ref/prompt`, name) or a resource (`ref/resource`, uri)";
         for wrong in [

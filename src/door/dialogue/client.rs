@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    Abilities, Id, Members, Outcome, Response, write_notification, write_request,
+    Abilities, Id, Members, Outcome, Response, without_tasks, write_notification, write_request,
 };
 use dashmap::DashMap;
 use tokio::sync::{mpsc, oneshot};
@@ -121,6 +121,7 @@ impl Client {
 
     /// A client with these capabilities, raw, with which `version` was agreed upon.
     pub(in crate::door) fn with(capabilities: Bytes, version: &'static str) -> Self {
+        let capabilities = without_tasks(&capabilities);
         let abilities = Abilities::of(&capabilities);
         Self { questions: Questions::default(), capabilities, abilities, version }
     }

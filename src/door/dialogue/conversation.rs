@@ -11,6 +11,8 @@ use conductor_actors::{
 };
 use tokio::sync::mpsc;
 
+use crate::door::tasks;
+
 /// Progress that waits to be passed on, and as many log messages; more is dropped.
 const PROGRESS_WAITING: usize = 16;
 /// Questions that wait to be asked; more are refused.
@@ -57,7 +59,7 @@ impl Conversation {
         let (sink, asked) = mpsc::channel(QUESTIONS_WAITING);
         let inquiries = Some(Inquiries { sink, abilities });
         let call = Call { params, deadline: None, progress: Some(progress), inquiries, logs };
-        let call = Box::pin(async move { system.call(&scope, caller, call).await });
+        let call = Box::pin(async move { tasks::call(&system, &scope, caller, call).await });
         Self { call, told, logged, asked, outcome: None }
     }
 

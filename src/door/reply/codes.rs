@@ -24,6 +24,7 @@ pub(super) const UNKNOWN_METHOD: Code = code(-32601, "unknown_method", 404);
 pub(super) const INVALID_PARAMS: Code = code(-32602, "invalid_params", 200);
 pub(super) const UNKNOWN_TOOL: Code = code(-32602, "unknown_tool", 200);
 pub(super) const UNKNOWN_PROMPT: Code = code(-32602, "unknown_prompt", 200);
+pub(super) const UNKNOWN_TASK: Code = code(-32602, "unknown_task", 200);
 pub(super) const UNKNOWN_RESOURCE: Code = code(-32602, "unknown_resource", 200);
 /// The same in revisions with a handshake.
 pub(super) const LEGACY_UNKNOWN_RESOURCE: Code = code(-32002, "unknown_resource", 200);
@@ -56,13 +57,14 @@ pub(super) const NO_ROOM: Code = code(-31014, "no_room", 503);
 
 /// All of them.
 #[cfg(test)]
-pub(super) const ALL: [Code; 33] = [
+pub(super) const ALL: [Code; 34] = [
     PARSE_ERROR,
     INVALID_REQUEST,
     UNKNOWN_METHOD,
     INVALID_PARAMS,
     UNKNOWN_TOOL,
     UNKNOWN_PROMPT,
+    UNKNOWN_TASK,
     UNKNOWN_RESOURCE,
     LEGACY_UNKNOWN_RESOURCE,
     AMBIGUOUS_ADDRESS,

@@ -16,6 +16,7 @@ pub(super) struct Ban {
 /// Files that decide and do nothing else.
 pub(super) const PURE: &[&str] = &[
     "actors/src/audience/book.rs",
+    "actors/src/audience/tasks.rs",
     "actors/src/delegation/quota.rs",
     "actors/src/merger/addresses.rs",
     "actors/src/merger/catalog.rs",
@@ -33,7 +34,9 @@ pub(super) const PURE: &[&str] = &[
     "actors/src/process/tally.rs",
     "actors/src/router/retry.rs",
     "actors/src/router/routes.rs",
+    "actors/src/server/downstream/capabilities.rs",
     "actors/src/server/downstream/decoder.rs",
+    "actors/src/server/downstream/late.rs",
     "actors/src/server/downstream/pace.rs",
     "actors/src/server/downstream/remote/mirror.rs",
     "actors/src/server/downstream/remote/retry_after.rs",
@@ -47,6 +50,8 @@ pub(super) const PURE: &[&str] = &[
     "actors/src/supervisor/noise.rs",
     "actors/src/supervisor/reconcile.rs",
     "actors/src/supervisor/restart.rs",
+    "actors/src/tasks/ids.rs",
+    "actors/src/tasks/seal.rs",
     "actors/src/wire/abilities.rs",
     "actors/src/wire/head.rs",
     "actors/src/wire/id.rs",

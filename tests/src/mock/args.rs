@@ -51,6 +51,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) tells: bool,
 
+    /// Also makes tasks of calls, and lists tools that do so.
+    #[arg(long)]
+    pub(crate) tasks: bool,
+
     /// A fault, `NAME` or `NAME=ARG`; may be given several times.
     #[arg(long = "fault", value_name = "NAME[=ARG]")]
     pub(crate) faults: Vec<Fault>,

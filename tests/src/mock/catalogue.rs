@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::fault::Kind;
 use super::malformed;
 use super::shared::Shared;
-use super::tells;
+use super::{tasks, tells};
 
 /// One page: the tools as JSON texts (a malformed one need not be JSON at all) and the next cursor.
 #[derive(Debug)]
@@ -63,6 +63,9 @@ fn all(shared: &Shared, added: &[String]) -> Vec<String> {
     if shared.args.tells {
         tools.extend(telling().iter().map(Value::to_string));
     }
+    if shared.args.tasks {
+        tools.extend(tasks::listed().iter().map(Value::to_string));
+    }
     if let Some(text) = shared.args.changing.as_deref().map(std::fs::read_to_string) {
         tools.push(tool("changing", &text.unwrap_or_default(), json!({}), &[]).to_string());
     }
@@ -82,6 +85,7 @@ pub(crate) fn knows(shared: &Shared, added: &[String], name: &str) -> bool {
         || name.starts_with("endless_")
         || fixed().iter().any(|tool| tool["name"] == name)
         || shared.args.tells && tells::knows(name)
+        || shared.args.tasks && tasks::knows(name)
         || shared.args.library && library().iter().any(|tool| tool["name"] == name)
 }
 

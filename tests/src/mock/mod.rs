@@ -16,6 +16,7 @@ mod protocol;
 mod serve;
 mod shared;
 mod startup;
+mod tasks;
 mod tells;
 
 pub(crate) use serve::run;

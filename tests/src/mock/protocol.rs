@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::calls::Outcome;
 use super::catalogue;
 use super::shared::Shared;
-use super::tells;
+use super::{tasks, tells};
 
 /// The modern revision.
 pub(crate) const MODERN: &str = "2026-07-28";
@@ -210,6 +210,11 @@ fn capabilities(shared: &Shared) -> Value {
     if shared.args.tells {
         capabilities["resources"] = json!({ "subscribe": true, "listChanged": true });
         capabilities["logging"] = json!({});
+    }
+    if shared.args.tasks {
+        let requests = json!({ "tools": { "call": {} } });
+        capabilities["tasks"] = json!({ "list": {}, "cancel": {}, "requests": requests });
+        capabilities["extensions"] = json!({ tasks::EXTENSION: {} });
     }
     if shared.args.library && !shared.args.no_completion {
         capabilities["completions"] = json!({});

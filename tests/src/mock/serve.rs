@@ -16,6 +16,7 @@ use super::library::{self, Request};
 use super::process::{self, EndSignals};
 use super::protocol::{self, Call};
 use super::shared::{Ask, Shared};
+use super::tasks::{Answer, Tasks};
 use super::tells::{self, Wanted};
 use super::{call_faults, calls, catalogue, startup};
 
@@ -120,6 +121,9 @@ struct Conversation {
     prompts: Vec<String>,
     /// Ids of modern subscriptions, and the resources each is about.
     subscriptions: Vec<(Value, Vec<String>)>,
+    /// Of these, the tasks that each is about.
+    task_ears: Vec<(Value, Value)>,
+    tasks: Tasks,
     /// What a legacy client wants to be told of.
     wanted: Wanted,
 }
@@ -135,6 +139,8 @@ impl Conversation {
             added: Vec::new(),
             prompts: Vec::new(),
             subscriptions: Vec::new(),
+            task_ears: Vec::new(),
+            tasks: Tasks::default(),
             wanted: Wanted::default(),
         }
     }
@@ -152,6 +158,7 @@ impl Conversation {
                 self.on_notification(method, &message);
                 None
             }
+            (None, _) if self.tasks.on_answer(&self.shared, &message) => None,
             (None, _) => {
                 let _ = self.shared.answers.send(message); // nobody asked
                 None
@@ -176,6 +183,12 @@ impl Conversation {
             self.reply(&protocol::error_line(&message["id"], &error)).await;
             return None;
         }
+        if args.tasks
+            && let Some(answer) = self.tasks.answer(&self.shared, method, message)
+        {
+            self.on_task(message, answer).await;
+            return None;
+        }
         match method {
             "tools/list" => self.on_list(message).await,
             method if args.library && library::knows(method) => {
@@ -186,6 +199,7 @@ impl Conversation {
                 let id = message["id"].clone();
                 let filter = &message["params"]["notifications"];
                 self.reply(&protocol::acknowledged_line(&id, filter)).await;
+                self.task_ears.push((id.clone(), filter["taskIds"].clone()));
                 self.subscriptions.push((id, tells::honoured(filter)));
             }
             _ => {
@@ -303,6 +317,7 @@ impl Conversation {
         }
         let id = &message["params"]["requestId"];
         self.subscriptions.retain(|(subscription, _)| subscription != id);
+        self.task_ears.retain(|(subscription, _)| subscription != id);
         if let Some(task) = self.running.remove(&id.to_string()) {
             task.abort();
         }
@@ -317,6 +332,7 @@ impl Conversation {
                 method = "notifications/prompts/list_changed";
             }
             Ask::Touch(uri) => return self.on_touch(&uri).await,
+            Ask::EndTask { id, text } => return self.on_task_end(&id, &text).await,
             Ask::AddTool(name) => self.added.push(name),
             Ask::RemoveTool(name) => self.added.retain(|tool| *tool != name),
         }
@@ -325,6 +341,32 @@ impl Conversation {
         }
         for (subscription, _) in self.subscriptions.clone() {
             self.reply(&protocol::changed_line(method, Some(&subscription))).await;
+        }
+    }
+
+    async fn on_task(&mut self, message: &Value, answer: Answer) {
+        let id = &message["id"];
+        if let Some(mut result) = answer.result {
+            if protocol::is_modern(message) && result.get("resultType").is_none() {
+                result["resultType"] = json!("complete");
+            }
+            self.reply(&protocol::result_line(id, &result)).await;
+        }
+        if let Some(error) = answer.error {
+            self.reply(&protocol::error_line(id, &error)).await;
+        }
+        for line in answer.lines {
+            self.reply(&line).await;
+        }
+    }
+
+    async fn on_task_end(&mut self, task: &str, text: &str) {
+        let mut lines = self.tasks.finish(task, text);
+        let hears = |ids: &Value| ids.as_array().is_some_and(|ids| ids.contains(&json!(task)));
+        let ears = self.task_ears.iter().filter(|(_, ids)| hears(ids));
+        lines.extend(ears.filter_map(|(subscription, _)| self.tasks.told_line(task, subscription)));
+        for line in lines {
+            self.reply(&line).await;
         }
     }
 

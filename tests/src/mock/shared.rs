@@ -21,6 +21,8 @@ pub(crate) enum Ask {
     AddPrompt(String),
     /// Tell subscribers that this resource was updated.
     Touch(String),
+    /// A task has come to its end, with this text.
+    EndTask { id: String, text: String },
     /// Never list it again.
     RemoveTool(String),
 }

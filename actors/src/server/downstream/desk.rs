@@ -12,11 +12,12 @@ use tokio::sync::mpsc;
 
 use super::asking::ask;
 use super::lane::{CallFailure, Command, Gauges};
+use super::late::Late;
 use super::pending::{Entry, Pending};
 use super::said::{self, Said};
 use super::sdk;
 use crate::model::{Answer, Callers};
-use crate::wire::{self, Id, Malformed, Members, Message, Response};
+use crate::wire::{self, Id, Malformed, Members, Message, Outcome, Response};
 
 /// Prefix of the ids of our own requests; the SDK's are plain numbers.
 pub(super) const PREFIX: &str = "c-";
@@ -29,6 +30,8 @@ pub(super) struct Desk {
     callers: Callers,
     /// Whose calls were taken back, so that the server may still be at them.
     given_up: Callers,
+    /// Calls that were answered with a task.
+    late: Late,
     sdk: Option<mpsc::Sender<RxJsonRpcMessage<RoleClient>>>,
     /// The way back to the server for answers to its questions.
     commands: mpsc::WeakSender<Command>,
@@ -38,7 +41,8 @@ impl Desk {
     /// A desk on which nothing lies. Answers to the server's questions go to `commands`.
     pub(super) fn new(gauges: Arc<Gauges>, commands: mpsc::WeakSender<Command>) -> Self {
         let (callers, given_up) = (Callers::default(), Callers::default());
-        Self { pending: Pending::default(), gauges, callers, given_up, sdk: None, commands }
+        let (pending, late) = (Pending::default(), Late::default());
+        Self { pending, gauges, callers, given_up, late, sdk: None, commands }
     }
 
     /// From now on, answers to the SDK's own requests go to `sdk`.
@@ -91,6 +95,9 @@ impl Desk {
                 "notifications/resources/updated" => {
                     self.tell(told.params.as_ref().and_then(said::updated).map(Said::Updated));
                 }
+                "notifications/tasks/status" | "notifications/tasks" => {
+                    self.tell(told.params.as_ref().and_then(said::status));
+                }
                 "notifications/subscriptions/acknowledged" => {
                     self.tell(told.params.as_ref().and_then(said::acknowledged));
                 }
@@ -127,10 +134,18 @@ impl Desk {
         let ticket = id.as_ref().and_then(|id| id.number_after(PREFIX));
         match (ticket.and_then(|ticket| self.pending.take(ticket)), id) {
             (Some(entry), _) => {
+                if let Some(ticket) = ticket {
+                    self.late.note(ticket, &entry, &outcome);
+                }
                 let answer = Answer { outcome, hop: entry.hop };
                 entry.end(Ok(answer));
             }
-            (None, Some(id)) if ticket.is_none() => sdk::deliver(self.sdk.as_ref(), &id, bytes),
+            (None, Some(id)) if ticket.is_none() => {
+                if let Outcome::Result(result) = outcome {
+                    self.gauges.welcome.store(Arc::new(result));
+                }
+                sdk::deliver(self.sdk.as_ref(), &id, bytes);
+            }
             (None, _) => {
                 self.gauges.unmatched.fetch_add(1, Ordering::Relaxed);
             }
@@ -173,7 +188,10 @@ impl Desk {
         let Some(Ok(mut params)) = params.map(Members::read) else { return };
         let ticket = params.get("progressToken").cloned().and_then(Id::from_raw);
         let Some(ticket) = ticket.and_then(|token| token.number_after(PREFIX)) else { return };
-        let Some(port) = self.pending.progress(ticket) else { return };
+        let Some(port) = self.pending.progress(ticket) else {
+            let late = self.late.task(ticket);
+            return self.tell(late.map(|(own, token)| said::progress(own, params, token)));
+        };
         params.set("progressToken", port.token.clone());
         let _ = port.sink.try_send(params.to_json());
     }

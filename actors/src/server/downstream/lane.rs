@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use rmcp::RoleClient;
 use rmcp::service::RxJsonRpcMessage;
@@ -149,6 +150,8 @@ pub(crate) struct Gauges {
     pub(crate) lists_changed: watch::Sender<u64>,
     /// What else it said that was no answer. Who hears too slowly misses the oldest of it, and knows.
     pub(crate) said: broadcast::Sender<Said>,
+    /// What it last answered to the SDK, raw: in the end, what it said of itself.
+    pub(super) welcome: ArcSwap<Bytes>,
     /// Resources of whose updates it tells.
     pub(crate) subscribed: AtomicUsize,
     /// How often its session was opened anew within this life, so that it has forgotten everything.
@@ -168,6 +171,7 @@ impl Gauges {
             unmatched: AtomicU64::new(0),
             lists_changed: watch::Sender::new(0),
             said: broadcast::Sender::new(SAID),
+            welcome: ArcSwap::default(),
             subscribed: AtomicUsize::new(0),
             sessions: watch::Sender::new(0),
         }

@@ -13,11 +13,13 @@
 //! same lane (`remote`). This folder leaves deciding about restarts to the supervisor.
 
 mod asking;
+mod capabilities;
 mod decoder;
 #[cfg(any(test, fuzzing))]
 mod decoder_fuzzed;
 mod desk;
 mod lane;
+mod late;
 mod output;
 mod pace;
 mod pending;

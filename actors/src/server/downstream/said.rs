@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::desk::PREFIX;
-use crate::model::{Callers, LogMessage, Principal};
+use crate::model::{Callers, LogMessage, Principal, TaskNews};
 use crate::visible::sanitize_text;
 use crate::wire::{Id, LogLevel, Members, write_json_string};
 
@@ -31,6 +31,8 @@ pub(crate) enum Said {
     Updated(Arc<str>),
     /// A log message that belongs to no call in particular.
     Logged(LogMessage),
+    /// Something about the task that it calls so.
+    Task { own: Arc<str>, news: TaskNews },
     /// Of these resources it will tell, for as long as this request is under way.
     Acknowledged {
         /// The request.
@@ -43,6 +45,22 @@ pub(crate) enum Said {
 /// The address in the parameters of `notifications/resources/updated`.
 pub(super) fn updated(params: &Bytes) -> Option<Arc<str>> {
     address(&Members::read(params).ok()?.text("uri")?)
+}
+
+/// How a task stands, by the parameters of a notification.
+pub(super) fn status(params: &Bytes) -> Option<Said> {
+    let mut params = Members::read(params).ok()?;
+    let own = address(&params.text("taskId")?)?;
+    params.0.retain(|member| !matches!(&*member.key, "taskId" | "_meta"));
+    let news = TaskNews::Status(visible(&params.to_json()));
+    Some(Said::Task { own, news })
+}
+
+/// How far a task is that a call was made into, whose caller has chosen `token`.
+pub(super) fn progress(own: Arc<str>, mut params: Members, token: &Bytes) -> Said {
+    params.set("progressToken", token.clone());
+    params.take("_meta");
+    Said::Task { own, news: TaskNews::Progress(params.to_json()) }
 }
 
 fn address(text: &str) -> Option<Arc<str>> {

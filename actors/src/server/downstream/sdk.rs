@@ -17,8 +17,9 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::capabilities::Capabilities;
 use super::lane::{Body, Command, Lane};
-use crate::model::{Offers, Tells};
+use crate::model::Offers;
 use crate::wire::{self, Hop, Id, Meta};
 
 /// The SDK's end of a child's pipes.
@@ -110,19 +111,10 @@ pub(crate) async fn open_session(lane: &Lane, opening: Opening) -> Result<Sessio
     let running = serving.await.map_err(explain)?;
     let peer = running.peer_info().ok_or(SessionError::Closed)?;
     let hop = if peer.protocol_version.has_initialize() { Hop::Legacy } else { Hop::Modern };
-    let has = &peer.capabilities;
-    let offers = Offers {
-        prompts: has.prompts.is_some(),
-        resources: has.resources.is_some(),
-        completions: has.completions.is_some(),
-        logging: has.logging.is_some(),
-        subscriptions: has.resources.as_ref().is_some_and(|it| it.subscribe == Some(true)),
-        tells: Tells {
-            tools: has.tools.as_ref().is_some_and(|it| it.list_changed == Some(true)),
-            prompts: has.prompts.as_ref().is_some_and(|it| it.list_changed == Some(true)),
-            resources: has.resources.as_ref().is_some_and(|it| it.list_changed == Some(true)),
-        },
-    };
+    // The SDK leaves out what it does not know.
+    let declared = lane.gauges().welcome.load();
+    let declared = Capabilities::in_result(&declared).unwrap_or_default();
+    let offers = declared.offers(hop);
     Ok(Session { version: peer.protocol_version.to_string(), hop, offers, _running: running })
 }
 
@@ -203,7 +195,9 @@ pub(super) fn write_request(
                 if !members.is_empty() {
                     out.push(b',');
                 }
-                Meta::default().write(out, hop, &token);
+                let listens = method == "subscriptions/listen";
+                let meta = if listens { Meta::for_tasks() } else { Meta::default() };
+                meta.write(out, hop, &token);
             }
             out.push(b'}');
         }

@@ -62,16 +62,13 @@ impl Mirrors {
 fn name(method: &str, body: &Body) -> Option<Text> {
     let members = match body {
         Body::Call { name, params } => {
-            let repeated =
-                matches!(params.kind, CallKind::Tool | CallKind::Prompt | CallKind::Resource);
-            return repeated.then(|| name.clone());
+            return params.kind.is_mirrored().then(|| name.clone());
         }
         Body::Members(members) => members,
     };
     let key = match method {
         "prompts/get" => "name",
         "resources/read" => "uri",
-        "tasks/get" | "tasks/update" | "tasks/cancel" => "taskId",
         _ => return None,
     };
     let object = [&b"{"[..], members, b"}"].concat();
@@ -146,11 +143,9 @@ mod tests {
     fn other_requests_name_what_they_are_about() {
         let members = |text: &'static str| Body::Members(Bytes::from_static(text.as_bytes()));
         check("tools/list", &members(""), &[("mcp-method", "tools/list")]);
-        for (method, text) in [
-            ("resources/read", r#""uri":"a://b""#),
-            ("prompts/get", r#""x":1,"name":"a://b""#),
-            ("tasks/get", r#""taskId":"a://b""#),
-        ] {
+        for (method, text) in
+            [("resources/read", r#""uri":"a://b""#), ("prompts/get", r#""x":1,"name":"a://b""#)]
+        {
             check(method, &members(text), &[("mcp-method", method), ("mcp-name", "a://b")]);
         }
     }
@@ -164,6 +159,8 @@ mod tests {
         };
         let get = body("prompts/get", r#"{"name":"s.t","arguments":{"region":"eu"}}"#);
         check("prompts/get", &get, &[("mcp-method", "prompts/get"), ("mcp-name", "t")]);
+        let task = body("tasks/get", r#"{"taskId":"sealed"}"#);
+        check("tasks/get", &task, &[("mcp-method", "tasks/get"), ("mcp-name", "t")]);
         let reference = r#"{"ref":{"type":"ref/prompt","name":"s.t"}}"#;
         let complete = body("completion/complete", reference);
         check("completion/complete", &complete, &[("mcp-method", "completion/complete")]);

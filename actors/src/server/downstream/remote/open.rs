@@ -15,7 +15,7 @@ use super::answer::{Answer, EventStream, RefusalError};
 use super::channel::{Channel, Letter, SESSION, Session};
 use super::client::TripError;
 use super::sse::Kind;
-use crate::model::{Offers, Tells};
+use crate::server::downstream::capabilities::Capabilities;
 use crate::server::downstream::lane::Body;
 use crate::server::downstream::sdk::{CAPABILITIES, write_request};
 use crate::wire::{self, Hop, Id, Message, Outcome, is_known_version, is_modern_version};
@@ -69,47 +69,6 @@ struct Discovered {
     versions: Vec<String>,
     #[serde(default)]
     capabilities: Capabilities,
-}
-
-#[derive(Deserialize, Default)]
-struct Capabilities {
-    #[serde(default)]
-    tools: Option<ListCapability>,
-    #[serde(default)]
-    prompts: Option<ListCapability>,
-    #[serde(default)]
-    resources: Option<ListCapability>,
-    #[serde(default)]
-    completions: Option<serde::de::IgnoredAny>,
-    #[serde(default)]
-    logging: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Deserialize, Default)]
-struct ListCapability {
-    #[serde(rename = "listChanged", default)]
-    list_changed: bool,
-    #[serde(default)]
-    subscribe: bool,
-}
-
-impl Capabilities {
-    fn tells(&self) -> Tells {
-        let tells = |list: &Option<ListCapability>| list.as_ref().is_some_and(|it| it.list_changed);
-        let (tools, prompts) = (tells(&self.tools), tells(&self.prompts));
-        Tells { tools, prompts, resources: tells(&self.resources) }
-    }
-
-    fn offers(&self) -> Offers {
-        Offers {
-            prompts: self.prompts.is_some(),
-            resources: self.resources.is_some(),
-            completions: self.completions.is_some(),
-            logging: self.logging.is_some(),
-            subscriptions: self.resources.as_ref().is_some_and(|it| it.subscribe),
-            tells: self.tells(),
-        }
-    }
 }
 
 /// Opens a session in the order that finds the newest revision first. What a server says about
@@ -178,7 +137,7 @@ async fn discover(channel: &Channel) -> Result<Opened, OpenError> {
         return Err(refused(format!("it speaks {versions}")));
     }
     session.number = 1;
-    session.offers = found.capabilities.offers();
+    session.offers = found.capabilities.offers(Hop::Modern);
     Ok(Opened { session, stream: None })
 }
 
@@ -233,7 +192,7 @@ async fn shake_hands(
         return Err(refused(format!("it wants to speak revision `{version}`")));
     }
     session.version = welcome.version.into();
-    session.offers = welcome.capabilities.offers();
+    session.offers = welcome.capabilities.offers(Hop::Legacy);
     session.id = headers.get(SESSION).cloned();
     if let Some(id) = &mut session.id {
         id.set_sensitive(true);
