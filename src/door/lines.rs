@@ -5,8 +5,9 @@
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Room made for each read, in bytes.
-const CHUNK: usize = 64 * 1024;
+/// Room made for a read at least, in bytes. A connection that rests keeps as much, and so does each
+/// call under way, for its line is not copied.
+const CHUNK: usize = 4 * 1024;
 
 /// One line of the stream.
 #[derive(Debug, PartialEq, Eq)]
@@ -49,7 +50,8 @@ impl<R: AsyncRead + Unpin> Lines<R> {
             if self.ended {
                 return Ok(None);
             }
-            self.buffer.reserve(CHUNK);
+            // Growing by a share of what is there keeps long lines linear.
+            self.buffer.reserve(CHUNK.max(self.buffer.len() / 8));
             if self.input.read_buf(&mut self.buffer).await? == 0 {
                 self.ended = true;
                 // The last line may lack its end.

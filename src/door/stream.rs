@@ -34,6 +34,12 @@ use super::service::{Job, Peer, Service, negotiate};
 const LINE_MAX: usize = 16 * 1024 * 1024;
 /// The most requests under way on one stream.
 const IN_FLIGHT_MAX: usize = 1024;
+/// Messages that are written together.
+const LINES_AT_ONCE: usize = 64;
+/// Bytes that are written together; a message of as many is not copied.
+const BATCH: usize = 64 * 1024;
+/// Of those, what a connection that rests keeps room for.
+const KEPT: usize = 1024;
 /// Messages that wait for the reader.
 const OUT_WAITING: usize = 256;
 /// After the end of the input, how long answers are waited for, and again how long writing them
@@ -366,25 +372,28 @@ pub(super) fn id_of(error: &Malformed) -> Option<&Id> {
 }
 
 /// Writes one message a line until there are no more, or the peer is gone.
-async fn write<W: AsyncWrite + Unpin>(output: W, mut waiting: mpsc::Receiver<Bytes>) {
-    let mut output = tokio::io::BufWriter::with_capacity(64 * 1024, output);
-    while let Some(mut line) = waiting.recv().await {
-        loop {
-            let written = async {
-                output.write_all(&line).await?;
-                output.write_all(b"\n").await
-            };
-            if written.await.is_err() {
+async fn write<W: AsyncWrite + Unpin>(mut output: W, mut waiting: mpsc::Receiver<Bytes>) {
+    let (mut lines, mut batch) = (Vec::new(), Vec::new());
+    while waiting.recv_many(&mut lines, LINES_AT_ONCE).await > 0 {
+        for line in lines.drain(..) {
+            if batch.len() + line.len() > BATCH {
+                if output.write_all(&batch).await.is_err() {
+                    return;
+                }
+                batch.clear();
+            }
+            if line.len() < BATCH {
+                batch.extend_from_slice(&line);
+            } else if output.write_all(&line).await.is_err() {
                 return;
             }
-            match waiting.try_recv() {
-                Ok(next) => line = next,
-                Err(_) => break,
-            }
+            batch.push(b'\n');
         }
-        if output.flush().await.is_err() {
+        if output.write_all(&batch).await.is_err() || output.flush().await.is_err() {
             return;
         }
+        batch.clear();
+        batch.shrink_to(KEPT);
     }
 }
 

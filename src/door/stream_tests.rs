@@ -279,3 +279,24 @@ async fn more_requests_than_there_may_be_are_refused() {
     }
     agent.check(&ask("\"x\"", "ping", ""), "-31007").await;
 }
+
+#[tokio::test]
+async fn messages_of_every_size_are_written_whole_and_in_order() {
+    let sizes = [1, BATCH - 2, BATCH - 1, BATCH, BATCH + 1, 7, 4 * BATCH, 0, 1];
+    let said: Vec<Bytes> =
+        sizes.iter().zip(b'a'..).map(|(size, c)| vec![c; *size].into()).collect();
+    let (near, far) = tokio::io::duplex(1000);
+    let (out, waiting) = mpsc::channel(sizes.len());
+    for message in &said {
+        out.send(message.clone()).await.unwrap();
+    }
+    drop(out);
+    let written = tokio::spawn(write(far, waiting));
+    let mut lines = BufReader::new(near).lines();
+    for message in said {
+        let line = timeout(SOON, lines.next_line()).await.unwrap().unwrap().unwrap();
+        assert!(line.as_bytes() == message, "{} bytes of {}", line.len(), message.len());
+    }
+    assert_eq!(lines.next_line().await.unwrap(), None);
+    written.await.unwrap();
+}

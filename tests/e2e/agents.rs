@@ -20,7 +20,7 @@ const ROUNDS: usize = 10;
 /// How often as many agents come after the first time.
 const CROWDS: usize = 4;
 /// Memory that may come and go with when pages are given back, in KiB.
-const GROWTH_MAX: u64 = 8 * 1024;
+const GROWTH_MAX: u64 = 4 * 1024;
 
 fn call(id: usize, tool: &str, arguments: Value) -> String {
     let id = u64::try_from(id).unwrap();
