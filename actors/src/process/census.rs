@@ -9,6 +9,10 @@ use super::run::Mark;
 
 /// A larger environment than this cannot be given to a program.
 const ENVIRONMENT_MAX: u64 = 8 << 20;
+/// More than the text of `/proc/PID/stat` ever is: a name and some fifty numbers.
+const STAT_MAX: usize = 2048;
+/// The field in which the last number stands that is of interest, counted from the state.
+const LAST_FIELD: usize = 21;
 
 /// A process as it was at one moment. Number and start time together name it for good: numbers are
 /// given again, but not to two processes that started in the same tick.
@@ -38,18 +42,22 @@ pub(super) fn all() -> io::Result<Vec<Seen>> {
 
 /// One process; `None` if there is none of this number.
 pub(super) fn look(pid: u32) -> Option<Seen> {
-    read(pid, &fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    let mut stat = [0; STAT_MAX];
+    // The kernel gives all of it at once.
+    let length = fs::File::open(format!("/proc/{pid}/stat")).ok()?.read(&mut stat).ok()?;
+    read(pid, &String::from_utf8_lossy(stat.get(..length)?))
 }
 
-/// The children of a process, of all its threads; none where the kernel does not tell them.
-pub(super) fn children(pid: u32) -> Vec<u32> {
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return Vec::new() };
-    let told = threads
-        .flatten()
-        .filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
-    let told: Vec<String> = told.collect();
-    let numbers = told.iter().flat_map(|told| told.split_ascii_whitespace());
-    numbers.filter_map(|number| number.parse().ok()).collect()
+/// The children of a process, of all its threads. Fails where the kernel does not tell them, or when
+/// a thread ends meanwhile and so leaves its children to another.
+pub(super) fn children(pid: u32) -> io::Result<Vec<u32>> {
+    let mut children = Vec::new();
+    for thread in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let told = fs::read_to_string(thread?.path().join("children"))?;
+        let numbers = told.split_ascii_whitespace();
+        children.extend(numbers.filter_map(|number| number.parse::<u32>().ok()));
+    }
+    Ok(children)
 }
 
 /// When a process started, in ticks since the machine did.
@@ -85,16 +93,17 @@ pub(super) fn boot() -> Option<String> {
 fn read(pid: u32, stat: &str) -> Option<Seen> {
     // The second field is the program's name in parentheses and may itself hold any character.
     let (_, fields) = stat.rsplit_once(')')?;
-    let fields: Vec<&str> = fields.split_ascii_whitespace().collect();
-    let state = *fields.first()?;
-    let threads: u32 = fields.get(17)?.parse().ok()?;
+    let mut words = fields.split_ascii_whitespace();
+    let fields: [&str; LAST_FIELD + 1] = std::array::from_fn(|_| words.next().unwrap_or_default());
+    let state = fields[0];
+    let threads: u32 = fields[17].parse().ok()?;
     Some(Seen {
         pid,
-        parent: fields.get(1)?.parse().ok()?,
-        group: fields.get(2)?.parse().ok()?,
-        start: fields.get(19)?.parse().ok()?,
-        pages: fields.get(21)?.parse().ok()?,
-        ticks: fields.get(11)?.parse::<u64>().ok()? + fields.get(12)?.parse::<u64>().ok()?,
+        parent: fields[1].parse().ok()?,
+        group: fields[2].parse().ok()?,
+        start: fields[19].parse().ok()?,
+        pages: fields[21].parse().ok()?,
+        ticks: fields[11].parse::<u64>().ok()? + fields[12].parse::<u64>().ok()?,
         // A first thread that has ended looks the same while others go on.
         is_dead: matches!(state, "Z" | "X") && threads <= 1,
         is_suspended: matches!(state, "T" | "t"),

@@ -14,12 +14,13 @@ use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
 use tokio::sync::watch;
 use tracing::warn;
 
+use super::adopted::is_nothing_left;
 use super::cells::Cell;
 use super::census;
 use super::containers;
 use super::engine::Engine;
 use super::group::{Group, pid};
-use super::hunt::hunt;
+use super::hunt::{Bag, hunt};
 use super::quarry::Quarry;
 use super::roll::Roll;
 use super::run::Mark;
@@ -167,7 +168,7 @@ async fn bury(
         && let Some(exit) = peek(pid)
     {
         exited.send_replace(Some(exit));
-        sweep(pid, start, mark.clone(), group.has_cell()).await;
+        sweep(pid, start, mark.clone(), group.has_cell(), roll.clone()).await;
     }
     group.bury();
     let status = child.wait().await;
@@ -190,7 +191,7 @@ async fn bury(
 
 /// Ends whatever the leader of a group has left behind, also what moved to other groups. The
 /// leader is dead and not reaped, so that its number is still its own.
-async fn sweep(leader: u32, start: u64, mark: Mark, has_cells: bool) {
+async fn sweep(leader: u32, start: u64, mark: Mark, has_cells: bool, roll: Roll) {
     let quarry = Quarry {
         mark,
         has_cells,
@@ -199,7 +200,8 @@ async fn sweep(leader: u32, start: u64, mark: Mark, has_cells: bool) {
         spared: BTreeSet::from([std::process::id()]),
         since: start,
     };
-    match tokio::task::spawn_blocking(move || hunt(&quarry, SWEEP)).await {
+    let sweep = move || if is_nothing_left(&roll) { Bag::default() } else { hunt(&quarry, SWEEP) };
+    match tokio::task::spawn_blocking(sweep).await {
         Ok(bag) if bag.left > 0 => {
             warn!(pid = leader, left = bag.left, "processes do not end even when killed");
         }

@@ -31,8 +31,6 @@ pub(super) struct Keeper {
     pub(super) record: Record,
     pub(super) file: RecordFile,
     pub(super) guard_program: Option<GuardProgram>,
-    /// Whether orphans of our children become children of ours.
-    pub(super) adopts: bool,
     pub(super) guard: Option<Guard>,
     pub(super) next_try: Instant,
 }
@@ -141,15 +139,15 @@ impl Keeper {
         let limit = if boxed(&self.roll.current()) { CLOSE + 2 * PATIENCE } else { CLOSE };
         let empty = changes.wait_for(|entries| entries.groups.is_empty() && !boxed(entries));
         let _ = timeout(limit, empty).await; // what is left is seen below
-        let Entries { groups, containers, .. } = self.roll.current();
+        let Entries { groups, containers, adopts, guard, .. } = self.roll.current();
         let is_empty = groups.is_empty();
         let me = std::process::id();
         let quarry = Quarry {
             mark: self.record.run.mark(),
             has_cells: self.record.cells.is_some(),
             groups: BTreeMap::new(),
-            parents: if self.adopts { BTreeSet::from([me]) } else { BTreeSet::new() },
-            spared: self.roll.current().guard.into_iter().chain([me]).collect(),
+            parents: if adopts { BTreeSet::from([me]) } else { BTreeSet::new() },
+            spared: guard.into_iter().chain([me]).collect(),
             since: self.record.since,
         };
         let bag = tokio::task::spawn_blocking(move || hunt(&quarry, GRACE)).await;

@@ -47,7 +47,7 @@ fn set_for_all(child: u32, settings: &[(Resource, Rlimit)], limited: &mut BTreeS
         if limited.insert(one) {
             set(one, settings);
         }
-        found.extend(children(one));
+        found.extend(children(one).unwrap_or_default());
     }
 }
 

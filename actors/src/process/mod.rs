@@ -16,6 +16,9 @@
 //! its process ends, the guard when the daemon is killed, the next start when both were. All of
 //! them hunt in the same way, and signal a process only if number and start time are those seen.
 //!
+//! Orphans of children become ours where we adopt; where there is no such stranger (`adopted`), a child
+//! has left nothing, and nobody need be hunted.
+//!
 //! `meter` looks every few seconds at what all of them use, for others to rule on.
 //!
 //! Containers are not processes of ours: those that a child was to run are labelled (`engine`), and
@@ -23,6 +26,7 @@
 //!
 //! It leaves what is said to a child, and when it has to go, to others.
 
+mod adopted;
 mod cells;
 mod census;
 mod child;

@@ -115,7 +115,6 @@ impl Nursery {
             record,
             file,
             guard_program,
-            adopts: !tasks.is_empty(),
             guard: None,
             next_try: Instant::now(),
         };

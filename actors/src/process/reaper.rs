@@ -9,7 +9,7 @@ use rustix::process::{WaitId, WaitIdOptions, set_child_subreaper, waitid};
 use tokio::signal::unix::{SignalKind, signal};
 use tracing::debug;
 
-use super::census;
+use super::adopted::strangers;
 use super::group::pid;
 use super::roll::Roll;
 
@@ -21,6 +21,7 @@ const TOGETHER: Duration = Duration::from_millis(50);
 pub(super) fn adopt(roll: Roll) -> io::Result<impl Future<Output = ()> + Send> {
     let mut ends = signal(SignalKind::child())?;
     set_child_subreaper(pid(std::process::id()))?;
+    roll.adopt();
     Ok(async move {
         while ends.recv().await.is_some() {
             loop {
@@ -49,18 +50,10 @@ enum Look {
 
 /// Reaps every dead child that is not on the roll.
 fn reap(roll: &Roll) -> Look {
-    let me = std::process::id();
-    let Ok(seen) = census::all() else { return Look::Unclear };
-    let dead = seen.iter().filter(|seen| seen.is_dead && seen.parent == me).map(|seen| seen.pid);
-    // Looked at after the census: whoever was seen there is written down by now, or being so.
-    let entries = roll.current();
-    let strangers: Vec<u32> = dead.filter(|dead| !entries.awaits(*dead)).collect();
-    if entries.is_forking() && !strangers.is_empty() {
-        return Look::Unclear;
-    }
+    let Ok(Some(strangers)) = strangers(roll) else { return Look::Unclear };
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG;
     let reaped = |dead: &u32| {
         pid(*dead).is_some_and(|id| matches!(waitid(WaitId::Pid(id), options), Ok(Some(_))))
     };
-    Look::Reaped(strangers.iter().filter(|dead| reaped(dead)).count())
+    Look::Reaped(strangers.iter().filter(|child| reaped(child)).count())
 }

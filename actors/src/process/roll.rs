@@ -19,6 +19,8 @@ pub(super) struct Entries {
     pub(super) containers: BTreeMap<String, Engine>,
     /// The guard.
     pub(super) guard: Option<u32>,
+    /// Whether orphans of children become children of this process.
+    pub(super) adopts: bool,
     /// Starts under way: children that are there, but not written down yet.
     forking: usize,
 }
@@ -59,6 +61,11 @@ impl Roll {
             }
         });
         child
+    }
+
+    /// From now on orphans of children become children of this process.
+    pub(super) fn adopt(&self) {
+        self.0.send_modify(|entries| entries.adopts = true);
     }
 
     /// The leader of this group is reaped.

@@ -8,8 +8,8 @@ use std::time::Duration;
 /// So many bytes that nobody waits for may come at once.
 const FREE: u64 = 1024 * 1024;
 /// After each further so many bytes, there is a pause.
-const STEP: u64 = 64 * 1024;
-/// The pause. Together with `STEP`: eight mebibytes a second, more than any lawful notifications.
+const STEP: u64 = 16 * 1024;
+/// The pause. Together with `STEP`: two mebibytes a second, more than any lawful notifications.
 const PAUSE: Duration = Duration::from_millis(8);
 
 /// What one server has said since its last answer.
@@ -46,10 +46,10 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_is_slowed_down_to_eight_mebibytes_a_second() {
+    fn a_flood_is_slowed_down_to_two_mebibytes_a_second() {
         let mut pace = Pace::default();
         assert_eq!(paused(&mut pace, 1024), 0);
-        assert_eq!(paused(&mut pace, 80 * 1024), 80 * 128);
+        assert_eq!(paused(&mut pace, 80 * 1024), 80 * 512);
     }
 
     #[test]
