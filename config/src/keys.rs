@@ -77,6 +77,7 @@ pub(crate) const SOCKET: Keys = &[&[
     key("mode", Text),
     key("group", Text),
     key("uids", List),
+    key("view", Text),
     key("workspace", Text),
     key("servers", List),
     key("tools", List),
@@ -91,7 +92,12 @@ pub(crate) const CATALOG: Keys = &[&[
     key("separator", Text),
     key("exportStyle", Text),
     key("pageSize", Count),
+    key("views", Each(VIEW)),
 ]];
+
+/// `catalog.views.NAME`
+pub(crate) const VIEW: Keys =
+    &[&[key("workspace", Text), key("servers", List), key("tools", List)]];
 
 /// `calls`
 pub(crate) const CALLS: Keys = &[&[

@@ -62,7 +62,8 @@ pub use secret::Secret;
 pub use server::{server_socket, workspace_socket};
 pub use settings::{
     ApiSettings, AuthSettings, CallSettings, CatalogSettings, Config, DelegationSettings,
-    DelegatorLimit, ExportStyle, Listen, LogFormat, LogSettings, ReloadSettings, SocketSpec, State,
+    DelegatorLimit, ExportStyle, Listen, LogFormat, LogSettings, ReloadSettings, SocketSpec,
+    SocketView, State,
 };
 pub use size::{SizeError, format_size, parse_size};
 pub use spec::{

@@ -13,7 +13,7 @@ use figment::value::{Dict, Tag, Value};
 
 use crate::{
     Config, ConfigError, DEFAULTS, LoadRequest, Problem, ServerDefaults, ServerId, ServerSpec,
-    State, clients, discover,
+    SocketView, State, clients, discover,
     document::{Format, parse},
     environment, keys,
     layer::{Layer, Layers, without_nulls},
@@ -135,8 +135,11 @@ fn read(root: &Node<'_>) -> Option<Config> {
     }
     let mut catalog = sections::catalog(&root);
     if let (Some(listen), Some(catalog)) = (&listen, &mut catalog) {
-        let views = listen.sockets.iter().map(|(name, socket)| (name.clone(), socket.view.clone()));
-        catalog.views = views.collect();
+        for (name, socket) in &listen.sockets {
+            if let SocketView::Own(view) = &socket.view {
+                catalog.views.entry(name.clone()).or_insert_with(|| view.clone());
+            }
+        }
     }
     let calls = sections::calls(&root);
     let delegation = sections::delegation(&root);

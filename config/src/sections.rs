@@ -6,8 +6,10 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use crate::{
     ApiSettings, AuthSettings, CallSettings, CatalogSettings, DelegationSettings, DelegatorLimit,
     ExportStyle, Listen, LogFormat, LogSettings, NameError, Rate, ReloadSettings, ServerName,
-    SocketSpec, State, ViewSpec,
-    keys::{API, AUTH, CALLS, CATALOG, DELEGATION, LIMIT, LISTEN, LOG, RELOAD, SOCKET, STATE},
+    SocketSpec, SocketView, State, ViewSpec,
+    keys::{
+        API, AUTH, CALLS, CATALOG, DELEGATION, LIMIT, LISTEN, LOG, RELOAD, SOCKET, STATE, VIEW,
+    },
     reader::{Node, Table},
     server,
     tuning::{self, MANY, TIME, WAIT},
@@ -58,14 +60,42 @@ fn socket(name: &str, node: &Node<'_>) -> Option<SocketSpec> {
     let uid = |node: &Node<'_>| node.count(0..=u64::from(u32::MAX));
     let uids = table.get("uids").and_then(|node| node.list());
     let uids = uids.map(|nodes| nodes.iter().filter_map(uid).collect());
-    let servers =
-        table.texts("servers").map(|nodes| nodes.iter().filter_map(server_name).collect());
-    let view = ViewSpec {
-        workspace: server::workspace(&table),
-        servers,
-        tools: server::patterns(&table, "tools"),
+    let view = match table.get("view") {
+        Some(node) => SocketView::Named(named_view(&table, &node)?),
+        None => SocketView::Own(view(&table)),
     };
     Some(SocketSpec { path: path?, mode: mode.unwrap_or(Some(SOCKET_MODE))?, group, uids, view })
+}
+
+/// The name of a view, which says everything of what is shown.
+fn named_view(socket: &Table<'_>, node: &Node<'_>) -> Option<String> {
+    match ["workspace", "servers", "tools"].into_iter().find_map(|key| socket.get(key)) {
+        Some(other) => {
+            other.fail("stands beside `view`, which says all of it: leave one of them out")
+        }
+        None => node.text().map(str::to_owned),
+    }
+}
+
+fn view(table: &Table<'_>) -> ViewSpec {
+    let servers = table.texts("servers");
+    ViewSpec {
+        workspace: server::workspace(table),
+        servers: servers.map(|nodes| nodes.iter().filter_map(server_name).collect()),
+        tools: server::patterns(table, "tools"),
+    }
+}
+
+/// `catalog.views`
+fn views(catalog: &Table<'_>) -> BTreeMap<String, ViewSpec> {
+    let entries = catalog.get("views").and_then(|node| node.entries()).unwrap_or_default();
+    let views = entries.iter().filter_map(|(name, node)| {
+        if let Err(error) = name.parse::<ServerName>() {
+            node.note(error.to_string());
+        }
+        Some(((*name).to_owned(), view(&node.table(VIEW, |_, _| false)?)))
+    });
+    views.collect()
 }
 
 fn server_name(node: &Node<'_>) -> Option<ServerName> {
@@ -140,7 +170,7 @@ pub(crate) fn catalog(root: &Table<'_>) -> Option<CatalogSettings> {
         separator: separator.unwrap_or_default(),
         export_style: table.choice("exportStyle").unwrap_or(ExportStyle::Dot),
         page_size: table.count("pageSize", 1..=100_000).unwrap_or_default(),
-        views: BTreeMap::new(),
+        views: views(&table),
     })
 }
 

@@ -94,7 +94,16 @@ pub struct SocketSpec {
     /// The users who may come in; whoever the mode lets in if there is no list.
     pub uids: Option<BTreeSet<u32>>,
     /// What it shows.
-    pub view: ViewSpec,
+    pub view: SocketView,
+}
+
+/// What a socket shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SocketView {
+    /// A part of its own. The merged list knows it by the name of the socket.
+    Own(ViewSpec),
+    /// The part of this name among `catalog.views`.
+    Named(String),
 }
 
 /// Where the daemon keeps what it must not forget.
@@ -115,7 +124,7 @@ pub struct CatalogSettings {
     pub export_style: ExportStyle,
     /// Entries of one page of a list, at least 1.
     pub page_size: usize,
-    /// Parts of workspaces that have names: those of `listen.sockets`.
+    /// Parts of workspaces that have names: those given here, and those of `listen.sockets`.
     pub views: BTreeMap<String, ViewSpec>,
 }
 

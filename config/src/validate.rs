@@ -7,7 +7,9 @@ use std::{
     path::Path,
 };
 
-use crate::{Config, ViewSpec, WorkspaceName, nearest::nearest, workspace_socket};
+use crate::{
+    Config, ServerName, SocketView, ViewSpec, WorkspaceName, nearest::nearest, workspace_socket,
+};
 
 /// The faults of settings each of which is right by itself: the server or key at fault,
 /// and a sentence.
@@ -35,30 +37,55 @@ fn separator(config: &Config) -> Vec<(String, String)> {
     faults.collect()
 }
 
-/// A socket that shows a server which is not there shows less than was meant.
+/// Views that are not there, that are not what they seem, or that show servers which are not there:
+/// less would be shown than was meant, or something else.
 fn strangers(config: &Config) -> Vec<(String, String)> {
     let mut faults = Vec::new();
+    let mut keys: BTreeMap<&str, String> = BTreeMap::new();
     for (name, socket) in &config.listen.sockets {
-        let ViewSpec { workspace, servers, .. } = &socket.view;
-        let known: Vec<&str> = config
-            .servers
-            .keys()
-            .filter(|id| id.workspace == *workspace)
-            .map(|id| id.name.as_str())
-            .collect();
-        for server in servers.iter().flatten() {
-            if !known.contains(&server.as_str()) {
-                let hint = nearest(server.as_str(), &known);
-                let hint = hint.map(|name| format!("; did you mean `{name}`?"));
-                let message = format!(
-                    "workspace {workspace} has no server `{server}`{}",
-                    hint.unwrap_or_default()
-                );
-                faults.push((format!("listen.sockets.{name}.servers"), message));
+        let key = format!("listen.sockets.{name}");
+        match &socket.view {
+            SocketView::Named(view) => faults.extend(no_such_view(config, &key, view)),
+            SocketView::Own(view) if config.catalog.views.get(name) == Some(view) => {
+                keys.insert(name, key);
             }
+            SocketView::Own(_) => faults.push((
+                key,
+                format!(
+                    "`catalog.views.{name}` has this name and shows something else: rename one, or \
+                     say view = {name:?}"
+                ),
+            )),
         }
     }
+    for (name, view) in &config.catalog.views {
+        let key = keys.remove(name.as_str()).unwrap_or_else(|| format!("catalog.views.{name}"));
+        faults.extend(missing_servers(config, &key, view));
+    }
     faults
+}
+
+fn no_such_view(config: &Config, key: &str, view: &str) -> Option<(String, String)> {
+    let known: Vec<&str> = config.catalog.views.keys().map(String::as_str).collect();
+    if known.contains(&view) {
+        return None;
+    }
+    let hint = nearest(view, &known).map(|name| format!("; did you mean `{name}`?"));
+    let message = format!("`catalog.views` has no `{view}`{}", hint.unwrap_or_default());
+    Some((format!("{key}.view"), message))
+}
+
+fn missing_servers(config: &Config, key: &str, view: &ViewSpec) -> Vec<(String, String)> {
+    let ViewSpec { workspace, servers, .. } = view;
+    let ids = config.servers.keys().filter(|id| id.workspace == *workspace);
+    let known: Vec<&str> = ids.map(|id| id.name.as_str()).collect();
+    let missing = servers.iter().flatten().filter(|server| !known.contains(&server.as_str()));
+    let fault = |server: &ServerName| {
+        let hint = nearest(server.as_str(), &known).map(|name| format!("; did you mean `{name}`?"));
+        let hint = hint.unwrap_or_default();
+        (format!("{key}.servers"), format!("workspace {workspace} has no server `{server}`{hint}"))
+    };
+    missing.map(fault).collect()
 }
 
 /// No two sockets at one place.

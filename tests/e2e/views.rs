@@ -120,3 +120,37 @@ async fn sockets_follow_new_settings_and_those_that_stay_keep_their_connections(
     let answer = agent.call("a.echo", json!({ "text": "x" })).await.unwrap();
     assert_eq!(answer["error"]["data"]["reason"], "unknown_tool", "{answer}");
 }
+
+#[tokio::test]
+async fn sockets_that_share_a_view_follow_it() {
+    let at = |sandbox: &Sandbox, name: &str| sandbox.path(&format!("{name}.sock"));
+    let settings = |sandbox: &Sandbox, tools: &[&str]| {
+        json!({
+            "listen": { "sockets": {
+                "one": { "path": at(sandbox, "one"), "view": "shared" },
+                "two": { "path": at(sandbox, "two"), "view": "shared", "mode": "0600" },
+            } },
+            "catalog": { "views": { "shared": { "tools": tools } } },
+            "mcpServers": { "a": mock(&[]), "b": mock(&[]) },
+        })
+    };
+    let sandbox = Arc::new(Sandbox::new().unwrap());
+    let options = Options { sandbox: Some(Arc::clone(&sandbox)), ..Options::default() };
+    let first = settings(&sandbox, &["a.echo"]);
+    let daemon = Daemon::start(CONDUCTOR, first, options).await.unwrap();
+    wait_tools(&daemon, &["a.echo", "b.echo"]).await.unwrap();
+    let mut agents = Vec::new();
+    for name in ["one", "two"] {
+        assert_eq!(listed(&at(&sandbox, name)).await, ["a.echo"]);
+        agents.push(LineClient::connect(&at(&sandbox, name)).await.unwrap());
+    }
+    sandbox.write_settings(settings(&sandbox, &["b.echo"])).unwrap();
+    let ended = daemon.cli(&["reload"]).await.unwrap();
+    assert_eq!(ended.code, Some(0), "{} {}", ended.stdout, ended.stderr);
+    for agent in &mut agents {
+        let answer = agent.call("b.echo", json!({ "text": "x" })).await.unwrap();
+        assert_eq!(answer["result"]["content"][0]["text"], "x", "{answer}");
+        let answer = agent.call("a.echo", json!({ "text": "x" })).await.unwrap();
+        assert_eq!(answer["error"]["data"]["reason"], "unknown_tool", "{answer}");
+    }
+}

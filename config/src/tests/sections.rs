@@ -1,7 +1,7 @@
 //! This file holds the tests of every section but the servers.
 
 use super::{folder, loaded, refused};
-use crate::{ExportStyle, LogFormat, load};
+use crate::{ExportStyle, LogFormat, SocketView, ViewSpec, load};
 
 #[test]
 fn the_http_door_is_on_loopback_or_off() {
@@ -48,11 +48,56 @@ fn a_socket_with_a_part_of_the_tools_is_read() {
     let (all, few) = (&config.listen.sockets["all"], &config.listen.sockets["few"]);
     assert_eq!((all.path.to_str(), all.mode, &all.uids), (Some("/run/all.sock"), 0o660, &None));
     assert_eq!((&all.group, few.group.clone()), (&None, Some("agents".parse().unwrap())));
-    assert_eq!(all.view, crate::ViewSpec::default());
+    assert_eq!(all.view, SocketView::Own(ViewSpec::default()));
     assert!(few.path.is_absolute() && few.path.ends_with("few.sock"));
     assert_eq!((few.mode, few.uids.clone()), (0o600, Some([0, 1000].into())));
-    assert_eq!(few.view.servers, Some(["git".parse().unwrap()].into()));
-    assert_eq!(config.catalog.views["few"], few.view, "the merged list knows them");
+    let view = &config.catalog.views["few"];
+    assert_eq!(view.servers, Some(["git".parse().unwrap()].into()));
+    assert_eq!(few.view, SocketView::Own(view.clone()), "the merged list knows them");
+}
+
+#[test]
+fn sockets_share_a_view_that_has_a_name() {
+    let text = "[catalog.views.read]\nservers = ['git']\ntools = ['git.log']\n\
+                [listen.sockets.one]\npath = '/1.sock'\nview = 'read'\n\
+                [listen.sockets.two]\npath = '/2.sock'\nview = 'read'\nmode = '0600'\n\
+                [mcpServers.git]\ncommand = 'x'\n";
+    let config = loaded("a.toml", text);
+    for name in ["one", "two"] {
+        assert_eq!(config.listen.sockets[name].view, SocketView::Named("read".to_owned()));
+    }
+    let views: Vec<&String> = config.catalog.views.keys().collect();
+    assert_eq!(views, ["read"]);
+    assert_eq!(config.catalog.views["read"].tools, Some(vec!["git.log".to_owned()]));
+}
+
+#[test]
+fn a_wrong_view_is_told() {
+    let view = |lines: &str| format!("[catalog.views.few]\n{lines}\n");
+    let socket = |lines: &str| format!("[listen.sockets.x]\npath = '/x.sock'\n{lines}\n");
+    for (text, expected) in [
+        (view("tools = ['[']"), "catalog.views.few.tools[0]: the pattern"),
+        (view("path = '/x'"), "catalog.views.few.path: unknown key"),
+        (
+            view("servers = ['git']"),
+            "catalog.views.few.servers: workspace default has no server `git`",
+        ),
+        ("[catalog.views.'A b']\n".to_owned(), "catalog.views.\"A b\": "),
+        (
+            socket("view = 'fev'") + &view(""),
+            "listen.sockets.x.view: `catalog.views` has no `fev`; did you mean `few`?",
+        ),
+        (
+            socket("view = 'few'\nservers = []") + &view(""),
+            "listen.sockets.x.servers: stands beside `view`",
+        ),
+        (
+            "[catalog.views.x]\ntools = []\n".to_owned() + &socket(""),
+            "listen.sockets.x: `catalog.views.x` has this name and shows something else",
+        ),
+    ] {
+        refused("a.toml", &text, &[expected]);
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use conductor_actors::Scope;
-use conductor_config::{Config, Group, WorkspaceName, workspace_socket};
+use conductor_config::{Config, Group, SocketView, WorkspaceName, workspace_socket};
 
 use crate::socket::Modes;
 
@@ -52,7 +52,11 @@ pub(super) fn named(config: &Config) -> Vec<Wanted> {
         Wanted::new("listen.unix".to_owned(), path, modes, all.clone())
     });
     let parts = config.listen.sockets.iter().map(|(name, spec)| {
-        let (key, scope) = (format!("listen.sockets.{name}"), Scope::View(name.as_str().into()));
+        let key = format!("listen.sockets.{name}");
+        let scope = Scope::View(match &spec.view {
+            SocketView::Own(_) => name.as_str().into(),
+            SocketView::Named(view) => view.as_str().into(),
+        });
         let modes = modes(config, &spec.path, spec.mode, spec.group.as_ref());
         let wanted = Wanted::new(key, &spec.path, modes, scope);
         Wanted { uids: spec.uids.clone(), ..wanted }
