@@ -10,8 +10,8 @@ use conductor_e2e::sandbox::Sandbox;
 use conductor_e2e::wait;
 use serde_json::{Value, json};
 
-use crate::lines::{bare, exchange, names};
-use crate::world::{CONDUCTOR, SOON, mock, wait_tools};
+use crate::lines::{bare, exchange, names, own_socket};
+use crate::world::{CONDUCTOR, SOON, mock, wait_status, wait_tools};
 
 async fn daemon(sockets: impl Fn(&Sandbox) -> Value) -> Daemon {
     let sandbox = Arc::new(Sandbox::new().unwrap());
@@ -152,5 +152,47 @@ async fn sockets_that_share_a_view_follow_it() {
         assert_eq!(answer["result"]["content"][0]["text"], "x", "{answer}");
         let answer = agent.call("a.echo", json!({ "text": "x" })).await.unwrap();
         assert_eq!(answer["error"]["data"]["reason"], "unknown_tool", "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn each_call_leaves_a_line_that_says_who_and_how_it_ended() {
+    let settings = json!({
+        "log": { "filter": "info,audit=debug" },
+        "mcpServers": { "a": mock(&[]) },
+    });
+    let daemon = Daemon::start(CONDUCTOR, settings, Options::default()).await.unwrap();
+    wait_tools(&daemon, &["a.echo"]).await.unwrap();
+    let mut agent = LineClient::connect(&own_socket(&daemon, "a")).await.unwrap();
+    agent.call("echo", json!({ "text": "s3cret" })).await.unwrap();
+    let never = agent.call("sleep", json!({ "ms": 60_000 }));
+    let under_way = wait_status(&daemon, "a", |row| row["in_flight"] == 1);
+    tokio::select! {
+        answer = never => panic!("{answer:?}"),
+        under_way = under_way => under_way.unwrap(),
+    };
+    drop(agent);
+    let ends = wait::until("both calls are told", SOON, async || {
+        let lines = daemon.log_lines();
+        let lines: Vec<_> = lines.into_iter().filter(|line| line["target"] == "audit").collect();
+        (lines.len() == 2).then_some(lines)
+    });
+    let lines = ends.await.unwrap();
+    let me = rustix::process::getuid().as_raw();
+    let who = format!("unix uid {me} gid {} pid {}", rustix::process::getgid(), std::process::id());
+    for (line, expected) in lines.iter().zip([("echo", "result"), ("sleep", "taken back")]) {
+        assert!(line["caller"].as_str().unwrap().contains(&who), "{line}");
+        assert_eq!(
+            (line["name"].as_str(), line["end"].as_str()),
+            (Some(expected.0), Some(expected.1))
+        );
+        assert_eq!(
+            (line["server"].as_str(), line["method"].as_str()),
+            (Some("a"), Some("tools/call"))
+        );
+        assert!(
+            line["micros"].as_u64().is_some() && !line.to_string().contains("s3cret"),
+            "{line}"
+        );
     }
 }

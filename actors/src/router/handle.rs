@@ -13,6 +13,7 @@ use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
 
 use super::actor::{Dispatch, Message, RouterActor, RouterArguments};
+use super::audit::Line;
 use super::retry::is_repeatable;
 use crate::audience::principal_of;
 use crate::delegation::Admission;
@@ -94,8 +95,8 @@ impl RouterHandle {
         call: Call,
     ) -> Result<Answer, CallError> {
         let _place = self.enter()?;
-        tracing::debug!(server = %target.server, method = call.params.kind.method(), name = %target.name, caller = %admission.caller(), "call");
         let begun = Instant::now();
+        let line = Line::begin(admission, target, call.params.kind.method(), begun);
         let deadline = call.deadline.unwrap_or_else(|| begun + self.limit_of(&target.server));
         let inquiries = call.inquiries.map(|inquiries| {
             let (server, stopwatch) = (target.server.clone(), Stopwatch::new());
@@ -105,10 +106,12 @@ impl RouterHandle {
         let ear = Ear { principal: principal_of(admission.caller()), logs: call.logs };
         let wanted = Wanted { target, params, progress, inquiries, ear, deadline };
         let limit = deadline.saturating_duration_since(begun);
-        self.attempts(&wanted).await.map_err(|failure| match failure {
+        let called = self.attempts(&wanted).await.map_err(|failure| match failure {
             CallFailure::Lost { sent: false, .. } if self.is_closed() => CallError::ShuttingDown,
             failure => explain(&target.server, failure, limit),
-        })
+        });
+        line.end(&called);
+        called
     }
 
     async fn attempts(&self, wanted: &Wanted<'_>) -> Result<Answer, CallFailure> {

@@ -13,6 +13,7 @@
 //! that a caller was let in is proved by the `Admission` it asks for.
 
 mod actor;
+mod audit;
 mod handle;
 mod retry;
 mod routes;
