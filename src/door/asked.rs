@@ -2,7 +2,10 @@
 //!
 //! It leaves judging them to `classify` and acting on them to `service`.
 
-use conductor_actors::wire::{CallParams, Members, Meta, Request, Text};
+use bytes::Bytes;
+use conductor_actors::wire::{CallParams, Members, Meta, Request, Text, depth};
+
+use super::reply::Refusal;
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -25,7 +28,24 @@ pub(super) enum Asked {
     },
 }
 
+/// Parameters are not nested deeper: what reads them behind this may end its process where it cannot
+/// go on, and that process has other callers.
+const LEVELS: usize = 512;
+
 impl Asked {
+    /// The same as [`Self::read`].
+    ///
+    /// # Errors
+    /// If the parameters are nested too deep.
+    pub(super) fn of(request: &Request) -> Result<Self, Refusal> {
+        let deep = |params: &Bytes| params.len() > LEVELS && depth(params) > LEVELS;
+        if request.params.as_ref().is_some_and(deep) {
+            let reason = format!("params are nested more than {LEVELS} levels deep");
+            return Err(Refusal::NotAMessage { reason });
+        }
+        Ok(Self::read(request))
+    }
+
     /// Reads the parameters of `request`.
     pub(super) fn read(request: &Request) -> Self {
         if let Some(call) = CallParams::of(&request.method, request.params.as_ref()) {
@@ -105,6 +125,21 @@ mod tests {
         check("tasks/get", r#"{"taskId":"t"}"#, "call t false");
         let reference = r#"{"ref":{"type":"ref/prompt","name":"p"}}"#;
         check("completion/complete", reference, "call - false");
+    }
+
+    #[test]
+    fn what_is_nested_too_deep_is_refused() {
+        let of = |levels: usize| {
+            let deep = format!("{}{}", "[".repeat(levels), "]".repeat(levels));
+            let json = format!(
+                r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"a","arguments":{{"a":{deep}}}}}}}"#
+            );
+            let Ok(Message::Request(request)) = parse(&json.into()) else { panic!("no request") };
+            Asked::of(&request).map(drop)
+        };
+        assert!(of(LEVELS - 2).is_ok());
+        assert!(matches!(of(LEVELS - 1), Err(Refusal::NotAMessage { .. })));
+        assert!(of(1_000_000).is_err());
     }
 
     #[test]

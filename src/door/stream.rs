@@ -225,7 +225,7 @@ impl Stream {
 
     /// Classifies a request and takes a place for it.
     fn place(&mut self, request: Request) -> Result<Placed, Refusal> {
-        let asked = Asked::read(&request);
+        let asked = Asked::of(&request)?;
         let era = era_of(&request.method, &asked, None)?;
         let method = method_of(&request.method, era)?;
         if self.running.len() >= IN_FLIGHT_MAX {

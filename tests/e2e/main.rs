@@ -35,6 +35,8 @@ mod harness;
 #[cfg(test)]
 mod hearing;
 #[cfg(test)]
+mod hostile;
+#[cfg(test)]
 mod lines;
 #[cfg(test)]
 mod listing;

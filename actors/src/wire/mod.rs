@@ -14,6 +14,7 @@ mod message;
 mod meta;
 mod params;
 mod reply;
+mod scan;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -30,4 +31,5 @@ pub use meta::{
 };
 pub use params::{CallKind, CallParams, ParamsError, TaskVerb};
 pub use reply::{Outcome, write_error, write_notification, write_request, write_result};
+pub use scan::{depth, has_broken_text};
 pub use text::{Text, write_json_string};

@@ -74,7 +74,10 @@ fn sort(post: &Post<'_>, body: &Bytes, session: &Busy) -> Result<(Vec<Job>, Vec<
 
 /// One request of a batch. A modern one makes the whole batch unlawful.
 fn job(request: wire::Request) -> Result<Result<Job, Refusal>, Refusal> {
-    let asked = Asked::read(&request);
+    let asked = match Asked::of(&request) {
+        Ok(asked) => asked,
+        Err(refusal) => return Ok(Err(refusal)),
+    };
     if asked.meta().protocol_version.is_some() {
         return Err(batch::refused());
     }

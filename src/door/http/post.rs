@@ -53,6 +53,10 @@ pub(super) async fn post(door: &Door, scope: Scope, request: Request) -> Respons
     }
     let settings = &door.settings;
     let body = match body::read(body, settings.max_body, settings.body_timeout).await {
+        Ok(body) if wire::has_broken_text(&body) => {
+            let reason = "a text with a raw line end in it".to_owned();
+            return respond::json(refuse(None, &Refusal::Unreadable { reason }));
+        }
         Ok(body) => one_line(body),
         Err(problem) => return respond::problem(problem),
     };
@@ -91,7 +95,7 @@ impl Post<'_> {
     }
 
     async fn request(&self, request: wire::Request) -> Result<Response, Refusal> {
-        let asked = Asked::read(&request);
+        let asked = Asked::of(&request)?;
         let mirrored = Mirrored::of(&self.headers);
         let era = classify::era_of(&request.method, &asked, Some(&mirrored))?;
         match era {

@@ -63,6 +63,7 @@ pub(super) const PURE: &[&str] = &[
     "actors/src/wire/mod.rs",
     "actors/src/wire/params.rs",
     "actors/src/wire/reply.rs",
+    "actors/src/wire/scan.rs",
     "actors/src/wire/text.rs",
     "config/src/diff.rs",
     "config/src/hazard.rs",

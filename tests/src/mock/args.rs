@@ -95,6 +95,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) changing: Option<PathBuf>,
 
+    /// Lists one more tool, `schemed`, whose input schema is the JSON text in this file.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) schema: Option<PathBuf>,
+
     /// Runs beside nobody with the same file, as those with a port or a database of their own do:
     /// the second ends with code 73 and leaves a line in the file.
     #[arg(long, value_name = "FILE")]

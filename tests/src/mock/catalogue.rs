@@ -69,6 +69,10 @@ fn all(shared: &Shared, added: &[String]) -> Vec<String> {
     if let Some(text) = shared.args.changing.as_deref().map(std::fs::read_to_string) {
         tools.push(tool("changing", &text.unwrap_or_default(), json!({}), &[]).to_string());
     }
+    if let Some(text) = shared.args.schema.as_deref().map(std::fs::read_to_string) {
+        let schema = text.unwrap_or_default();
+        tools.push(format!(r#"{{"name":"schemed","inputSchema":{schema}}}"#));
+    }
     tools.extend(added.iter().map(|name| generated(name)));
     tools
 }
