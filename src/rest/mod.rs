@@ -66,7 +66,7 @@ pub struct Rest {
 }
 
 /// The routes behind the HTTP door, and what opens it.
-pub(crate) struct Guarded {
+pub struct Guarded {
     /// What is asked of whoever comes.
     pub(crate) token: Arc<AdminToken>,
     /// What they get to.

@@ -78,12 +78,13 @@ impl Door {
     }
 }
 
-/// Serves `listener` until `shutdown`, the REST API with it if there is one, then lets requests under way end. Returns when the last
-/// connection is closed; whoever wants that bounded bounds it, or ends the calls.
+/// Serves `listener` until `shutdown`, the REST API with it if there is one, then lets requests under
+/// way end. Returns when the last connection is closed; whoever wants that bounded bounds it, or ends
+/// the calls.
 ///
 /// # Errors
 /// If the listener has no address.
-pub(crate) async fn serve(
+pub async fn serve(
     listener: TcpListener,
     (system, rest): (System, Option<Guarded>),
     settings: Listen,
