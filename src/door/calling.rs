@@ -2,6 +2,7 @@
 //!
 //! It leaves how to ask to `dialogue`, and words for failures to `reply`.
 
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -9,7 +10,9 @@ use conductor_actors::wire::{
     Abilities, CallKind, CallParams, Hop, Id, LogLevel, Members, Outcome, TaskVerb,
     write_notification,
 };
-use conductor_actors::{Answer as Answered, Call, CallError, Inquiry, InquiryKind, Scope, Target};
+use conductor_actors::{
+    Answer as Answered, Call, CallError, Inquiries, Inquiry, InquiryKind, Scope, Target,
+};
 use conductor_config::{ServerId, Transport};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -22,7 +25,9 @@ use super::dialogue::{
 };
 use super::era::{self, Era, ForeignResult};
 use super::hearing::logged;
-use super::reply::{Refusal, failed_call, foreign_result, lacking, no_input, relayed_error};
+use super::reply::{
+    Refusal, failed_call, foreign_result, lacking, no_input, relayed_error, required,
+};
 use super::service::{Peer, Service, response};
 use super::tasks;
 
@@ -39,6 +44,19 @@ enum Ended {
     Asks(Vec<u8>),
     /// No result: the server wants something that it cannot be given, for this reason.
     NoInput(String),
+    /// No result: the server needs a client that can do this.
+    Lacks(Abilities),
+}
+
+impl Ended {
+    /// An answer of the server. If that is a failure, and the server was refused something before
+    /// which a client of 2026-07-28 would have to declare, then this is what is told.
+    fn called(outcome: Result<Answered, CallError>, lacked: &OnceLock<Abilities>) -> Self {
+        match (&outcome, lacked.get()) {
+            (Ok(answered), Some(lacked)) if is_failure(&answered.outcome) => Self::Lacks(*lacked),
+            _ => Self::Called(outcome),
+        }
+    }
 }
 
 impl Service {
@@ -69,6 +87,9 @@ impl Service {
             Ended::Called(outcome) => outcome,
             Ended::Asks(result) => return Ok(response(id, &result)),
             Ended::NoInput(reason) => return Ok(no_input(id, kind, &reason)),
+            Ended::Lacks(able) => {
+                return Err(Refusal::MissingCapability { required: required(able) });
+            }
         };
         match outcome {
             Ok(Answered { outcome: Outcome::Result(result), hop }) => {
@@ -137,7 +158,7 @@ impl Service {
             .zip(peer.out)
             .filter(|(client, _)| client.abilities.any() && can_ask(params.kind));
         let Some((client, out)) = asked else {
-            return Ended::Called(self.plain(params, level, peer.out).await);
+            return Ended::Called(self.plain(params, level, peer.out, None).await);
         };
         params.meta.client_capabilities = Some(client.capabilities.clone());
         for round in 0..ROUNDS {
@@ -188,8 +209,9 @@ impl Service {
         }
     }
 
-    /// Asks the client what the server asks, and gives the server what it says.
-    async fn pass_on(&self, inquiry: Inquiry, client: &Client, out: &mpsc::Sender<Bytes>) {
+    /// Asks the client what the server asks, and gives the server what it says; unless the server
+    /// takes its question back before.
+    async fn pass_on(&self, mut inquiry: Inquiry, client: &Client, out: &mpsc::Sender<Bytes>) {
         let label = self.label(&inquiry.server);
         let (kind, params) = (inquiry.kind, inquiry.params.as_ref());
         let related = params.and_then(|params| self.related_task(&inquiry.server, params));
@@ -198,7 +220,10 @@ impl Service {
             Some((shown, _)) => tasks::with_related(&params, shown),
             None => params,
         });
-        let answered = client.questions.ask(out, kind.method(), params.as_ref()).await;
+        let answered = tokio::select! {
+            answered = client.questions.ask(out, kind.method(), params.as_ref()) => answered,
+            () = inquiry.withdrawn() => None,
+        };
         match (answered, related) {
             (Some(Outcome::Result(result)), Some((_, own))) => {
                 inquiry.answer(Outcome::Result(tasks::with_related(&result, &own)));
@@ -228,7 +253,9 @@ impl Service {
         let able = able.unwrap_or_default();
         let state = params.request_state.take();
         if state.is_none() && !able.any() {
-            return Ok(Ended::Called(self.plain(params, level, out).await));
+            let lacked = Arc::default();
+            let outcome = self.plain(params, level, out, Some(&lacked)).await;
+            return Ok(Ended::called(outcome, &lacked));
         }
         let bond = Bond::new(&self.caller().to_string(), &params);
         let sealed = match state {
@@ -270,8 +297,12 @@ impl Service {
                     }
                 }
                 Step::Asked(first) => return self.park(Parked::new(conversation, first), &bond),
-                Step::Over(Ok(answered)) => return self.on_answer(answered, able, &bond),
-                Step::Over(failed) => return Ok(Ended::Called(failed)),
+                Step::Over(outcome) => {
+                    return match Ended::called(outcome, &conversation.lacked()) {
+                        Ended::Called(Ok(answered)) => self.on_answer(answered, able, &bond),
+                        ended => Ok(ended),
+                    };
+                }
             }
         }
     }
@@ -335,19 +366,33 @@ impl Service {
         Conversation::begin(system, scope, self.caller().clone(), params, able, level)
     }
 
-    /// Makes a call whose caller cannot be asked anything.
+    /// Makes a call whose caller cannot be asked anything. What its server wanted to ask comes into
+    /// `lacked`.
     async fn plain(
         &self,
         params: Box<CallParams>,
         level: Option<LogLevel>,
         out: Option<&mpsc::Sender<Bytes>>,
+        lacked: Option<&Arc<OnceLock<Abilities>>>,
     ) -> Result<Answered, CallError> {
         let tells = level.is_some() || params.meta.progress_token.is_some();
         let Some(out) = out.filter(|_| tells) else {
-            let call = Call { params, deadline: None, progress: None, inquiries: None, logs: None };
+            let lacked = lacked.filter(|_| can_ask(params.kind));
+            let inquiries = lacked.map(|lacked| Inquiries {
+                sink: mpsc::channel(1).0,
+                abilities: Abilities::default(),
+                lacked: Arc::clone(lacked),
+            });
+            let call = Call { params, deadline: None, progress: None, inquiries, logs: None };
             return tasks::call(self.system(), self.scope(), self.caller().clone(), call).await;
         };
-        self.talk(self.begin(params, Abilities::default(), level), None, out).await
+        let conversation = self.begin(params, Abilities::default(), level);
+        let found = conversation.lacked();
+        let outcome = self.talk(conversation, None, out).await;
+        if let (Some(lacked), Some(found)) = (lacked, found.get()) {
+            let _ = lacked.set(*found); // it is new
+        }
+        outcome
     }
 
     /// The server's name, where a person could not know it otherwise.
@@ -373,6 +418,17 @@ impl Service {
 fn can_ask(kind: CallKind) -> bool {
     let is_result = kind == CallKind::Task(TaskVerb::Result);
     is_result || matches!(kind, CallKind::Tool | CallKind::Prompt | CallKind::Resource)
+}
+
+/// Whether a server says that it could not do what it was asked for.
+fn is_failure(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Error(_) => true,
+        Outcome::Result(result) => {
+            let result = Members::read(result).ok();
+            result.is_some_and(|result| result.get("isError").is_some_and(|said| said == "true"))
+        }
+    }
 }
 
 /// What a server asks for with its answer, if it does.

@@ -17,6 +17,9 @@ const SOUND = 'UklGRiYAAABXQVZFZm10IBAAAAABAAEAQB8AAAB9AAACABAAZGF0YQIAAAA=';
 // Every request of the newer era is served by a new instance: what one seals another must open.
 const sealed = createRequestStateCodec({ key: randomBytes(32) });
 
+// How often each list has changed: what one instance changes the others list as well.
+const changes = { tools: 0, prompts: 0 };
+
 const text = (words) => ({ type: 'text', text: words });
 const answer = (...content) => ({ content });
 const wait = (ms) => new Promise((done) => setTimeout(done, ms));
@@ -75,7 +78,7 @@ function whileRunning(tool, change) {
     });
     tool('test_reconnection', 'Closes its stream before it answers', async (_args, ctx) => {
         ctx.http?.closeSSE?.();
-        await wait(100);
+        await wait(1500);
         return answer(text('answered after the stream was closed'));
     });
     tool('test_trigger_tool_change', 'The tools change', () => {
@@ -275,10 +278,20 @@ export function create(change) {
     });
     const tool = (name, description, ...rest) => {
         const [inputSchema, handler] = rest.length === 2 ? rest : [z.object({}), rest[0]];
-        server.registerTool(name, { description, inputSchema }, handler);
+        return server.registerTool(name, { description, inputSchema }, handler);
+    };
+    const about = (kind) => `The ${kind} have changed ${changes[kind]} times`;
+    const listed = {
+        tools: tool('test_changing_tool', about('tools'), () => answer(text(about('tools')))),
+        prompts: server.registerPrompt('test_changing_prompt', { description: about('prompts') }, () =>
+            ({ messages: [{ role: 'user', content: text(about('prompts')) }] })),
     };
     content(tool);
-    whileRunning(tool, (kind) => change(kind, server));
+    whileRunning(tool, (kind) => {
+        changes[kind] += 1;
+        listed[kind].description = about(kind);
+        change(kind, server);
+    });
     oneRound(tool);
     rounds(tool);
     schemas(tool);

@@ -61,7 +61,7 @@ fn expected(kinds: &[&str]) -> Value {
 }
 
 /// What the server says it was told.
-fn told(result: &Value) -> Value {
+pub(crate) fn told(result: &Value) -> Value {
     let text = result["content"][0]["text"].as_str().unwrap_or_else(|| panic!("{result}"));
     serde_json::from_str(text).unwrap_or_else(|_| json!(text))
 }
@@ -99,7 +99,7 @@ fn bring(params: &mut Value, result: &Value) {
 
 /// Calls a tool as a client of 2026-07-28 and brings what it asks for, again and again. Returns the
 /// answer and how many requests it took.
-async fn ask_modern(client: &Client, tool: &str, arguments: &Value) -> (Value, usize) {
+pub(crate) async fn ask_modern(client: &Client, tool: &str, arguments: &Value) -> (Value, usize) {
     let mut params = modern_params(tool, arguments);
     for round in 1.. {
         let reply = client.request("tools/call", params.clone()).await.unwrap();
@@ -195,9 +195,20 @@ async fn who_asks_is_named_where_servers_are_merged_and_only_there() {
 async fn a_client_that_cannot_be_asked_is_not() {
     let daemon = both().await;
     let refusal = json!({ "code": -32601, "message": "not offered by the client that called" });
+    // Its answer is no failure: what it makes of the refusal is for it to say.
     let modern = Client::modern(daemon.addr(), "/mcp");
     let found = modern.call("old.ask", json!({ "kinds": ["form"] })).await.unwrap();
     assert_eq!(told(&found.message["result"]), json!({ "form": refusal }));
+    for (kind, required) in [
+        ("form", json!({ "elicitation": { "form": {} } })),
+        ("url", json!({ "elicitation": { "url": {} } })),
+        ("sampling", json!({ "sampling": {} })),
+    ] {
+        let must = json!({ "kinds": [kind], "must": true });
+        let found = modern.call("old.ask", must).await.unwrap();
+        assert_eq!((found.status.as_u16(), found.error_code()), (400, Some(-32021)), "{found:?}");
+        assert_eq!(found.message["error"]["data"]["requiredCapabilities"], required);
+    }
     let legacy = Client::legacy(daemon.addr(), "/mcp").await.unwrap();
     let found = legacy.call("old.ask", json!({ "kinds": ["sampling"] })).await.unwrap();
     assert_eq!(told(&found.message["result"]), json!({ "sampling": refusal }));
@@ -328,4 +339,22 @@ async fn fifty_clients_that_are_asked_at_once_are_told_apart() {
     while let Some(ended) = clients.join_next().await {
         ended.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_question_that_the_server_takes_back_is_taken_back_at_the_client() {
+    let daemon = both().await;
+    let arguments = json!({ "kinds": ["form"], "withdraw": true });
+    let legacy = Client::legacy_with(daemon.addr(), "/mcp", LEGACY, able()).await.unwrap();
+    let params = json!({ "name": "old.ask", "arguments": arguments });
+    let mut exchange = legacy.begin("tools/call", params).await.unwrap();
+    let question = exchange.answer.next().await.unwrap().unwrap();
+    let taken_back = exchange.answer.next().await.unwrap().unwrap();
+    assert_eq!(taken_back["method"], "notifications/cancelled", "{taken_back}");
+    assert_eq!(taken_back["params"]["requestId"], question["id"]);
+    let result = exchange.finish().await.unwrap();
+    assert_eq!(result.text().unwrap(), "withdrawn", "the call goes on without an answer");
+    let modern = Client::modern(daemon.addr(), "/mcp");
+    let (found, rounds) = ask_modern(&modern, "old.ask", &arguments).await;
+    assert_eq!((told(&found["result"]), rounds), (json!("withdrawn"), 2));
 }

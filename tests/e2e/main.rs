@@ -43,6 +43,8 @@ mod listing;
 #[cfg(test)]
 mod logging;
 #[cfg(test)]
+mod matrix;
+#[cfg(test)]
 mod mock_contract;
 #[cfg(test)]
 mod naming;

@@ -3,10 +3,11 @@
 //! It leaves bringing the question to a client to the doors, and the answer to the server's pipe.
 
 use std::fmt;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use conductor_config::ServerId;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use crate::wire::{Abilities, Outcome};
 
@@ -51,6 +52,7 @@ pub struct Inquiry {
     /// Its raw parameters.
     pub params: Option<Bytes>,
     respond: Option<Respond>,
+    withdrawn: oneshot::Receiver<()>,
 }
 
 impl Inquiry {
@@ -59,8 +61,26 @@ impl Inquiry {
         kind: InquiryKind,
         params: Option<Bytes>,
         respond: Respond,
+        withdrawn: oneshot::Receiver<()>,
     ) -> Self {
-        Self { server, kind, params, respond: Some(respond) }
+        Self { server, kind, params, respond: Some(respond), withdrawn }
+    }
+
+    /// Returns when the server has taken its question back; it wants no answer then, and gets none.
+    pub async fn withdrawn(&mut self) {
+        if (&mut self.withdrawn).await.is_err() {
+            std::future::pending::<()>().await; // nobody is left who could
+        }
+        self.respond = None;
+    }
+
+    /// Whether the server has taken its question back.
+    pub fn is_withdrawn(&mut self) -> bool {
+        let withdrawn = self.withdrawn.try_recv().is_ok();
+        if withdrawn {
+            self.respond = None;
+        }
+        withdrawn
     }
 
     /// Answers it with what a client said: a result or an error.
@@ -94,6 +114,8 @@ pub struct Inquiries {
     pub sink: mpsc::Sender<Inquiry>,
     /// What the caller can be asked for.
     pub abilities: Abilities,
+    /// What the server wanted first that the caller cannot be asked for.
+    pub lacked: Arc<OnceLock<Abilities>>,
 }
 
 #[cfg(test)]
@@ -102,25 +124,42 @@ mod tests {
 
     use super::*;
 
-    fn inquiry() -> (Inquiry, oneshot::Receiver<Option<Outcome>>) {
+    fn inquiry() -> (Inquiry, oneshot::Receiver<Option<Outcome>>, oneshot::Sender<()>) {
         let (sender, receiver) = oneshot::channel();
         let respond = Box::new(|outcome| drop(sender.send(outcome)));
         let server = "a".parse().unwrap();
-        (Inquiry::new(server, InquiryKind::Roots, None, respond), receiver)
+        let (withdraw, withdrawn) = oneshot::channel();
+        let inquiry = Inquiry::new(server, InquiryKind::Roots, None, respond, withdrawn);
+        (inquiry, receiver, withdraw)
     }
 
     #[test]
     fn an_answer_reaches_the_server_once() {
-        let (inquiry, mut heard) = inquiry();
+        let (inquiry, mut heard, _) = inquiry();
         inquiry.answer(Outcome::Result("{}".into()));
         assert_eq!(heard.try_recv().unwrap(), Some(Outcome::Result("{}".into())));
     }
 
     #[test]
     fn a_question_that_is_dropped_has_no_answer() {
-        let (inquiry, mut heard) = inquiry();
+        let (inquiry, mut heard, _) = inquiry();
         drop(inquiry);
         assert_eq!(heard.try_recv().unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_question_that_was_taken_back_gets_no_word() {
+        let (mut waited_for, mut heard, withdraw) = inquiry();
+        withdraw.send(()).unwrap();
+        waited_for.withdrawn().await;
+        waited_for.answer(Outcome::Result("{}".into()));
+        assert!(heard.try_recv().is_err());
+        let (mut looked_at, mut heard, withdraw) = inquiry();
+        assert!(!looked_at.is_withdrawn());
+        withdraw.send(()).unwrap();
+        assert!(looked_at.is_withdrawn());
+        drop(looked_at);
+        assert!(heard.try_recv().is_err());
     }
 
     #[test]

@@ -286,7 +286,7 @@ async fn while_a_server_waits_for_its_caller_the_time_of_the_call_stands_still()
     router.server_up(peer.link("a", 1));
     let (sink, mut asked) = mpsc::channel(4);
     let abilities = Abilities { form: true, ..Abilities::default() };
-    let inquiries = Some(Inquiries { sink, abilities });
+    let inquiries = Some(Inquiries { sink, abilities, lacked: Arc::default() });
     let deadline = Some(Instant::now() + Duration::from_secs(2));
     let call =
         Call { params: params(r#"{"name":"x"}"#), deadline, progress: None, inquiries, logs: None };

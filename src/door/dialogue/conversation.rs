@@ -3,6 +3,7 @@
 //! It leaves what follows from a step to those who made the call. Dropping it takes the call back.
 
 use std::pin::Pin;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 use conductor_actors::wire::{CallParams, LogLevel};
@@ -26,6 +27,7 @@ pub(in crate::door) struct Conversation {
     told: mpsc::Receiver<Bytes>,
     logged: mpsc::Receiver<Bytes>,
     asked: mpsc::Receiver<Inquiry>,
+    lacked: Arc<OnceLock<Abilities>>,
     /// What came of it, while there is progress to be told before.
     outcome: Option<Outcome>,
 }
@@ -57,10 +59,11 @@ impl Conversation {
         let (logs, logged) = mpsc::channel(PROGRESS_WAITING);
         let logs = level.map(|level| LogPort { level, sink: logs });
         let (sink, asked) = mpsc::channel(QUESTIONS_WAITING);
-        let inquiries = Some(Inquiries { sink, abilities });
+        let lacked = Arc::<OnceLock<_>>::default();
+        let inquiries = Some(Inquiries { sink, abilities, lacked: Arc::clone(&lacked) });
         let call = Call { params, deadline: None, progress: Some(progress), inquiries, logs };
         let call = Box::pin(async move { tasks::call(&system, &scope, caller, call).await });
-        Self { call, told, logged, asked, outcome: None }
+        Self { call, told, logged, asked, lacked, outcome: None }
     }
 
     /// Waits for the next step. Nothing is lost if the future is dropped.
@@ -84,6 +87,11 @@ impl Conversation {
             Some(outcome) => Step::Over(outcome),
             None => std::future::pending().await,
         }
+    }
+
+    /// What the server has wanted that the client cannot be asked for.
+    pub(in crate::door) fn lacked(&self) -> Arc<OnceLock<Abilities>> {
+        Arc::clone(&self.lacked)
     }
 
     /// The question that waits to be asked next, if there is one.

@@ -39,10 +39,14 @@ impl Parked {
         Self { conversation, open }
     }
 
-    /// Answers the questions that `responses` has answers for; others stay open.
+    /// Answers the questions that `responses` has answers for; others stay open, unless the server
+    /// has taken them back.
     pub(in crate::door) fn answer(&mut self, responses: Option<&Bytes>) {
         let Some(Ok(responses)) = responses.map(Members::read) else { return };
-        let still_open = self.open.drain(..).filter_map(|(key, inquiry)| {
+        let still_open = self.open.drain(..).filter_map(|(key, mut inquiry)| {
+            if inquiry.is_withdrawn() {
+                return None;
+            }
             match responses.get(&key).filter(|answer| answer.first() == Some(&b'{')) {
                 Some(answer) => {
                     inquiry.answer(Outcome::Result(answer.clone()));

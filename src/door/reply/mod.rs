@@ -13,7 +13,7 @@ mod words;
 pub(super) use failure::{failed_call, foreign_result, no_input};
 pub(super) use problem::Problem;
 pub(super) use refusal::{Answer, Refusal, SessionFault, refuse};
-pub(super) use relay::{lacking, relayed_error, wants_visit};
+pub(super) use relay::{lacking, relayed_error, required, wants_visit};
 
 #[cfg(test)]
 mod tests;

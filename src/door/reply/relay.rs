@@ -4,7 +4,7 @@
 //! the caller's revision does not know, are told in other words (MCP 2026-07-28, basic/index).
 
 use bytes::Bytes;
-use conductor_actors::wire::{CallKind, Id, Members, write_error};
+use conductor_actors::wire::{Abilities, CallKind, Id, Members, write_error};
 use serde_json::{Value, json};
 
 use super::codes::{self, Code};
@@ -63,6 +63,24 @@ pub(in crate::door) fn lacking(error: &Bytes, declared: &Bytes) -> Option<Value>
     let required: Value = serde_json::from_slice(&required).ok().filter(Value::is_object)?;
     let declared: Value = serde_json::from_slice(declared).unwrap_or_default();
     (!holds(&declared, &required)).then_some(required)
+}
+
+/// The capabilities that a client has to declare to be asked for this.
+pub(in crate::door) fn required(able: Abilities) -> Value {
+    let mut required = json!({});
+    if able.form {
+        required["elicitation"]["form"] = json!({});
+    }
+    if able.url {
+        required["elicitation"]["url"] = json!({});
+    }
+    if able.sampling {
+        required["sampling"] = json!({});
+    }
+    if able.sampling_tools {
+        required["sampling"]["tools"] = json!({});
+    }
+    required
 }
 
 /// Whether every member of `part` is in `whole` as well, to any depth.

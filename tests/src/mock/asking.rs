@@ -4,7 +4,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Map, Value, json};
-use tokio::time::{Duration, timeout};
+use tokio::time::{Duration, sleep, timeout};
 
 use super::calls::{Outcome, text};
 use super::protocol::Call;
@@ -12,6 +12,8 @@ use super::shared::Shared;
 
 /// How long an answer is waited for.
 const LIMIT: Duration = Duration::from_secs(30);
+/// How long a question takes to be seen.
+const SEEN: Duration = Duration::from_millis(200);
 
 /// Asks for all `kinds`, at once or `inTurn`, and tells what was answered to each.
 pub(crate) async fn ask(shared: &Shared, call: &Call) -> Outcome {
@@ -38,6 +40,9 @@ async fn by_request(shared: &Shared, call: &Call, kinds: &[String], in_turn: boo
                 json!({ "jsonrpc": "2.0", "id": id_of(kind), "method": method, "params": params });
             shared.out.line(&line.to_string()).await;
         }
+        if call.arguments["withdraw"] == true {
+            return withdraw(shared, round.iter().map(|kind| id_of(kind))).await;
+        }
         let collect = async {
             while round.iter().any(|kind| !told.contains_key(kind)) {
                 let Ok(answer) = answers.recv().await else { return };
@@ -52,7 +57,27 @@ async fn by_request(shared: &Shared, call: &Call, kinds: &[String], in_turn: boo
             break; // what is missing is not told
         }
     }
+    let refused = told.values().any(|said| said.get("code").is_some());
+    if refused && call.arguments["must"] == true {
+        return Outcome::Result(json!({
+            "content": [{ "type": "text", "text": "nobody answers" }],
+            "isError": true,
+        }));
+    }
     text(Value::Object(told).to_string())
+}
+
+/// Takes the questions back when they have been seen, and goes on without answers.
+async fn withdraw(shared: &Shared, questions: impl Iterator<Item = Value>) -> Outcome {
+    sleep(SEEN).await;
+    for id in questions {
+        let params = json!({ "requestId": id, "reason": "it knows by now" });
+        let line =
+            json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": params });
+        shared.out.line(&line.to_string()).await;
+    }
+    sleep(SEEN).await;
+    text("withdrawn")
 }
 
 /// What was answered in earlier rounds comes back in the state.

@@ -116,7 +116,7 @@ fn library() -> [Value; 4] {
     link["_meta"] = json!({ "ui": { "resourceUri": "ui://mock/app" } });
     let name = json!({ "name": text() });
     let kinds = json!({ "type": "array", "items": text() });
-    let ask = json!({ "kinds": kinds, "inTurn": { "type": "boolean" } });
+    let ask = json!({ "kinds": kinds, "inTurn": { "type": "boolean" }, "withdraw": { "type": "boolean" }, "must": { "type": "boolean" } });
     [
         link,
         tool("add_prompt", "Lists one prompt more.", name, &["name"]),

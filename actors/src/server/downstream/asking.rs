@@ -2,9 +2,11 @@
 //!
 //! It waits for nobody. Carrying the question and the answer is left to the door and the pump.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 use conductor_config::ServerId;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 use super::lane::Command;
 use super::pending::{Entry, Pending};
@@ -64,10 +66,32 @@ impl Unasked {
 /// What a server hears whose question was brought to a client and not answered.
 const UNANSWERED: &[u8] = br#"{"code":-32603,"message":"the client gave no answer"}"#;
 
+/// The questions of a server that may be open, and how each is taken back.
+#[derive(Debug, Default)]
+pub(super) struct Open(HashMap<Id, oneshot::Sender<()>>);
+
+impl Open {
+    /// The server takes the question of this id back.
+    pub(super) fn withdraw(&mut self, params: Option<&Bytes>) {
+        let id = params.and_then(|params| Members::read(params).ok()?.take("requestId"));
+        if let Some(port) = id.and_then(Id::from_raw).and_then(|id| self.0.remove(&id)) {
+            let _ = port.send(()); // it was answered just now
+        }
+    }
+
+    /// Notes a question; returns where it hears that it was taken back.
+    fn note(&mut self, id: Id) -> oneshot::Receiver<()> {
+        self.0.retain(|_, port| !port.is_closed());
+        let (port, withdrawn) = oneshot::channel();
+        self.0.insert(id, port);
+        withdrawn
+    }
+}
+
 /// Brings a request of a server to the caller it is for; if that cannot be, returns what to answer.
 /// `call` is the ticket that the request came with, where the transport tells.
 pub(super) fn ask(
-    pending: &Pending,
+    (pending, open): (&Pending, &mut Open),
     request: Request,
     call: Option<u64>,
     commands: &mpsc::WeakSender<Command>,
@@ -78,8 +102,8 @@ pub(super) fn ask(
         return Some(out);
     }
     let found = entry_for(pending, call).and_then(|entry| judge(entry, &request));
-    let Err(unasked) = found.and_then(|(port, kind)| hand_over(port, kind, &request, commands))
-    else {
+    let asked = found.and_then(|(port, kind)| hand_over((port, kind), &request, commands, open));
+    let Err(unasked) = asked else {
         return None;
     };
     wire::write_error(&mut out, Some(&request.id), unasked.error());
@@ -108,8 +132,32 @@ fn judge<'a>(
     let port = entry.ports.inquiries.as_ref().filter(|_| entry.hop == Hop::Legacy);
     let port = port.ok_or(Unasked::Unable)?;
     let params = request.params.as_ref().and_then(|params| Members::read(params).ok());
-    permit(port.inquiries.abilities, kind, params.as_ref())?;
-    Ok((port, kind))
+    let permitted = permit(port.inquiries.abilities, kind, params.as_ref());
+    if let (Err(_), Some(needed)) = (permitted, needed(kind, params.as_ref())) {
+        let _ = port.inquiries.lacked.set(needed); // the first one is told
+    }
+    permitted.map(|()| (port, kind))
+}
+
+/// What a client has to be able to do for this; nothing where no ability would help.
+fn needed(kind: InquiryKind, params: Option<&Members>) -> Option<Abilities> {
+    let has = |key: &str| params.is_some_and(|params| params.get(key).is_some());
+    let none = Abilities::default();
+    match kind {
+        InquiryKind::Elicitation => {
+            match params.and_then(|params| params.text("mode")).as_deref() {
+                Some("url") => Some(Abilities { url: true, ..none }),
+                Some("form") | None => Some(Abilities { form: true, ..none }),
+                Some(_) => None,
+            }
+        }
+        InquiryKind::Sampling => {
+            let sampling_tools = has("tools") || has("toolChoice");
+            Some(Abilities { sampling: true, sampling_tools, ..none })
+        }
+        // One process has many callers, with folders of their own.
+        InquiryKind::Roots => None,
+    }
 }
 
 fn permit(can: Abilities, kind: InquiryKind, params: Option<&Members>) -> Result<(), Unasked> {
@@ -136,10 +184,10 @@ fn permit(can: Abilities, kind: InquiryKind, params: Option<&Members>) -> Result
 }
 
 fn hand_over(
-    port: &InquiryPort,
-    kind: InquiryKind,
+    (port, kind): (&InquiryPort, InquiryKind),
     request: &Request,
     commands: &mpsc::WeakSender<Command>,
+    open: &mut Open,
 ) -> Result<(), Unasked> {
     let place = port.inquiries.sink.try_reserve().map_err(|_| Unasked::TooMany)?;
     let commands = commands.upgrade().ok_or(Unasked::NoCall)?;
@@ -149,7 +197,8 @@ fn hand_over(
         let _ = commands.try_send(Command::Raw(response(&id, outcome.as_ref())));
         drop(pause);
     });
-    place.send(Inquiry::new(port.server.clone(), kind, request.params.clone(), respond));
+    let (server, params) = (port.server.clone(), request.params.clone());
+    place.send(Inquiry::new(server, kind, params, respond, open.note(request.id.clone())));
     Ok(())
 }
 

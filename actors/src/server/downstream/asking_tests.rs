@@ -1,5 +1,7 @@
 //! A server's questions: whose they are, who can be asked, what comes back.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Duration;
@@ -14,7 +16,7 @@ const FORM: &str = r#"{"jsonrpc":"2.0","id":0,"method":"elicitation/create","par
 fn port(capabilities: &str) -> (Ports, mpsc::Receiver<Inquiry>) {
     let (sink, asked) = mpsc::channel(2);
     let abilities = Abilities::of(capabilities.as_bytes());
-    let inquiries = Inquiries { sink, abilities };
+    let inquiries = Inquiries { sink, abilities, lacked: Arc::default() };
     let server = crate::tests::id("a");
     let port = InquiryPort { server, inquiries, stopwatch: Stopwatch::new() };
     (Ports { inquiries: Some(port), ..Ports::default() }, asked)

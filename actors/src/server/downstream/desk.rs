@@ -10,7 +10,7 @@ use rmcp::RoleClient;
 use rmcp::service::RxJsonRpcMessage;
 use tokio::sync::mpsc;
 
-use super::asking::ask;
+use super::asking::{Open, ask};
 use super::lane::{CallFailure, Command, Gauges};
 use super::late::Late;
 use super::pending::{Entry, Pending};
@@ -26,6 +26,8 @@ pub(super) const PREFIX: &str = "c-";
 pub(super) struct Desk {
     pub(super) pending: Pending,
     pub(super) gauges: Arc<Gauges>,
+    /// What the server has asked its callers.
+    open: Open,
     /// Who has called so far.
     callers: Callers,
     /// Whose calls were taken back, so that the server may still be at them.
@@ -41,8 +43,8 @@ impl Desk {
     /// A desk on which nothing lies. Answers to the server's questions go to `commands`.
     pub(super) fn new(gauges: Arc<Gauges>, commands: mpsc::WeakSender<Command>) -> Self {
         let (callers, given_up) = (Callers::default(), Callers::default());
-        let (pending, late) = (Pending::default(), Late::default());
-        Self { pending, gauges, callers, given_up, late, sdk: None, commands }
+        let (pending, late, open) = (Pending::default(), Late::default(), Open::default());
+        Self { pending, gauges, open, callers, given_up, late, sdk: None, commands }
     }
 
     /// From now on, answers to the SDK's own requests go to `sdk`.
@@ -87,10 +89,11 @@ impl Desk {
         match message {
             Ok(Message::Response(response)) => self.on_response(response, bytes),
             Ok(Message::Request(request)) => {
-                return ask(&self.pending, request, to, &self.commands);
+                return ask((&self.pending, &mut self.open), request, to, &self.commands);
             }
             Ok(Message::Notification(told)) => match &*told.method {
                 "notifications/progress" => self.on_progress(told.params.as_ref()),
+                "notifications/cancelled" => self.open.withdraw(told.params.as_ref()),
                 "notifications/message" => self.on_log(told.params.as_ref(), to),
                 "notifications/resources/updated" => {
                     self.tell(told.params.as_ref().and_then(said::updated).map(Said::Updated));
