@@ -21,6 +21,11 @@ use super::seal::{Bond, Seal, Sealed};
 /// Calls that may wait at once.
 pub(in crate::door) const PARKED_MAX: usize = 256;
 
+/// Seals of the last ten minutes that are known to be opened. No more are opened then.
+const SPENT_MAX: usize = 100_000;
+/// Characters at the beginning of a seal that no other has.
+const MARK: usize = 19;
+
 /// A call that waits, and what its server has asked, by our key for it.
 pub(in crate::door) struct Parked {
     /// The call.
@@ -71,6 +76,14 @@ struct Lot {
     seal: Option<Seal>,
     last: AtomicU64,
     places: DashMap<u64, Claim>,
+    /// What has been opened, by its mark, and until when it could be opened again, in seconds since
+    /// 1970.
+    spent: DashMap<String, u64>,
+}
+
+/// What tells one seal from another: its random beginning.
+fn mark_of(state: &str) -> String {
+    state.chars().take(MARK).collect()
 }
 
 impl Parking {
@@ -80,6 +93,7 @@ impl Parking {
             seal: Seal::new().ok(),
             last: AtomicU64::new(0),
             places: DashMap::new(),
+            spent: DashMap::new(),
         }))
     }
 
@@ -90,9 +104,18 @@ impl Parking {
         self.0.seal.as_ref()?.close(sealed, bond, expires).ok()
     }
 
-    /// Opens what was sealed for the same caller and request, if it is not too late.
+    /// Opens what was sealed for the same caller and request, if it is not too late, and once.
     pub(in crate::door) fn open(&self, state: &str, bond: &Bond, now: u64) -> Option<Sealed> {
-        self.0.seal.as_ref()?.open(state, bond, now)
+        let Lot { seal, spent, .. } = &*self.0;
+        let sealed = seal.as_ref()?.open(state, bond, now)?;
+        if spent.len() >= SPENT_MAX {
+            spent.retain(|_, expires| *expires > now);
+        }
+        if spent.len() >= SPENT_MAX {
+            return None;
+        }
+        let before = spent.insert(mark_of(state), now + PATIENCE.as_secs());
+        before.is_none().then_some(sealed)
     }
 
     /// Lets a call wait, ten minutes at most; returns the number to take it back with. `None` if too
@@ -132,5 +155,29 @@ impl Parking {
 impl Default for Parking {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use conductor_actors::wire::CallParams;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_seal_is_opened_once_by_whoever_may_open_it() {
+        let parking = Parking::new();
+        let params = CallParams::read(Some(&Bytes::from_static(br#"{"name":"a"}"#))).unwrap();
+        let bond = |principal| Bond::new(principal, &params);
+        for sealed in [Sealed::Again, Sealed::Server("7".into()), Sealed::Parked(1)] {
+            let state = parking.close(&sealed, &bond("me"), 0).unwrap();
+            assert_eq!(parking.open(&state, &bond("you"), 1), None, "not for others");
+            assert_eq!(
+                parking.open(&state, &bond("me"), 1),
+                Some(sealed),
+                "they have not spent it"
+            );
+            assert_eq!(parking.open(&state, &bond("me"), 1), None, "once");
+        }
     }
 }
