@@ -39,7 +39,7 @@ mod trial;
 mod visible;
 pub mod wire;
 
-pub use audience::{Heard, Inbox, Listener, SubscribeError};
+pub use audience::{Heard, Inbox, Listener, SubscribeError, principal_of};
 pub use delegation::{Caller, LocalCaller};
 pub use merger::{
     Account, Action, BadCursor, Catalog, CatalogReader, Filter, Finding, List, ListState,
@@ -47,11 +47,11 @@ pub use merger::{
 };
 pub use model::{
     Answer, Call, CallError, Cause, Downfall, Fate, Generation, Inquiries, Inquiry, InquiryKind,
-    ListKind, LogPort, Outage, Scope, ServerState, Target, TaskNews,
+    ListKind, LogPort, Many, Outage, Principal, Scope, Seat, ServerState, Target, TaskNews,
 };
 pub use process::{Harm, NurseryError, Usage, guard_main, harm_self};
 pub use server::{Rejected, StderrLog, StderrTail};
-pub use supervisor::{Board, BoardReader, RestartError, ServerStatus, Weakness};
+pub use supervisor::{Board, BoardReader, InstanceStatus, RestartError, ServerStatus, Weakness};
 pub use system::{StartError, Storage, System};
 pub use trial::Trial;
 pub use visible::sanitize_text;

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use tracing::{error, info};
 
 use crate::merger::{Memory, MergerHandle};
-use crate::model::Wake;
+use crate::model::Needs;
 use crate::router::RouterHandle;
 use crate::store::Store;
 use crate::supervisor::SupervisorHandle;
@@ -32,7 +32,7 @@ pub(crate) struct Renewal {
     pub(crate) router: RouterHandle,
     pub(crate) merger: MergerHandle,
     pub(crate) supervisor: SupervisorHandle,
-    pub(crate) wake: Wake,
+    pub(crate) needs: Needs,
 }
 
 impl Renewal {
@@ -64,7 +64,7 @@ impl Renewal {
     async fn renew_router(&self) -> Result<(), ractor::SpawnErr> {
         let calls = self.config.load().calls.max_queued_per_server;
         let router = self.router.another(calls).await?;
-        router.set_wake(Arc::clone(&self.wake));
+        router.set_needs(Arc::clone(&self.needs));
         self.supervisor.install_router(router).await;
         Ok(())
     }

@@ -2,6 +2,7 @@
 //!
 //! It is what doors and command line see of the running system. It decides nothing itself.
 
+mod finding;
 mod limits;
 mod outages;
 mod tasks;
@@ -27,13 +28,13 @@ use crate::delegation::{
     self, Admission, Caller, Cost, DelegationHandle, KeyError, OwnKey, Refusal,
 };
 use crate::merger::{
-    CatalogReader, Memory, MergerActor, MergerHandle, Resolution, Unapproved, with_public_addresses,
+    CatalogReader, Memory, MergerActor, MergerHandle, Unapproved, with_public_addresses,
 };
-use crate::model::{Answer, Call, CallError, Scope, Target};
+use crate::model::{Answer, Call, CallError, InstanceId, Scope, Seat, Target};
 use crate::process::{Nursery, NurseryError};
 use crate::registrations::Registrations;
 use crate::renewal::Renewal;
-use crate::router::{RouterActor, RouterHandle};
+use crate::router::{RouterActor, RouterHandle, Tenancy};
 use crate::sessions::KeptSessions;
 use crate::store::{OpenError, SqliteStore, StateDir, StateDirError, Store, WallClock};
 use crate::supervisor::{
@@ -174,12 +175,12 @@ impl System {
         };
         let (delegation, _) = delegation::start(settings, None).await?;
         let waker: Arc<OnceLock<SupervisorHandle>> = Arc::default();
-        let wake = SupervisorHandle::waker(Arc::clone(&waker));
-        let (merger, catalog) =
-            MergerActor::start(config.catalog.clone(), Arc::clone(&wake), memory).await?;
+        let needs = SupervisorHandle::needs(&waker);
+        let wake = SupervisorHandle::waker(&waker);
+        let (merger, catalog) = MergerActor::start(config.catalog.clone(), wake, memory).await?;
         let calls = &config.calls;
         let router = RouterActor::start(calls.max_queued_per_server, calls.max_in_flight).await?;
-        router.set_wake(Arc::clone(&wake));
+        router.set_needs(Arc::clone(&needs));
         let audience = AudienceHandle::start();
         let (board_writer, board) = watch::channel(Arc::new(Board::default()));
         let arguments = SupervisorArguments {
@@ -200,7 +201,7 @@ impl System {
             router: router.clone(),
             merger: merger.clone(),
             supervisor: supervisor.clone(),
-            wake,
+            needs,
         };
         let renewal = tokio::spawn(async move {
             fail.send_replace(Some(renewal.run().await));
@@ -262,15 +263,17 @@ impl System {
             _ => self.find(scope, kind, &call.params.name, call.deadline).await?,
         };
         let principal = principal_of(&caller);
+        let tenancy = self.tenancy(&target.server, &caller, call.seat.as_ref());
         let admission = self.admit(caller).await?;
         if let Some(logs) = call.logs.as_ref().filter(|_| call.params.meta.log_level.is_some()) {
-            self.0.audience.lend(&target.server, logs.level).await;
+            let of = InstanceId::new(target.server.clone(), tenancy.holder.clone());
+            self.0.audience.lend(of, logs.level).await;
         }
         if self.completes_nothing(kind, &target) {
             let outcome = Outcome::Result(Bytes::from_static(NO_COMPLETION));
             return Ok(Answer { outcome, hop: Hop::Legacy });
         }
-        let mut answer = self.0.router.call(&admission, &target, call).await?;
+        let mut answer = self.0.router.call(&admission, &target, tenancy, call).await?;
         if !matches!(scope, Scope::Server(_))
             && let Some(outcome) =
                 with_public_addresses(kind, target.server.name.as_ref(), &answer.outcome)
@@ -278,6 +281,31 @@ impl System {
             answer.outcome = outcome;
         }
         self.with_shown_tasks(principal, scope, (kind, asked, &target.server), answer).await
+    }
+
+    /// A place for a session of a client. What servers run for it alone ends when this is dropped.
+    #[must_use]
+    pub fn seat(&self) -> Seat {
+        self.0.router.seat()
+    }
+
+    /// Which process of `server` calls of `caller` go to, in a session if `seat` is one.
+    pub(crate) fn tenancy(
+        &self,
+        server: &ServerId,
+        caller: &Caller,
+        seat: Option<&Seat>,
+    ) -> Tenancy {
+        self.0.router.tenancy(server, &principal_of(caller), seat)
+    }
+
+    /// Begins an instance if it does not run; returns when it does, or after `limit`.
+    pub(crate) async fn begin_instance(
+        &self,
+        id: InstanceId,
+        limit: Duration,
+    ) -> Result<(), CallError> {
+        self.0.router.ask(id, limit).await
     }
 
     /// Who hears what servers say beside answers.
@@ -438,44 +466,5 @@ impl System {
             }
             Refusal::Unavailable => CallError::ShuttingDown,
         })
-    }
-
-    /// What the call's name leads to. A server that is on its way up for the first time is waited
-    /// for, within the call's own limit, since only its list can tell.
-    async fn find(
-        &self,
-        scope: &Scope,
-        kind: CallKind,
-        named: &Text,
-        deadline: Option<Instant>,
-    ) -> Result<Target, CallError> {
-        let name = || named.clone();
-        let unknown = || CallError::Unknown { kind, name: name(), candidates: Vec::new() };
-        let mut published = self.0.catalog.published();
-        let begun = Instant::now();
-        loop {
-            published.borrow_and_update();
-            let catalog = self.0.catalog.current();
-            let view = catalog.view(scope).ok_or_else(unknown)?;
-            let server = match view.resolve(kind, named) {
-                Resolution::Found(target) => return Ok(target),
-                Resolution::Awaited(server) => server,
-                Resolution::Ambiguous(candidates) => {
-                    return Err(CallError::Unknown { kind, name: name(), candidates });
-                }
-                Resolution::Unknown => return Err(unknown()),
-            };
-            let outage = self.outage(&server);
-            let deadline = deadline.unwrap_or(begun + self.0.router.limit_of(&server));
-            if !self.is_coming(&server, &outage) {
-                return Err(CallError::Unavailable { server, outage });
-            }
-            self.0.supervisor.wake(server.clone());
-            // A call that waits here counts like one under way.
-            let _place = self.0.router.enter()?;
-            if !matches!(timeout_at(deadline, published.changed()).await, Ok(Ok(()))) {
-                return Err(CallError::Unavailable { server, outage });
-            }
-        }
     }
 }

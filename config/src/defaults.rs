@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::{
-    Backoff, Group, Heartbeat, Limits, PinPolicy, ProtocolMode, RestartAbove, RestartPolicy,
-    Restarts, StartMode, StopGrace,
+    Backoff, Group, Heartbeat, Instances, Isolation, Limits, PinPolicy, ProtocolMode, RestartAbove,
+    RestartPolicy, Restarts, StartMode, StopGrace,
 };
 
 /// What holds for a server that does not say otherwise; the fields are those of
@@ -38,6 +38,10 @@ pub struct ServerDefaults {
     pub limits: Limits,
     /// How much it may use before it is replaced.
     pub restart_above: RestartAbove,
+    /// Who shares a process of it.
+    pub isolation: Isolation,
+    /// How many it may have if it is not shared.
+    pub instances: Instances,
     /// After running this long the back-off begins anew.
     pub stable_after: Duration,
     /// How often a server that was given up is tried once more.

@@ -62,7 +62,8 @@ pub fn compare(
 pub fn change(old: &ServerSpec, new: &ServerSpec) -> Change {
     let launch = |spec: &ServerSpec| {
         let limits = matches!(spec.transport, Transport::Stdio(_)).then_some(spec.limits);
-        (spec.id.clone(), spec.transport.clone(), spec.protocol, spec.max_line, limits)
+        let spoken = (spec.protocol, spec.max_line, spec.isolation);
+        (spec.id.clone(), spec.transport.clone(), spoken, limits)
     };
     if launch(old) != launch(new) {
         Change::Restart

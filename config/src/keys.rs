@@ -148,6 +148,8 @@ const SHARED: &[Key] = &[
     key("stop", Table(STOP)),
     key("limits", Table(LIMITS)),
     key("restartAbove", Table(RESTART_ABOVE)),
+    key("isolation", Text),
+    key("instances", Table(INSTANCES)),
     key("stableAfter", Text),
     key("retryFailed", Text),
     key("maxLine", Text),
@@ -211,6 +213,9 @@ pub(crate) const LIMITS: Keys = &[&[
 /// `restartAbove`
 pub(crate) const RESTART_ABOVE: Keys =
     &[&[key("memory", Text), key("cpu", Count), key("for", Text)]];
+
+/// `instances`
+pub(crate) const INSTANCES: Keys = &[&[key("max", Count), key("idle", Text)]];
 
 /// The key of this name.
 pub(crate) fn find(keys: Keys, name: &str) -> Option<&'static Key> {

@@ -64,6 +64,8 @@ pub(crate) fn read(
         stop: tuned.stop,
         limits: tuned.limits,
         restart_above: tuned.restart_above,
+        isolation: tuned.isolation,
+        instances: tuned.instances,
         stable_after: tuned.stable_after,
         retry_failed: tuned.retry_failed,
         max_line: tuned.max_line,

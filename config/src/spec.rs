@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
-use crate::{Group, Limits, Reach, RestartAbove, Secret, ServerId};
+use crate::{Group, Instances, Isolation, Limits, Reach, RestartAbove, Secret, ServerId};
 
 /// Everything about one server that the settings decide. Two specs are equal exactly if
 /// nothing about the server changed.
@@ -54,6 +54,10 @@ pub struct ServerSpec {
     pub limits: Limits,
     /// How much it may use before it is replaced.
     pub restart_above: RestartAbove,
+    /// Who shares a process of it.
+    pub isolation: Isolation,
+    /// How many it may have if it is not shared.
+    pub instances: Instances,
     /// After running this long the back-off begins anew.
     pub stable_after: Duration,
     /// How often a server that was given up is tried once more.

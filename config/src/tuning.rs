@@ -4,8 +4,8 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use crate::{
-    Backoff, Group, Heartbeat, Limits, PinPolicy, ProtocolMode, RestartAbove, RestartPolicy,
-    Restarts, ServerDefaults, StartMode, StopGrace, clients, document,
+    Backoff, Group, Heartbeat, Instances, Isolation, Limits, PinPolicy, ProtocolMode, RestartAbove,
+    RestartPolicy, Restarts, ServerDefaults, StartMode, StopGrace, clients, document, isolation,
     keys::{BACKOFF, HEARTBEAT, RESTARTS, STOP},
     limits,
     reader::{Node, Table},
@@ -43,6 +43,8 @@ pub(crate) const UNREAD: ServerDefaults = ServerDefaults {
         core_file: 0,
     },
     restart_above: RestartAbove::UNREAD,
+    isolation: Isolation::Shared,
+    instances: Instances::UNREAD,
     stable_after: Duration::ZERO,
     retry_failed: Duration::ZERO,
     max_line: 0,
@@ -69,6 +71,8 @@ pub(crate) fn read(table: &Table<'_>, base: &ServerDefaults) -> ServerDefaults {
         stop: stop(table, base.stop),
         limits: limits::limits(table, base.limits),
         restart_above: limits::restart_above(table, base.restart_above),
+        isolation: table.choice("isolation").unwrap_or(base.isolation),
+        instances: isolation::instances(table, base.instances),
         stable_after: table.duration("stableAfter", TIME).unwrap_or(base.stable_after),
         retry_failed: table.duration("retryFailed", TIME).unwrap_or(base.retry_failed),
         max_line: table.size("maxLine", LINE).unwrap_or(base.max_line),

@@ -22,4 +22,4 @@ pub use server::serve;
 pub use socket::{AdminSocket, path_in};
 pub use streams::LogLine;
 
-pub use crate::rest::{Connection, Connections, Degraded, LastError, Problem};
+pub use crate::rest::{Connection, Connections, Degraded, Instance, LastError, Problem};

@@ -239,11 +239,10 @@ async fn call(
         Problem::refusal(StatusCode::UNPROCESSABLE_ENTITY, "bad_arguments", error.to_string())
     })?;
     let call = Call {
-        params: Box::new(params),
         deadline: limit.map(|limit| Instant::now() + limit),
-        progress: None,
-        inquiries: None,
-        logs: None,
+        // A session of one call: what others have of a server that is not shared is not for it.
+        seat: Some(admin.system.seat()),
+        ..Call::new(Box::new(params))
     };
     let caller = Caller::Local(LocalCaller::new("admin socket"));
     let outcome = admin.system.call(&scope, caller, call).await;

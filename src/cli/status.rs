@@ -10,7 +10,7 @@ use super::args::StatusArgs;
 use super::load::client;
 use super::out::Out;
 use super::table::{first_line, table};
-use crate::admin::{Client, Connection, Connections, LastError};
+use crate::admin::{Client, Connection, Connections, Instance, LastError};
 use crate::exit::{Exit, Failure};
 use crate::reload::{History, LastFailure};
 
@@ -98,7 +98,12 @@ fn servers(found: &Connections) -> String {
     ];
     let rows: Vec<[String; 10]> = found.connections.iter().map(row).collect();
     let explained = found.connections.iter().filter_map(explanation);
-    std::iter::once(table(head, &rows)).chain(explained).collect::<Vec<_>>().join("\n\n")
+    let apart = found.connections.iter().filter_map(instances);
+    std::iter::once(table(head, &rows))
+        .chain(explained)
+        .chain(apart)
+        .collect::<Vec<_>>()
+        .join("\n\n")
 }
 
 fn row(connection: &Connection) -> [String; 10] {
@@ -116,6 +121,18 @@ fn row(connection: &Connection) -> [String; 10] {
         connection.in_flight.to_string(),
         or_dash(error),
     ]
+}
+
+/// What runs for single callers of a server that is not shared.
+fn instances(connection: &Connection) -> Option<String> {
+    let word = |it: &Instance| match it.pid {
+        Some(pid) => format!("pid {pid}"),
+        None => it.state.clone(),
+    };
+    let all: Vec<String> = connection.instances.iter().map(word).collect();
+    let (name, isolation) = (connection.id(), &connection.isolation);
+    let told = format!("{name} is {isolation}, {} instances: {}", all.len(), all.join(", "));
+    (!all.is_empty()).then_some(told)
 }
 
 /// Why a server is not up, or not well, and what will become of it; `None` if all is well.
@@ -184,6 +201,8 @@ mod tests {
             tools: 12,
             in_flight: 0,
             protocol_version: Some("2025-11-25".into()),
+            isolation: "shared".into(),
+            instances: Vec::new(),
         }
     }
 
@@ -222,6 +241,17 @@ files is down: it exited with code 1 at 2026-07-28T09:30:00.000Z; next try at 20
   stderr | line 6
   stderr | line 7";
         assert_eq!(servers(&Connections { connections, next_cursor: None }), expected);
+    }
+
+    #[test]
+    fn what_runs_for_single_callers_is_told_below() {
+        let instance =
+            |number, state: &str, pid| Instance { number, state: state.into(), pid, in_flight: 0 };
+        let shared = connection("git", "running");
+        assert_eq!(instances(&shared), None);
+        let all = vec![instance(1, "running", Some(12)), instance(2, "starting", None)];
+        let apart = Connection { isolation: "perSession".into(), instances: all, ..shared };
+        assert_eq!(instances(&apart).unwrap(), "git is perSession, 2 instances: pid 12, starting");
     }
 
     #[test]

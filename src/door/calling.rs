@@ -12,6 +12,7 @@ use conductor_actors::wire::{
 };
 use conductor_actors::{
     Answer as Answered, Call, CallError, Inquiries, Inquiry, InquiryKind, Scope, Target,
+    principal_of,
 };
 use conductor_config::{ServerId, Transport};
 use futures_util::StreamExt;
@@ -20,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::dialogue::{
-    Bond, Client, Conversation, InputRequired, PARKED_MAX, Parked, Sealed, Step, for_legacy,
+    Bond, Client, Conversation, InputRequired, PARKED_MAX, Parked, Sealed, Step, Whose, for_legacy,
     for_modern, object, url_required, write_input_required,
 };
 use super::era::{self, Era, ForeignResult};
@@ -257,7 +258,7 @@ impl Service {
             let outcome = self.plain(params, level, out, Some(&lacked)).await;
             return Ok(Ended::called(outcome, &lacked));
         }
-        let bond = Bond::new(&self.caller().to_string(), &params);
+        let bond = Bond::new(&principal_of(self.caller()), &params);
         let sealed = match state {
             Some(state) => {
                 let state: Option<String> = serde_json::from_slice(&state).ok();
@@ -362,8 +363,9 @@ impl Service {
         able: Abilities,
         level: Option<LogLevel>,
     ) -> Conversation {
-        let (system, scope) = (self.system().clone(), self.scope().clone());
-        Conversation::begin(system, scope, self.caller().clone(), params, able, level)
+        let whose =
+            Whose { scope: self.scope().clone(), caller: self.caller().clone(), seat: self.seat() };
+        Conversation::begin(self.system().clone(), whose, params, able, level)
     }
 
     /// Makes a call whose caller cannot be asked anything. What its server wanted to ask comes into
@@ -383,7 +385,7 @@ impl Service {
                 abilities: Abilities::default(),
                 lacked: Arc::clone(lacked),
             });
-            let call = Call { params, deadline: None, progress: None, inquiries, logs: None };
+            let call = Call { inquiries, seat: self.seat(), ..Call::new(params) };
             return tasks::call(self.system(), self.scope(), self.caller().clone(), call).await;
         };
         let conversation = self.begin(params, Abilities::default(), level);

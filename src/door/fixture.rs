@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conductor_actors::{ListKind, Scope, System};
+use conductor_actors::{ListKind, LocalCaller, Scope, System};
 use conductor_config::{LoadRequest, load};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -97,7 +97,7 @@ impl Fixture {
 
     /// A service over everything.
     pub(super) fn service(&self) -> Service {
-        Service::new(self.system.clone(), everything(), "test", Parking::new())
+        Service::new(self.system.clone(), everything(), LocalCaller::new("test"), Parking::new())
     }
 }
 

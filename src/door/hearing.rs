@@ -4,14 +4,14 @@
 //! It leaves carrying the messages to the doors, and who may hear what to the running system.
 
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
     CallKind, Hop, Id, LogLevel, Members, Text, write_json_string, write_notification,
 };
-use conductor_actors::{CallError, Heard, Inbox, Listener, SubscribeError};
+use conductor_actors::{CallError, Heard, Inbox, Listener, Seat, SubscribeError, System};
 use dashmap::DashSet;
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
@@ -28,6 +28,8 @@ const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 #[derive(Debug, Default)]
 pub(super) struct Hearing {
     listener: OnceCell<Arc<Listener>>,
+    /// What servers run for it alone ends with it.
+    seat: OnceLock<Seat>,
     /// Which of all levels, counted from 1; 0 if it has named none.
     level: AtomicU8,
     /// The addresses that it has subscribed to, as it wrote them.
@@ -70,6 +72,11 @@ impl Hearing {
     fn name_level(&self, level: LogLevel) {
         let at = LogLevel::ALL.iter().position(|known| *known == level).unwrap_or_default();
         self.level.store(u8::try_from(at + 1).unwrap_or(1), Ordering::Release);
+    }
+
+    /// Its place, as far as servers run apart for sessions.
+    pub(super) fn seat(&self, system: &System) -> &Seat {
+        self.seat.get_or_init(|| system.seat())
     }
 
     /// Where it hears from now on.

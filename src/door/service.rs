@@ -12,7 +12,7 @@ use conductor_actors::wire::{
     write_result,
 };
 use conductor_actors::{
-    Caller, Inbox, List, ListKind, ListState, Listener, LocalCaller, Scope, System,
+    Caller, Inbox, List, ListKind, ListState, Listener, LocalCaller, Scope, Seat, System,
 };
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
@@ -73,10 +73,10 @@ pub(super) struct Peer<'a> {
 }
 
 impl Service {
-    /// A service that shows `scope`. Log lines show its caller as `label`. Calls that wait for their
-    /// clients do so in `parking`.
-    pub fn new(system: System, scope: Scope, label: &str, parking: Parking) -> Self {
-        let caller = Caller::Local(LocalCaller::new(label));
+    /// A service that shows `scope` to `caller`. Calls that wait for their clients do so in
+    /// `parking`.
+    pub fn new(system: System, scope: Scope, caller: LocalCaller, parking: Parking) -> Self {
+        let caller = Caller::Local(caller);
         Self { system, scope, caller, parking, awaits_all: None, hearing: None }
     }
 
@@ -109,9 +109,15 @@ impl Service {
         Self { hearing: Some(hearing), ..self }
     }
 
+    /// The session that requests of the peer belong to, if they do.
+    pub(super) fn seat(&self) -> Option<Seat> {
+        self.hearing.as_ref().map(|hearing| hearing.seat(&self.system).clone())
+    }
+
     /// Somebody who listens on behalf of this service's caller.
     pub(super) async fn listener(&self, logs: bool) -> Listener {
-        Listener::join(&self.system, &self.scope, &self.caller, logs).await
+        let seat = self.seat();
+        Listener::join(&self.system, &self.scope, &self.caller, seat.as_ref(), logs).await
     }
 
     /// Whether some server here may log.

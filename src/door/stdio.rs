@@ -2,7 +2,7 @@
 //!
 //! stdout carries JSON-RPC and nothing else. It leaves the protocol to `stream`.
 
-use conductor_actors::{Scope, System};
+use conductor_actors::{LocalCaller, Scope, System};
 use tokio_util::sync::CancellationToken;
 
 use super::service::Service;
@@ -15,6 +15,7 @@ use crate::door::dialogue::Parking;
 /// A read of a terminal may still block a thread afterwards, so the process should exit rather
 /// than wait for its runtime.
 pub async fn serve(system: System, scope: Scope, shutdown: CancellationToken) {
-    let service = Service::new(system, scope, "stdio", Parking::new()).awaiting_all();
+    let service =
+        Service::new(system, scope, LocalCaller::new("stdio"), Parking::new()).awaiting_all();
     stream::serve(tokio::io::stdin(), tokio::io::stdout(), service, shutdown).await;
 }

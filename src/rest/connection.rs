@@ -4,8 +4,8 @@
 
 use std::path::PathBuf;
 
-use conductor_actors::ServerStatus;
-use conductor_config::{ServerId, Transport};
+use conductor_actors::{InstanceStatus, ServerStatus};
+use conductor_config::{Isolation, ServerId, Transport};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -72,6 +72,36 @@ pub struct Connection {
     pub in_flight: usize,
     /// The revision of MCP spoken with it.
     pub protocol_version: Option<String>,
+    /// Who shares a process of it: `shared`, `perSession` or `perCall`.
+    #[serde(default)]
+    pub isolation: String,
+    /// Those that run for single callers, if it is not shared.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub instances: Vec<Instance>,
+}
+
+/// A process of a server that runs for one session or one call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Instance {
+    /// Its number, as log lines have it.
+    pub number: u64,
+    /// `starting`, `running` or `draining`.
+    pub state: String,
+    /// Its process, while it takes calls and is one of ours.
+    pub pid: Option<u32>,
+    /// Calls under way.
+    pub in_flight: usize,
+}
+
+impl Instance {
+    fn new(status: &InstanceStatus) -> Self {
+        Self {
+            number: status.number.number(),
+            state: status.state.as_str().to_owned(),
+            pid: status.pid,
+            in_flight: status.in_flight,
+        }
+    }
 }
 
 /// Why a server that takes calls is not well.
@@ -151,6 +181,8 @@ impl Connection {
             tools,
             in_flight: status.in_flight(),
             protocol_version: status.protocol_version.as_deref().map(str::to_owned),
+            isolation: spec.isolation.as_str().to_owned(),
+            instances: status.instances.iter().map(Instance::new).collect(),
         }
     }
 
@@ -188,6 +220,8 @@ impl Connection {
             tools: 0,
             in_flight: 0,
             protocol_version: None,
+            isolation: Isolation::Shared.as_str().to_owned(),
+            instances: Vec::new(),
         })
     }
 

@@ -40,7 +40,7 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-pub use connection::{Connection, Connections, Degraded, LastError, shown};
+pub use connection::{Connection, Connections, Degraded, Instance, LastError, shown};
 pub use mask::masked;
 pub use problem::Problem;
 pub use rfc3339::rfc3339;

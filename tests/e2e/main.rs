@@ -19,6 +19,8 @@ mod containers;
 #[cfg(test)]
 mod crash;
 #[cfg(test)]
+mod crosstalk;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod explain;
@@ -36,6 +38,8 @@ mod harness;
 mod hearing;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod isolation;
 #[cfg(test)]
 mod lines;
 #[cfg(test)]

@@ -6,10 +6,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use conductor_config::ServerId;
 use tokio::time::Instant;
 
-use crate::model::{Addresses, Callers, LogMessage, Principal, Reach, Wishes};
+use crate::model::{Addresses, Callers, Holder, InstanceId, LogMessage, Principal, Reach, Wishes};
 use crate::wire::LogLevel;
 
 /// The most resources that one listener may wait for.
@@ -24,11 +23,13 @@ pub(super) type ListenerId = u64;
 #[derive(Debug)]
 pub(super) struct Entry {
     principal: Principal,
+    /// Of what runs apart for it.
+    holder: Holder,
     reach: Reach,
     /// From which level on log messages are wanted; nothing if none at all.
     logs: Option<Option<LogLevel>>,
     /// The resources waited for, and the addresses they were asked for under.
-    resources: BTreeMap<(ServerId, Arc<str>), BTreeSet<Arc<str>>>,
+    resources: BTreeMap<(InstanceId, Arc<str>), BTreeSet<Arc<str>>>,
 }
 
 /// Too many resources are waited for.
@@ -52,22 +53,30 @@ pub(super) enum Shown {
 #[derive(Debug, Default)]
 pub(super) struct Book {
     listeners: BTreeMap<ListenerId, Entry>,
-    waiting: BTreeMap<ServerId, BTreeMap<Arc<str>, BTreeSet<ListenerId>>>,
+    waiting: BTreeMap<InstanceId, BTreeMap<Arc<str>, BTreeSet<ListenerId>>>,
     /// The keys of `waiting` as they are published.
-    addresses: BTreeMap<ServerId, Addresses>,
+    addresses: BTreeMap<InstanceId, Addresses>,
     levels: BTreeMap<(Reach, Option<LogLevel>), usize>,
+    /// The levels that sessions have named, for what runs apart for them.
+    sessions: Arc<BTreeMap<Holder, LogLevel>>,
     /// Levels that single calls wanted, and until when they hold.
-    lent: BTreeMap<ServerId, (LogLevel, Instant)>,
+    lent: BTreeMap<InstanceId, (LogLevel, Instant)>,
 }
 
 impl Book {
     /// Somebody begins to listen. `logs` if log messages are wanted as well.
-    pub(super) fn join(&mut self, id: ListenerId, principal: Principal, reach: Reach, logs: bool) {
+    pub(super) fn join(
+        &mut self,
+        id: ListenerId,
+        (principal, holder): (Principal, Holder),
+        reach: Reach,
+        logs: bool,
+    ) {
         if logs {
             *self.levels.entry((reach.clone(), None)).or_default() += 1;
         }
         let (logs, resources) = (logs.then_some(None), BTreeMap::new());
-        self.listeners.insert(id, Entry { principal, reach, logs, resources });
+        self.listeners.insert(id, Entry { principal, holder, reach, logs, resources });
     }
 
     /// Somebody listens no more.
@@ -75,21 +84,26 @@ impl Book {
         let Some(entry) = self.listeners.remove(&id) else { return };
         if let Some(level) = entry.logs {
             self.drop_level((entry.reach, level));
+            if level.is_some() {
+                Arc::make_mut(&mut self.sessions).remove(&entry.holder);
+            }
         }
-        for (server, own) in entry.resources.into_keys() {
-            self.drop_waiting(id, &server, &own);
+        for (of, own) in entry.resources.into_keys() {
+            self.drop_waiting(id, &of, &own);
         }
     }
 
     /// From now on log messages from `level` on are wanted.
-    pub(super) fn set_level(&mut self, id: ListenerId, level: LogLevel) -> Option<Reach> {
+    /// Returns whose level that is.
+    pub(super) fn set_level(&mut self, id: ListenerId, level: LogLevel) -> Option<(Reach, Holder)> {
         let entry = self.listeners.get_mut(&id)?;
-        let reach = entry.reach.clone();
+        let (reach, holder) = (entry.reach.clone(), entry.holder.clone());
         if let Some(before) = entry.logs.replace(Some(level)) {
             self.drop_level((reach.clone(), before));
         }
         *self.levels.entry((reach.clone(), Some(level))).or_default() += 1;
-        Some(reach)
+        Arc::make_mut(&mut self.sessions).insert(holder.clone(), level);
+        Some((reach, holder))
     }
 
     fn drop_level(&mut self, key: (Reach, Option<LogLevel>)) {
@@ -102,8 +116,8 @@ impl Book {
     }
 
     /// A call wants log messages from `level` on, until then.
-    pub(super) fn lend(&mut self, server: ServerId, level: LogLevel, until: Instant) {
-        let lent = self.lent.entry(server).or_insert((level, until));
+    pub(super) fn lend(&mut self, id: InstanceId, level: LogLevel, until: Instant) {
+        let lent = self.lent.entry(id).or_insert((level, until));
         *lent = (lent.0.min(level), lent.1.max(until));
     }
 
@@ -112,6 +126,11 @@ impl Book {
         let before = self.lent.len();
         self.lent.retain(|_, (_, until)| *until > now);
         self.lent.len() != before
+    }
+
+    /// An instance has ended that nobody else will have: what calls wanted of it is over.
+    pub(super) fn forget(&mut self, of: &InstanceId) -> bool {
+        of.holder.is_apart() && self.lent.remove(of).is_some()
     }
 
     /// Whether calls want anything.
@@ -123,21 +142,21 @@ impl Book {
     pub(super) fn subscribe(
         &mut self,
         id: ListenerId,
-        server: &ServerId,
+        of: &InstanceId,
         own: &Arc<str>,
         asked: Arc<str>,
     ) -> Result<(), TooMany> {
         let Some(entry) = self.listeners.get_mut(&id) else { return Ok(()) };
-        let key = (server.clone(), Arc::clone(own));
+        let key = (of.clone(), Arc::clone(own));
         if !entry.resources.contains_key(&key) && entry.resources.len() >= MOST {
             return Err(TooMany { limit: MOST });
         }
-        let waiting = self.waiting.entry(server.clone()).or_default();
+        let waiting = self.waiting.entry(of.clone()).or_default();
         if !waiting.contains_key(own) {
             if waiting.len() >= MOST_OF_SERVER {
                 return Err(TooMany { limit: MOST_OF_SERVER });
             }
-            let addresses = self.addresses.entry(server.clone()).or_default();
+            let addresses = self.addresses.entry(of.clone()).or_default();
             Arc::make_mut(addresses).insert(Arc::clone(own));
         }
         waiting.entry(Arc::clone(own)).or_default().insert(id);
@@ -156,57 +175,61 @@ impl Book {
             }
             !names.is_empty()
         });
-        for (server, own) in over {
-            self.drop_waiting(id, &server, &own);
+        for (of, own) in over {
+            self.drop_waiting(id, &of, &own);
         }
     }
 
-    fn drop_waiting(&mut self, id: ListenerId, server: &ServerId, own: &str) {
-        let Some(waiting) = self.waiting.get_mut(server) else { return };
+    fn drop_waiting(&mut self, id: ListenerId, of: &InstanceId, own: &str) {
+        let Some(waiting) = self.waiting.get_mut(of) else { return };
         let Some(ids) = waiting.get_mut(own) else { return };
         ids.remove(&id);
         if ids.is_empty() {
             waiting.remove(own);
-            if let Some(addresses) = self.addresses.get_mut(server) {
+            if let Some(addresses) = self.addresses.get_mut(of) {
                 Arc::make_mut(addresses).remove(own);
             }
         }
         if waiting.is_empty() {
-            self.waiting.remove(server);
-            self.addresses.remove(server);
+            self.waiting.remove(of);
+            self.addresses.remove(of);
         }
     }
 
     /// What all together want.
     pub(super) fn wishes(&self) -> Wishes {
-        let lent = self.lent.iter();
-        let lent = lent.map(|(id, (level, _))| (Reach::Servers([id.clone()].into()), Some(*level)));
-        let levels = self.levels.keys().cloned().chain(lent).collect();
-        Wishes { resources: self.addresses.clone(), levels, ..Wishes::default() }
+        let lent = self.lent.iter().map(|(id, (level, _))| (id.clone(), *level));
+        Wishes {
+            resources: self.addresses.clone(),
+            levels: self.levels.keys().cloned().collect(),
+            sessions: Arc::clone(&self.sessions),
+            lent: lent.collect(),
+            ..Wishes::default()
+        }
     }
 
-    /// All resources of `server` that somebody waits for.
-    pub(super) fn addresses(&self, server: &ServerId) -> Addresses {
-        self.addresses.get(server).cloned().unwrap_or_default()
+    /// All resources of it that somebody waits for.
+    pub(super) fn addresses(&self, of: &InstanceId) -> Addresses {
+        self.addresses.get(of).cloned().unwrap_or_default()
     }
 
-    /// Who hears that the resource `own` of `server` was updated: those who wait for it, or else for
+    /// Who hears that the resource `own` was updated, as this instance says: those who wait for it, or else for
     /// the nearest thing above it (a server may tell of what lies below, MCP 2026-07-28, schema,
     /// ResourceUpdatedNotification). An address that nobody asked for is only shown where all who
     /// wait for anything of that server are one principal.
     pub(super) fn hearers_of_update(
         &self,
-        server: &ServerId,
+        of: &InstanceId,
         own: &Arc<str>,
     ) -> Vec<(ListenerId, Shown)> {
-        let Some(waiting) = self.waiting.get(server) else { return Vec::new() };
+        let Some(waiting) = self.waiting.get(of) else { return Vec::new() };
         if waiting.contains_key(own) {
-            return self.asked(server, own, Shown::As);
+            return self.asked(of, own, Shown::As);
         }
         let above = waiting.keys().filter(|above| is_above(above, own)).max_by_key(|it| it.len());
         if let Some(above) = above {
             let below = |asked| Shown::Below { asked, own: Arc::clone(own) };
-            return self.asked(server, above, below);
+            return self.asked(of, above, below);
         }
         let all: BTreeSet<ListenerId> = waiting.values().flatten().copied().collect();
         if !self.are_one(all.iter().copied()) {
@@ -217,12 +240,12 @@ impl Book {
 
     fn asked(
         &self,
-        server: &ServerId,
+        of: &InstanceId,
         own: &Arc<str>,
         shown: impl Fn(Arc<str>) -> Shown,
     ) -> Vec<(ListenerId, Shown)> {
-        let ids = self.waiting.get(server).and_then(|waiting| waiting.get(own));
-        let key = (server.clone(), Arc::clone(own));
+        let ids = self.waiting.get(of).and_then(|waiting| waiting.get(own));
+        let key = (of.clone(), Arc::clone(own));
         let mut hearers = Vec::new();
         for id in ids.into_iter().flatten() {
             let asked = self.listeners.get(id).and_then(|entry| entry.resources.get(&key));
@@ -237,21 +260,27 @@ impl Book {
         principals.len() == 1
     }
 
-    /// Who may hear log messages of `server` that belong to no call in particular. Nobody can tell
-    /// what they are about, so they are for sessions only while everybody who listens to that server
-    /// is one principal; and of them, only those that came while nobody else had called this life of
-    /// it (see [`Hearers::of`]). All others end in our own log.
-    pub(super) fn hearers_of_logs(&self, server: &ServerId) -> Hearers {
+    /// Who may hear log messages of an instance that belong to no call in particular. Nobody can tell
+    /// what they are about, so those of a shared server are for sessions only while everybody who
+    /// listens to it is one principal; and of them, only those that came while nobody else had called
+    /// this life of it (see [`Hearers::of`]). What runs for one holder is heard by that one. All
+    /// others end in our own log.
+    pub(super) fn hearers_of_logs(&self, of: &InstanceId) -> Hearers {
+        let theirs = |entry: &Entry| match &of.holder {
+            Holder::Everybody => true,
+            Holder::Nobody => false,
+            holder => entry.holder == *holder,
+        };
         let listens = |entry: &&Entry| {
-            let waits = || entry.resources.keys().any(|(of, _)| of == server);
-            (entry.logs.is_some() && entry.reach.includes(server)) || waits()
+            let waits = || entry.resources.keys().any(|(waited, _)| waited == of);
+            theirs(entry) && ((entry.logs.is_some() && entry.reach.includes(&of.server)) || waits())
         };
         let principals = self.listeners.values().filter(listens).map(|entry| &entry.principal);
         let principals: BTreeSet<&Principal> = principals.collect();
         let mut one = principals.into_iter();
         let (Some(principal), None) = (one.next(), one.next()) else { return Hearers::default() };
         let levels = self.listeners.iter().filter_map(|(id, entry)| {
-            let level = entry.logs.filter(|_| entry.reach.includes(server))?;
+            let level = entry.logs.filter(|_| theirs(entry) && entry.reach.includes(&of.server))?;
             Some((*id, level.unwrap_or(LogLevel::UNSAID)))
         });
         Hearers { principal: Some(principal.clone()), levels: levels.collect() }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use std::time::Duration;
 
 use super::*;
-use crate::tests::id;
+use crate::tests::shared;
 
 const OURS: Principal = Principal::Local;
 
@@ -21,9 +21,11 @@ fn everything() -> Reach {
 fn book(listeners: &[(Principal, &[&str])]) -> Book {
     let mut book = Book::default();
     for (number, (principal, resources)) in (0..).zip(listeners) {
-        book.join(number, principal.clone(), everything(), true);
+        let who = (principal.clone(), Holder::Principal(principal.clone()));
+        book.join(number, who, everything(), true);
         for own in *resources {
-            book.subscribe(number, &id("a"), &(*own).into(), format!("x:{own}").into()).unwrap();
+            book.subscribe(number, &shared("a"), &(*own).into(), format!("x:{own}").into())
+                .unwrap();
         }
     }
     book
@@ -31,7 +33,7 @@ fn book(listeners: &[(Principal, &[&str])]) -> Book {
 
 #[track_caller]
 fn check_update(book: &Book, own: &str, expected: &str) {
-    let hearers = book.hearers_of_update(&id("a"), &own.into());
+    let hearers = book.hearers_of_update(&shared("a"), &own.into());
     let words = hearers.iter().map(|(number, shown)| match shown {
         Shown::As(asked) => format!("{number}={asked}"),
         Shown::Below { asked, own } => format!("{number}<{asked}:{own}"),
@@ -43,10 +45,10 @@ fn check_update(book: &Book, own: &str, expected: &str) {
 #[test]
 fn an_update_is_brought_to_those_who_asked_under_the_address_they_used() {
     let mut book = book(&[(OURS, &["n:/a", "n:/b"]), (acme(), &["n:/a"])]);
-    book.subscribe(1, &id("a"), &"n:/a".into(), "other".into()).unwrap();
+    book.subscribe(1, &shared("a"), &"n:/a".into(), "other".into()).unwrap();
     check_update(&book, "n:/a", "0=x:n:/a 1=other 1=x:n:/a");
     check_update(&book, "n:/b", "0=x:n:/b");
-    assert!(book.hearers_of_update(&id("b"), &"n:/a".into()).is_empty(), "another server's");
+    assert!(book.hearers_of_update(&shared("b"), &"n:/a".into()).is_empty(), "another server's");
     book.unsubscribe(1, "other");
     check_update(&book, "n:/a", "0=x:n:/a 1=x:n:/a");
     book.leave(0);
@@ -72,7 +74,7 @@ fn an_address_that_nobody_asked_for_is_shown_to_one_principal_only() {
 #[track_caller]
 fn check_log(book: &Book, level: LogLevel, callers: Callers, expected: Option<&[ListenerId]>) {
     let message = LogMessage { level, params: "{}".into(), callers };
-    let hearers = book.hearers_of_logs(&id("a"));
+    let hearers = book.hearers_of_logs(&shared("a"));
     let found: Option<Vec<ListenerId>> = hearers.of(&message).map(Iterator::collect);
     assert_eq!(found.as_deref(), expected);
 }
@@ -93,9 +95,10 @@ fn what_belongs_to_no_call_is_for_one_principal_or_for_nobody() {
 
     // Who only waits for a resource hears no log messages, and yet is somebody.
     let mut waits = book(&[(OURS, &[])]);
-    waits.join(9, acme(), Reach::Servers([id("a")].into()), false);
+    let who = (acme(), Holder::Principal(acme()));
+    waits.join(9, who, Reach::Servers([shared("a").server].into()), false);
     check_log(&waits, info, Nobody, Some(&[0]));
-    waits.subscribe(9, &id("a"), &"n:/a".into(), "n:/a".into()).unwrap();
+    waits.subscribe(9, &shared("a"), &"n:/a".into(), "n:/a".into()).unwrap();
     check_log(&waits, info, Nobody, None);
 }
 
@@ -111,7 +114,7 @@ fn a_listener_hears_from_its_level_on_and_those_who_have_not_said_from_info() {
 
 #[test]
 fn the_most_verbose_level_counts_until_its_listener_leaves() {
-    let level = |book: &Book| book.wishes().of(&id("a")).level;
+    let level = |book: &Book| book.wishes().of(&shared("a")).level;
     let mut book = book(&[(OURS, &[]), (acme(), &[])]);
     assert_eq!(level(&book), None);
     book.set_level(0, LogLevel::Debug);
@@ -128,10 +131,10 @@ fn the_most_verbose_level_counts_until_its_listener_leaves() {
 #[tokio::test(start_paused = true)]
 async fn what_a_call_wanted_holds_for_a_while() {
     let (mut book, now) = (Book::default(), Instant::now());
-    book.lend(id("a"), LogLevel::Info, now + Duration::from_secs(60));
-    book.lend(id("a"), LogLevel::Debug, now + Duration::from_secs(30));
-    assert_eq!(book.wishes().of(&id("a")).level, Some(LogLevel::Debug));
-    assert_eq!(book.wishes().of(&id("b")).level, None);
+    book.lend(shared("a"), LogLevel::Info, now + Duration::from_secs(60));
+    book.lend(shared("a"), LogLevel::Debug, now + Duration::from_secs(30));
+    assert_eq!(book.wishes().of(&shared("a")).level, Some(LogLevel::Debug));
+    assert_eq!(book.wishes().of(&shared("b")).level, None);
     assert!(!book.expire(now + Duration::from_secs(59)));
     assert!(book.expire(now + Duration::from_secs(60)));
     assert_eq!(book.wishes(), Wishes::default());
@@ -141,12 +144,12 @@ async fn what_a_call_wanted_holds_for_a_while() {
 fn one_listener_waits_for_so_many_resources_and_no_more() {
     let mut book = book(&[(OURS, &[])]);
     for n in 0..MOST {
-        book.subscribe(0, &id("a"), &n.to_string().into(), "x".into()).unwrap();
+        book.subscribe(0, &shared("a"), &n.to_string().into(), "x".into()).unwrap();
     }
-    let more = book.subscribe(0, &id("a"), &"more".into(), "x".into());
+    let more = book.subscribe(0, &shared("a"), &"more".into(), "x".into());
     assert_eq!(more, Err(TooMany { limit: MOST }));
-    assert_eq!(book.addresses(&id("a")).len(), MOST);
-    book.subscribe(0, &id("a"), &"7".into(), "y".into()).unwrap();
+    assert_eq!(book.addresses(&shared("a")).len(), MOST);
+    book.subscribe(0, &shared("a"), &"7".into(), "y".into()).unwrap();
 }
 
 #[derive(Debug, Clone)]
@@ -179,7 +182,7 @@ proptest! {
         for act in acts {
             match act {
                 Act::Subscribe(who, own) => {
-                    book.subscribe(who, &id("a"), &own.as_str().into(), own.as_str().into()).unwrap();
+                    book.subscribe(who, &shared("a"), &own.as_str().into(), own.as_str().into()).unwrap();
                     plain.entry(who).and_modify(|it| { it.0.insert(own); });
                 }
                 Act::Unsubscribe(who, own) => {
@@ -195,7 +198,7 @@ proptest! {
                     plain.remove(&who);
                 }
             }
-            let wish = book.wishes().of(&id("a"));
+            let wish = book.wishes().of(&shared("a"));
             let all: BTreeSet<&str> =
                 plain.values().flat_map(|it| it.0.iter().map(String::as_str)).collect();
             prop_assert!(wish.resources.iter().map(|own| &**own).eq(all.iter().copied()));

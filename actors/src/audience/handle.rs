@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use conductor_config::ServerId;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
@@ -15,7 +14,10 @@ use super::task::Audience;
 use super::tasks::Numbered;
 use crate::delegation::Caller;
 use crate::merger::Catalog;
-use crate::model::{Hearing, ListKind, Principal, Reach, Scope, Settled, Target, Wishes};
+use crate::model::{
+    Hearing, Holder as InstanceHolder, InstanceId, ListKind, Principal, Reach, Scope, Settled,
+    Target, Wishes,
+};
 use crate::tasks::Holder;
 use crate::wire::{Hop, LogLevel};
 
@@ -33,13 +35,19 @@ pub(super) type Reply = oneshot::Sender<Result<Settled, TooMany>>;
 #[derive(Debug)]
 pub(super) enum Command {
     /// Somebody begins to listen.
-    Join { id: ListenerId, principal: Principal, reach: Reach, logs: bool, merged: bool },
+    Join {
+        id: ListenerId,
+        who: (Principal, InstanceHolder),
+        reach: Reach,
+        logs: bool,
+        merged: bool,
+    },
     /// Somebody listens no more.
     Leave(ListenerId),
     /// They hear from now on, and there.
     Hear { id: ListenerId, ends: Ends },
     /// They wait for updates of a resource.
-    Subscribe { id: ListenerId, server: ServerId, own: Arc<str>, asked: Arc<str>, reply: Reply },
+    Subscribe { id: ListenerId, of: InstanceId, own: Arc<str>, asked: Arc<str>, reply: Reply },
     /// They may have missed an update of what they call so.
     Missed { id: ListenerId, asked: Arc<str> },
     /// They wait for them no more.
@@ -57,7 +65,7 @@ pub(super) enum Command {
     /// They hear of this task, which they know under this id.
     HearOf { id: ListenerId, hop: Hop, task: Target, shown: Arc<str> },
     /// One call does; answered when its server knows.
-    Lend { server: ServerId, level: LogLevel, done: oneshot::Sender<()> },
+    Lend { of: InstanceId, level: LogLevel, done: oneshot::Sender<()> },
 }
 
 /// The audience's address. Cheap to clone; with the last one the audience ends.
@@ -98,15 +106,15 @@ impl AudienceHandle {
         self.task.abort();
     }
 
-    /// Has the level of `server` raised for a while if that is needed for a call that wants log
+    /// Has the level of an instance raised for a while if that is needed for a call that wants log
     /// messages from `level` on. Returns when the server knows, or it takes too long.
-    pub(crate) async fn lend(&self, server: &ServerId, level: LogLevel) {
-        let wanted = self.hearing.wishes.borrow().of(server).level;
+    pub(crate) async fn lend(&self, of: InstanceId, level: LogLevel) {
+        let wanted = self.hearing.wishes.borrow().of(&of).level;
         if wanted.is_some_and(|wanted| wanted <= level) {
             return;
         }
         let (done, set) = oneshot::channel();
-        self.send(Command::Lend { server: server.clone(), level, done }).await;
+        self.send(Command::Lend { of, level, done }).await;
         let _ = timeout(LEVEL, set).await;
     }
 
@@ -166,9 +174,10 @@ impl AudienceHandle {
 }
 
 /// On whose behalf a caller acts, as far as keeping apart goes.
-pub(crate) fn principal_of(caller: &Caller) -> Principal {
+#[must_use]
+pub fn principal_of(caller: &Caller) -> Principal {
     match caller {
-        Caller::Local(_) => Principal::Local,
+        Caller::Local(local) => local.user().map_or(Principal::Local, Principal::User),
         Caller::Delegated(grant) => Principal::Delegated(grant.delegator().as_str().into()),
     }
 }

@@ -16,7 +16,7 @@ use super::handle::{AudienceHandle, Command, principal_of, reach_of};
 use super::line::{Inbox, inbox};
 use crate::delegation::Caller;
 use crate::merger::with_public_addresses;
-use crate::model::{CallError, Scope, Settled, Target};
+use crate::model::{CallError, Holder, InstanceId, Scope, Seat, Settled, Target};
 use crate::system::System;
 use crate::wire::{CallKind, Hop, LogLevel, Outcome, Text};
 
@@ -50,6 +50,7 @@ pub struct Listener {
     system: System,
     scope: Scope,
     caller: Caller,
+    seat: Option<Seat>,
 }
 
 impl fmt::Debug for Listener {
@@ -60,8 +61,15 @@ impl fmt::Debug for Listener {
 
 impl Listener {
     /// Begins to listen at a door that shows `scope`. `logs` if log messages that belong to no call
-    /// are wanted as well. What is heard waits until [`Self::hear`].
-    pub async fn join(system: &System, scope: &Scope, caller: &Caller, logs: bool) -> Self {
+    /// are wanted as well; `seat` is the session it is for, if it is one. What is heard waits until
+    /// [`Self::hear`].
+    pub async fn join(
+        system: &System,
+        scope: &Scope,
+        caller: &Caller,
+        seat: Option<&Seat>,
+        logs: bool,
+    ) -> Self {
         let audience = system.audience().clone();
         let id = audience.next_id();
         let listener = Self {
@@ -70,11 +78,14 @@ impl Listener {
             system: system.clone(),
             scope: scope.clone(),
             caller: caller.clone(),
+            seat: seat.cloned(),
         };
-        let (principal, reach) =
-            (principal_of(caller), reach_of(scope, &system.catalog().current()));
+        let principal = principal_of(caller);
+        let holder = seat.map_or(Holder::Principal(principal.clone()), Seat::take);
+        let who = (principal, holder);
+        let reach = reach_of(scope, &system.catalog().current());
         let merged = !matches!(scope, Scope::Server(_));
-        let join = Command::Join { id, principal, reach, logs, merged };
+        let join = Command::Join { id, who, reach, logs, merged };
         listener.audience.send(join).await;
         listener
     }
@@ -99,18 +110,24 @@ impl Listener {
         if self.system.is_without_subscriptions(&server) {
             return Err(SubscribeError::NotOffered { server });
         }
+        let tenancy = self.system.tenancy(&server, &self.caller, self.seat.as_ref());
+        if !tenancy.lasts() {
+            return Err(SubscribeError::NotOffered { server });
+        }
+        let of = InstanceId::new(server.clone(), tenancy.holder.clone());
         let (reply, settled) = oneshot::channel();
         let asked: Arc<str> = address.as_str().into();
         let (own, id) = (target.name.as_str().into(), self.id);
-        let subscribe = Command::Subscribe {
-            id,
-            server: server.clone(),
-            own,
-            asked: Arc::clone(&asked),
-            reply,
-        };
+        let subscribe =
+            Command::Subscribe { id, of: of.clone(), own, asked: Arc::clone(&asked), reply };
         self.audience.send(subscribe).await;
         let limit = self.system.limit_of(&server);
+        if of.holder.is_apart()
+            && let Err(error) = self.system.begin_instance(of, limit).await
+        {
+            self.audience.send(Command::Unsubscribe { id, asked }).await;
+            return Err(SubscribeError::Call(error));
+        }
         let late = |sent| CallError::DeadlineExceeded { server: server.clone(), limit, sent };
         let refused = match timeout(limit, settled).await {
             Ok(Ok(Ok(Settled::Kept))) => return Ok(()),
@@ -138,12 +155,21 @@ impl Listener {
     pub async fn resume(&self, address: &Text) -> Result<(), CallError> {
         let Target { server, name } =
             self.system.locate(&self.scope, &self.caller, address).await?;
+        let tenancy = self.system.tenancy(&server, &self.caller, self.seat.as_ref());
+        if !tenancy.lasts() {
+            return Ok(());
+        }
+        let limit = self.system.limit_of(&server);
+        let of = InstanceId::new(server, tenancy.holder.clone());
         let asked: Arc<str> = address.as_str().into();
         let (id, own) = (self.id, name.as_str().into());
         // Whether the server agrees is for it to say whenever it comes up.
         let (reply, _) = oneshot::channel();
-        let again = Command::Subscribe { id, server, own, asked, reply };
+        let again = Command::Subscribe { id, of: of.clone(), own, asked, reply };
         self.audience.send(again).await;
+        if of.holder.is_apart() {
+            self.system.begin_instance(of, limit).await?;
+        }
         self.miss(address).await;
         Ok(())
     }

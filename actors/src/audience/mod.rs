@@ -22,6 +22,7 @@ mod tasks;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use handle::{AudienceHandle, principal_of};
+pub(crate) use handle::AudienceHandle;
+pub use handle::principal_of;
 pub use line::{Heard, Inbox};
 pub use listener::{Listener, SubscribeError};

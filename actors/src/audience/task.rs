@@ -16,7 +16,7 @@ use super::handle::{Command, Reply};
 use super::line::Line;
 use super::tasks::Tasks;
 use crate::merger::public_address;
-use crate::model::{LogMessage, Reach, Settled, Told, Wishes};
+use crate::model::{Holder, InstanceId, LogMessage, Settled, Told, Wishes};
 use crate::wire::LogLevel;
 
 /// How long the level that a call wanted is kept for the next one.
@@ -49,7 +49,7 @@ impl Life {
 /// Somebody who waits until servers know of a level.
 #[derive(Debug)]
 struct LevelWait {
-    servers: BTreeSet<ServerId>,
+    instances: BTreeSet<InstanceId>,
     level: LogLevel,
     done: oneshot::Sender<()>,
 }
@@ -66,8 +66,8 @@ pub(super) struct Audience {
     book: Book,
     tasks: Tasks,
     lines: HashMap<ListenerId, Line>,
-    lives: BTreeMap<ServerId, Life>,
-    waiting: HashMap<(ServerId, Arc<str>), Vec<Reply>>,
+    lives: BTreeMap<InstanceId, Life>,
+    waiting: HashMap<(InstanceId, Arc<str>), Vec<Reply>>,
     levels: Vec<LevelWait>,
     own_log: BTreeMap<ServerId, OwnLog>,
     publish: watch::Sender<Arc<Wishes>>,
@@ -91,7 +91,7 @@ impl Audience {
     pub(super) async fn run(
         mut self,
         mut asked: mpsc::Receiver<Command>,
-        mut said: mpsc::Receiver<(ServerId, Told)>,
+        mut said: mpsc::Receiver<(InstanceId, Told)>,
     ) {
         let mut tick = interval(TICK);
         loop {
@@ -100,7 +100,7 @@ impl Audience {
                     Some(command) => self.on_command(command),
                     None => return,
                 },
-                Some((server, told)) = said.recv() => self.on_told(&server, told),
+                Some((id, told)) = said.recv() => self.on_told(&id, told),
                 _ = tick.tick(), if self.book.has_lent() => {
                     if self.book.expire(Instant::now()) {
                         self.publish();
@@ -112,8 +112,8 @@ impl Audience {
 
     fn on_command(&mut self, command: Command) {
         match command {
-            Command::Join { id, principal, reach, logs, merged } => {
-                self.book.join(id, principal, reach, logs);
+            Command::Join { id, who, reach, logs, merged } => {
+                self.book.join(id, who, reach, logs);
                 self.lines.insert(id, Line::new(merged));
                 self.publish();
             }
@@ -129,8 +129,8 @@ impl Audience {
                     line.connect(ends);
                 }
             }
-            Command::Subscribe { id, server, own, asked, reply } => {
-                self.subscribe(id, server, own, asked, reply);
+            Command::Subscribe { id, of, own, asked, reply } => {
+                self.subscribe(id, of, own, asked, reply);
             }
             Command::Missed { id, asked } => {
                 if let Some(line) = self.lines.get_mut(&id) {
@@ -143,9 +143,13 @@ impl Audience {
                 self.publish();
             }
             Command::SetLevel { id, level, done } => {
-                if let Some(reach) = self.book.set_level(id, level) {
+                if let Some((reach, holder)) = self.book.set_level(id, level) {
                     self.publish();
-                    self.await_level(&reach, done);
+                    let theirs = |it: &InstanceId| {
+                        let heard = it.holder == Holder::Everybody || it.holder == holder;
+                        heard && reach.includes(&it.server)
+                    };
+                    self.await_level(theirs, done);
                 }
             }
             Command::Made { holder, task, shown } => self.tasks.made(holder, &task, shown),
@@ -162,11 +166,10 @@ impl Audience {
                     self.publish();
                 }
             }
-            Command::Lend { server, level, done } => {
-                let reach = Reach::Servers([server.clone()].into());
-                self.book.lend(server, level, Instant::now() + LENT);
+            Command::Lend { of, level, done } => {
+                self.book.lend(of.clone(), level, Instant::now() + LENT);
                 self.publish();
-                self.await_level(&reach, done);
+                self.await_level(|it| *it == of, done);
             }
         }
     }
@@ -174,27 +177,27 @@ impl Audience {
     fn subscribe(
         &mut self,
         id: ListenerId,
-        server: ServerId,
+        of: InstanceId,
         own: Arc<str>,
         asked: Arc<str>,
         reply: Reply,
     ) {
-        if let Err(too_many) = self.book.subscribe(id, &server, &own, asked) {
+        if let Err(too_many) = self.book.subscribe(id, &of, &own, asked) {
             let _ = reply.send(Err(too_many));
             return;
         }
-        if let Some(known) = self.lives.get(&server).and_then(|life| life.answer(&own)) {
+        if let Some(known) = self.lives.get(&of).and_then(|life| life.answer(&own)) {
             let _ = reply.send(Ok(known));
             return;
         }
         self.publish();
-        self.waiting.entry((server, own)).or_default().push(reply);
+        self.waiting.entry((of, own)).or_default().push(reply);
     }
 
     /// What was answered about things that nobody waits for any more.
     fn forget_answers(&mut self) {
-        for (server, life) in &mut self.lives {
-            let wanted = self.book.addresses(server);
+        for (id, life) in &mut self.lives {
+            let wanted = self.book.addresses(id);
             life.refused.retain(|own, _| wanted.contains(own));
             life.kept.retain(|own| wanted.contains(own));
         }
@@ -204,56 +207,61 @@ impl Audience {
         });
     }
 
-    /// Answers `done` when all servers within `reach` that are up know the level they are to have.
-    fn await_level(&mut self, reach: &Reach, done: oneshot::Sender<()>) {
+    /// Answers `done` when all of `which` that are up know the level they are to have.
+    fn await_level(&mut self, which: impl Fn(&InstanceId) -> bool, done: oneshot::Sender<()>) {
         let wishes = self.publish.borrow().clone();
         let mut least = LogLevel::Emergency;
-        let mut servers = BTreeSet::new();
-        for (server, life) in self.lives.iter().filter(|(server, _)| reach.includes(server)) {
-            let Some(wanted) = wishes.of(server).level else { continue };
+        let mut instances = BTreeSet::new();
+        for (id, life) in self.lives.iter().filter(|(id, _)| which(id)) {
+            let Some(wanted) = wishes.of(id).level else { continue };
             if life.logs && life.level != Some(wanted) {
-                servers.insert(server.clone());
+                instances.insert(id.clone());
                 least = least.min(wanted);
             }
         }
-        match servers.is_empty() {
+        match instances.is_empty() {
             true => drop(done.send(())),
-            false => self.levels.push(LevelWait { servers, level: least, done }),
+            false => self.levels.push(LevelWait { instances, level: least, done }),
         }
         self.levels.retain(|wait| !wait.done.is_closed());
     }
 
-    fn on_told(&mut self, server: &ServerId, told: Told) {
+    fn on_told(&mut self, id: &InstanceId, told: Told) {
         match told {
             Told::Began { logs } => {
-                self.lives.insert(server.clone(), Life { logs, ..Life::default() });
+                self.lives.insert(id.clone(), Life { logs, ..Life::default() });
             }
             Told::Ended => {
-                self.lives.remove(server);
+                self.lives.remove(id);
+                if self.book.forget(id) {
+                    self.publish();
+                }
                 // It will be set before anything is asked of the next life.
-                self.level_known(server, LogLevel::Debug);
+                self.level_known(id, LogLevel::Debug);
             }
-            Told::Settled { address, settled } => self.on_settled(server, &address, &settled),
+            Told::Settled { address, settled } => self.on_settled(id, &address, &settled),
             Told::LevelSet(level) => {
-                if let Some(life) = self.lives.get_mut(server) {
+                if let Some(life) = self.lives.get_mut(id) {
                     life.level = Some(level);
                 }
-                self.level_known(server, level);
+                self.level_known(id, level);
             }
             Told::Updated(addresses) => {
                 for own in &addresses {
-                    self.update(server, own);
+                    self.update(id, own);
                 }
             }
             Told::AllUpdated => {
-                for own in self.book.addresses(server).iter() {
-                    self.update(server, own);
+                for own in self.book.addresses(id).iter() {
+                    self.update(id, own);
                 }
             }
-            Told::Logged(messages) => self.on_logged(server, &messages),
+            Told::Logged(messages) => self.on_logged(id, &messages),
+            // Two instances may give two tasks one name, and nobody could tell whose it is.
+            Told::Task { .. } if id.holder != Holder::Everybody => {}
             Told::Task { own, news } => {
-                for (id, shown) in self.tasks.hearers(server, &own) {
-                    if let Some(line) = self.lines.get(&id) {
+                for (listener, shown) in self.tasks.hearers(&id.server, &own) {
+                    if let Some(line) = self.lines.get(&listener) {
                         line.tell(shown, news.clone());
                     }
                 }
@@ -262,24 +270,24 @@ impl Audience {
     }
 
     /// Those who wait for the server to know of a level as verbose as that need not any more.
-    fn level_known(&mut self, server: &ServerId, level: LogLevel) {
+    fn level_known(&mut self, id: &InstanceId, level: LogLevel) {
         for wait in &mut self.levels {
             if level <= wait.level {
-                wait.servers.remove(server);
+                wait.instances.remove(id);
             }
         }
         let (done, still) = std::mem::take(&mut self.levels)
             .into_iter()
-            .partition::<Vec<_>, _>(|wait| wait.servers.is_empty());
+            .partition::<Vec<_>, _>(|wait| wait.instances.is_empty());
         self.levels = still;
         for wait in done {
             let _ = wait.done.send(());
         }
     }
 
-    fn on_settled(&mut self, server: &ServerId, own: &Arc<str>, settled: &Settled) {
+    fn on_settled(&mut self, id: &InstanceId, own: &Arc<str>, settled: &Settled) {
         let is_final = matches!(settled, Settled::NotOffered | Settled::Refused(_));
-        let life = self.lives.entry(server.clone()).or_default();
+        let life = self.lives.entry(id.clone()).or_default();
         life.kept.remove(own);
         life.refused.remove(own);
         if *settled == Settled::Kept {
@@ -287,9 +295,9 @@ impl Audience {
         } else if is_final {
             life.refused.insert(Arc::clone(own), settled.clone());
         }
-        let waiting = self.waiting.remove(&(server.clone(), Arc::clone(own))).unwrap_or_default();
+        let waiting = self.waiting.remove(&(id.clone(), Arc::clone(own))).unwrap_or_default();
         if is_final && waiting.is_empty() {
-            warn!(%server, "server does not tell of a resource any more that somebody waits for");
+            warn!(server = %id.server, "server does not tell of a resource any more that somebody waits for");
         }
         // Those who get another answer than they hoped for withdraw their wish themselves.
         for reply in waiting {
@@ -297,19 +305,19 @@ impl Audience {
         }
     }
 
-    fn update(&mut self, server: &ServerId, own: &Arc<str>) {
-        let hearers = self.book.hearers_of_update(server, own);
+    fn update(&mut self, id: &InstanceId, own: &Arc<str>) {
+        let hearers = self.book.hearers_of_update(id, own);
         if hearers.is_empty() {
-            debug!(%server, "update of a resource that nobody waits for");
+            debug!(server = %id.server, "update of a resource that nobody waits for");
         }
-        for (id, shown) in hearers {
-            let Some(line) = self.lines.get_mut(&id) else { continue };
+        for (listener, shown) in hearers {
+            let Some(line) = self.lines.get_mut(&listener) else { continue };
             match shown {
                 Shown::As(asked) => line.update(&asked),
                 // Below what was asked for in the server's own words, such words are understood.
                 Shown::Below { asked, own } if own.starts_with(&*asked) => line.update(&own),
                 Shown::Below { own, .. } | Shown::Unasked { own } if line.is_merged() => {
-                    let public = public_address(server.name.as_ref(), &own);
+                    let public = public_address(id.server.name.as_ref(), &own);
                     line.update(&public.into());
                 }
                 Shown::Below { own, .. } | Shown::Unasked { own } => line.update(&own),
@@ -317,8 +325,8 @@ impl Audience {
         }
     }
 
-    fn on_logged(&mut self, server: &ServerId, messages: &[LogMessage]) {
-        let hearers = self.book.hearers_of_logs(server);
+    fn on_logged(&mut self, id: &InstanceId, messages: &[LogMessage]) {
+        let hearers = self.book.hearers_of_logs(id);
         for message in messages {
             match hearers.of(message) {
                 Some(ids) => {
@@ -326,7 +334,7 @@ impl Audience {
                         line.log(&message.params);
                     }
                 }
-                None => self.log_ourselves(server, message),
+                None => self.log_ourselves(&id.server, message),
             }
         }
     }

@@ -6,10 +6,11 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
-use super::handle::{AudienceHandle, Command};
+use super::handle::{AudienceHandle, Command, principal_of};
 use super::line::{Heard, Inbox, inbox};
-use crate::model::{Callers, LogMessage, Principal, Reach, Settled, Told};
-use crate::tests::id;
+use crate::delegation::{Caller, LocalCaller};
+use crate::model::{Callers, Holder, LogMessage, Principal, Reach, Settled, Told};
+use crate::tests::shared;
 use crate::wire::LogLevel;
 
 struct Stage(AudienceHandle);
@@ -18,7 +19,8 @@ impl Stage {
     async fn join(&self, listener: u64, principal: Principal) -> Inbox {
         let reach = Reach::Workspace("default".parse().unwrap());
         let (logs, merged) = (true, true);
-        self.0.send(Command::Join { id: listener, principal, reach, logs, merged }).await;
+        let who = (principal.clone(), Holder::Principal(principal));
+        self.0.send(Command::Join { id: listener, who, reach, logs, merged }).await;
         let (ends, inbox) = inbox();
         self.0.send(Command::Hear { id: listener, ends }).await;
         inbox
@@ -27,8 +29,8 @@ impl Stage {
     async fn subscribe(&self, listener: u64, own: &str) -> oneshot::Receiver<Settled> {
         let (reply, settled) = oneshot::channel();
         let asked = format!("asked:{own}").into();
-        let (server, own) = (id("a"), own.into());
-        self.0.send(Command::Subscribe { id: listener, server, own, asked, reply }).await;
+        let (of, own) = (shared("a"), own.into());
+        self.0.send(Command::Subscribe { id: listener, of, own, asked, reply }).await;
         let (sender, receiver) = oneshot::channel();
         tokio::spawn(async move {
             if let Ok(Ok(settled)) = settled.await {
@@ -41,12 +43,12 @@ impl Stage {
     /// Tells it something after all that was asked of it before.
     async fn tell(&self, told: Told) {
         self.0.set_level(u64::MAX, LogLevel::Info).await;
-        self.0.hearing().told.send((id("a"), told)).await.unwrap();
+        self.0.hearing().told.send((shared("a"), told)).await.unwrap();
     }
 
     /// What is wanted of the server `a`, in short.
     fn wanted(&self) -> String {
-        let wish = self.0.hearing().wishes.borrow().of(&id("a"));
+        let wish = self.0.hearing().wishes.borrow().of(&shared("a"));
         let resources: Vec<&str> = wish.resources.iter().map(|own| &**own).collect();
         let level = wish.level.map_or("-", LogLevel::as_str);
         format!("{} {level}", resources.join(","))
@@ -160,9 +162,9 @@ async fn a_level_is_set_when_the_servers_that_are_up_know_of_it() {
 #[tokio::test(start_paused = true)]
 async fn what_a_call_wants_raises_the_level_for_a_minute() {
     let stage = Stage(AudienceHandle::start());
-    stage.0.lend(&id("a"), LogLevel::Debug).await;
+    stage.0.lend(shared("a"), LogLevel::Debug).await;
     assert_eq!(stage.wanted(), " debug");
-    stage.0.lend(&id("a"), LogLevel::Info).await;
+    stage.0.lend(shared("a"), LogLevel::Info).await;
     tokio::time::sleep(Duration::from_secs(80)).await;
     assert_eq!(stage.wanted(), " -");
 }
@@ -213,4 +215,15 @@ async fn many_listeners_hear_what_they_asked_for_and_nothing_else() {
         assert!(all.contains(&own) && all.contains(&"asked:n:/all".to_owned()), "{all:?}");
         assert!(all.iter().all(|one| *one == own || one == "asked:n:/all"), "{all:?}");
     }
+}
+
+#[test]
+fn a_principal_is_the_user_and_not_the_door() {
+    let local = |label: &str| principal_of(&Caller::Local(LocalCaller::new(label)));
+    let user = |uid| principal_of(&Caller::Local(LocalCaller::new("unix").of_user(uid)));
+    assert_eq!(local("http"), local("stdio"));
+    assert_eq!(user(7), user(7));
+    assert_ne!(user(7), user(8));
+    assert_ne!(user(7), local("unix"));
+    assert_eq!((local("http").to_string(), user(7).to_string()), ("local".into(), "uid 7".into()));
 }

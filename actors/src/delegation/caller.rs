@@ -9,7 +9,7 @@ use super::Grant;
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Caller {
-    /// An agent of this machine's user, through one of the doors.
+    /// An agent on this machine, through one of the doors.
     Local(LocalCaller),
     /// An agent sent by another organisation, whose delegation was checked.
     Delegated(Grant),
@@ -19,12 +19,25 @@ pub enum Caller {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LocalCaller {
     label: Arc<str>,
+    /// The user it runs as, if that is known to be another than our own.
+    user: Option<u32>,
 }
 
 impl LocalCaller {
     /// A local caller that log lines show as `label`.
     pub fn new(label: impl Into<Arc<str>>) -> Self {
-        Self { label: label.into() }
+        Self { label: label.into(), user: None }
+    }
+
+    /// The same for one that runs as another user than this program: the one of this number.
+    #[must_use]
+    pub fn of_user(self, uid: u32) -> Self {
+        Self { user: Some(uid), ..self }
+    }
+
+    /// That user.
+    pub(crate) fn user(&self) -> Option<u32> {
+        self.user
     }
 }
 

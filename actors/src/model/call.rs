@@ -11,7 +11,7 @@ use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Downfall, Inquiries, LogPort};
+use super::{Downfall, Inquiries, LogPort, Seat};
 use crate::wire::{CallKind, CallParams, Hop, Outcome, Text};
 
 /// What a door shows.
@@ -48,6 +48,17 @@ pub struct Call {
     pub inquiries: Option<Inquiries>,
     /// Takes what the server logs about it; nothing is logged to callers that give none.
     pub logs: Option<LogPort>,
+    /// The session it belongs to, if there is one.
+    pub seat: Option<Seat>,
+}
+
+impl Call {
+    /// A call that can take as long as its server's settings say, and whose caller hears nothing but
+    /// the answer.
+    #[must_use]
+    pub fn new(params: Box<CallParams>) -> Self {
+        Self { params, deadline: None, progress: None, inquiries: None, logs: None, seat: None }
+    }
 }
 
 /// What a server answered.
@@ -77,6 +88,24 @@ impl Fate {
             Self::NotSent => "not_sent",
             Self::OutcomeUnknown => "outcome_unknown",
             Self::Completed => "completed",
+        }
+    }
+}
+
+/// What there may be too many of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Many {
+    /// Calls under way.
+    Calls,
+    /// Instances of a server that is not shared.
+    Instances,
+}
+
+impl Many {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Calls => "calls under way",
+            Self::Instances => "instances",
         }
     }
 }
@@ -123,10 +152,12 @@ pub enum CallError {
         sent: bool,
     },
     /// Too much is under way; nothing was queued.
-    #[error("{what} has {limit} calls under way, the most it takes")]
+    #[error("{what} has {limit} {}, the most it takes", many.as_str())]
     Busy {
         /// `this gateway`, or the server in words.
         what: String,
+        /// Of what there are so many.
+        many: Many,
         /// The limit met.
         limit: usize,
     },
@@ -229,7 +260,8 @@ impl CallError {
             }
             Self::RateLimited { retry_after } => *retry_after,
             Self::Throttled { retry_after, .. } => Some(*retry_after),
-            Self::Busy { .. } => Some(Duration::from_millis(100)),
+            Self::Busy { many: Many::Calls, .. } => Some(Duration::from_millis(100)),
+            Self::Busy { many: Many::Instances, .. } => Some(Duration::from_secs(1)),
             Self::Lost { .. } => Some(Duration::from_millis(500)),
             Self::Unknown { .. }
             | Self::DeadlineExceeded { .. }

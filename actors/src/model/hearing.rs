@@ -3,22 +3,37 @@
 //! It leaves who hears what to the audience, and making a server say it to that server's keeper.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use conductor_config::{ServerId, WorkspaceName};
 use tokio::sync::{mpsc, watch};
 
+use super::{Holder, InstanceId};
 use crate::wire::LogLevel;
 
 /// On whose behalf something is done, as far as keeping apart goes: what one principal hears is
 /// never said to another. Cheap to clone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Principal {
-    /// The user of this machine, whichever of the doors they use.
+pub enum Principal {
+    /// The user this program runs as, whichever of the doors they use.
     Local,
+    /// Another user of this machine, by number: one who came in through a Unix socket.
+    User(u32),
     /// Those who come on behalf of this organisation.
     Delegated(Arc<str>),
+}
+
+impl fmt::Display for Principal {
+    /// Different principals read differently.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local => f.write_str("local"),
+            Self::User(uid) => write!(f, "uid {uid}"),
+            Self::Delegated(delegator) => write!(f, "delegator {delegator}"),
+        }
+    }
 }
 
 /// Where log messages of one call go.
@@ -87,11 +102,15 @@ pub(crate) type Addresses = Arc<BTreeSet<Arc<str>>>;
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Wishes {
     /// The resources of whose updates somebody wants to be told.
-    pub(crate) resources: BTreeMap<ServerId, Addresses>,
+    pub(crate) resources: BTreeMap<InstanceId, Addresses>,
     /// Of servers without a handshake, the tasks that somebody wants to hear of.
     pub(crate) tasks: BTreeMap<ServerId, Addresses>,
     /// The most verbose level that somebody wants of some servers; none if they have not said.
     pub(crate) levels: Vec<(Reach, Option<LogLevel>)>,
+    /// The level that each session has named, for the instances that it has for itself.
+    pub(crate) sessions: Arc<BTreeMap<Holder, LogLevel>>,
+    /// The most verbose level that single calls want of an instance.
+    pub(crate) lent: BTreeMap<InstanceId, LogLevel>,
 }
 
 /// What all callers together want to hear of one server.
@@ -105,16 +124,31 @@ pub(crate) struct Wish {
 }
 
 impl Wishes {
-    /// Those that concern `server`.
-    pub(crate) fn of(&self, server: &ServerId) -> Wish {
-        let levels = || self.levels.iter().filter(|(reach, _)| reach.includes(server));
-        let silent = || levels().any(|(_, level)| level.is_none());
-        let asked = levels().filter_map(|(_, level)| *level).min();
+    /// Those that concern `id`.
+    pub(crate) fn of(&self, id: &InstanceId) -> Wish {
+        let level = match &id.holder {
+            Holder::Everybody => self.level_of_all(id),
+            Holder::Nobody => None,
+            Holder::Guest(_) | Holder::Principal(_) => {
+                self.sessions.get(&id.holder).into_iter().chain(self.lent.get(id)).min().copied()
+            }
+        };
+        // What runs for one holder is not told the names of others' tasks.
+        let tasks = self.tasks.get(&id.server).filter(|_| id.holder == Holder::Everybody);
         Wish {
-            resources: self.resources.get(server).cloned().unwrap_or_default(),
-            tasks: self.tasks.get(server).cloned().unwrap_or_default(),
-            level: asked.map(|level| if silent() { level.min(LogLevel::UNSAID) } else { level }),
+            resources: self.resources.get(id).cloned().unwrap_or_default(),
+            tasks: tasks.cloned().unwrap_or_default(),
+            level,
         }
+    }
+
+    /// Of a server that all share.
+    fn level_of_all(&self, id: &InstanceId) -> Option<LogLevel> {
+        let levels = || self.levels.iter().filter(|(reach, _)| reach.includes(&id.server));
+        let silent = levels().any(|(_, level)| level.is_none());
+        let asked =
+            levels().filter_map(|(_, level)| *level).chain(self.lent.get(id).copied()).min();
+        asked.map(|level| if silent { level.min(LogLevel::UNSAID) } else { level })
     }
 }
 
@@ -178,13 +212,13 @@ pub(crate) struct Hearing {
     /// What is wanted.
     pub(crate) wishes: watch::Receiver<Arc<Wishes>>,
     /// Takes what was said; its sender waits for room.
-    pub(crate) told: mpsc::Sender<(ServerId, Told)>,
+    pub(crate) told: mpsc::Sender<(InstanceId, Told)>,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tests::id;
+    use crate::tests::{id, shared};
 
     #[test]
     fn the_most_verbose_level_of_those_that_concern_a_server_counts() {
@@ -194,16 +228,32 @@ mod tests {
             levels: vec![(all.clone(), Some(LogLevel::Warning)), (some, Some(LogLevel::Debug))],
             ..Wishes::default()
         };
-        assert_eq!(wishes.of(&id("a")).level, Some(LogLevel::Debug));
-        assert_eq!(wishes.of(&id("b")).level, Some(LogLevel::Warning));
+        assert_eq!(wishes.of(&shared("a")).level, Some(LogLevel::Debug));
+        assert_eq!(wishes.of(&shared("b")).level, Some(LogLevel::Warning));
         let elsewhere = ServerId { workspace: "other".parse().unwrap(), ..id("a") };
-        assert_eq!(wishes.of(&elsewhere).level, None);
+        assert_eq!(wishes.of(&InstanceId::new(elsewhere, Holder::Everybody)).level, None);
 
         let error = (all.clone(), Some(LogLevel::Error));
-        let levels = |levels| Wishes { levels, ..Wishes::default() }.of(&id("a")).level;
+        let levels = |levels| Wishes { levels, ..Wishes::default() }.of(&shared("a")).level;
         assert_eq!(levels(vec![error.clone()]), Some(LogLevel::Error));
         assert_eq!(levels(vec![error, (all.clone(), None)]), Some(LogLevel::UNSAID));
         assert_eq!(levels(vec![(all, None)]), None, "nobody has said: it is the server's choice");
+    }
+
+    #[test]
+    fn what_runs_apart_is_told_what_its_own_holder_wants() {
+        let of = |holder| InstanceId::new(id("a"), holder);
+        let all = Reach::Workspace("default".parse().unwrap());
+        let wishes = Wishes {
+            levels: vec![(all, Some(LogLevel::Debug))],
+            sessions: Arc::new([(Holder::Guest(1), LogLevel::Error)].into()),
+            lent: [(of(Holder::Guest(1)), LogLevel::Notice)].into(),
+            ..Wishes::default()
+        };
+        assert_eq!(wishes.of(&of(Holder::Everybody)).level, Some(LogLevel::Debug));
+        assert_eq!(wishes.of(&of(Holder::Guest(1))).level, Some(LogLevel::Notice));
+        assert_eq!(wishes.of(&of(Holder::Guest(2))).level, None);
+        assert_eq!(wishes.of(&of(Holder::Nobody)).level, None);
     }
 
     #[test]

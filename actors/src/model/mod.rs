@@ -5,20 +5,25 @@ mod cause;
 mod hearing;
 mod ids;
 mod inquiry;
+mod instance;
 mod lists;
+mod seat;
 #[cfg(test)]
 mod tests;
 
-pub use call::{Answer, Call, CallError, Fate, Outage, Scope, ServerState, Target};
+pub use call::{Answer, Call, CallError, Fate, Many, Outage, Scope, ServerState, Target};
 pub use cause::{Cause, Downfall};
 pub(crate) use hearing::{
-    Addresses, Callers, Ear, Hearing, LogMessage, Principal, Reach, Settled, Told, Wish, Wishes,
+    Addresses, Callers, Ear, Hearing, LogMessage, Reach, Settled, Told, Wish, Wishes,
 };
-pub use hearing::{LogPort, TaskNews};
+pub use hearing::{LogPort, Principal, TaskNews};
 pub use ids::Generation;
 pub use inquiry::{Inquiries, Inquiry, InquiryKind};
+pub(crate) use instance::{Holder, InstanceId, Need, Needs};
 pub use lists::ListKind;
 pub(crate) use lists::{Offers, PerList, Tells};
+pub(crate) use seat::Gone;
+pub use seat::Seat;
 
 /// Asks for a server to be started that rests until it is needed.
 pub(crate) type Wake = std::sync::Arc<dyn Fn(conductor_config::ServerId) + Send + Sync>;

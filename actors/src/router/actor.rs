@@ -5,16 +5,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use conductor_config::{ServerId, ServerSpec};
+use conductor_config::{Isolation, ServerId, ServerSpec};
 use ractor::{Actor, ActorProcessingErr, ActorRef};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::berths::{Berths, Boarding};
 use super::handle::{Claim, RouterHandle, Rule, Rules};
 use super::retry::Budget;
-use super::routes::{Life, Routes, Ruling, Waiting};
-use crate::model::{Answer, Generation, Outage, ServerState, Wake};
-use crate::server::{Body, CallFailure, Ports, RefusedCall, ServerLink};
+use super::routes::{Life, Routes, Ruling, Timed, Waiting};
+use crate::model::{Answer, Generation, Holder, InstanceId, Need, Needs, Outage, ServerState};
+use crate::server::{Body, CallFailure, Ports, RefusedCall, Returned, ServerLink};
 
 /// The actor's type; it holds nothing.
 #[derive(Debug)]
@@ -30,7 +31,13 @@ pub(crate) struct RouterArguments {
 pub(crate) enum Message {
     /// Bring a call to its server.
     Dispatch(Box<Dispatch>),
-    /// A server takes calls.
+    /// An instance is needed, though not for a call.
+    Ask { id: InstanceId, reply: oneshot::Sender<Result<(), CallFailure>> },
+    /// Somebody for whom servers may run apart is no more.
+    Leave(Holder),
+    /// An instance takes no calls, for this reason.
+    Vacated { id: InstanceId, generation: Generation, reason: CallFailure },
+    /// A server takes calls, or an instance of it.
     Up(ServerLink),
     /// A server takes none.
     Down { spec: Arc<ServerSpec>, outage: Outage, wakeable: bool },
@@ -39,7 +46,7 @@ pub(crate) enum Message {
     /// A server is no more.
     Forget(ServerId),
     /// Whom to ask for servers that rest.
-    SetWake(Wake),
+    SetNeeds(Needs),
     /// Answers in its turn.
     Echo(oneshot::Sender<()>),
 }
@@ -50,19 +57,58 @@ pub(crate) struct Dispatch {
     pub(super) body: Body,
     pub(super) reply: tokio::sync::oneshot::Sender<Result<Answer, CallFailure>>,
     pub(super) ports: Ports,
+    /// For whom the process runs that it is to go to.
+    pub(super) holder: Holder,
+    /// What the settings said when that was decided.
+    pub(super) isolation: Isolation,
     pub(super) claim: Arc<Claim>,
     pub(super) deadline: Instant,
     /// What ended the first attempt, if this is the second.
     pub(super) lost: Option<CallFailure>,
 }
 
-impl Waiting for Box<Dispatch> {
+impl Dispatch {
+    fn instance(&self) -> InstanceId {
+        InstanceId::new(self.server.clone(), self.holder.clone())
+    }
+}
+
+impl Timed for Box<Dispatch> {
     fn deadline(&self) -> Instant {
         self.deadline
     }
+}
 
+impl Waiting for Box<Dispatch> {
     fn is_abandoned(&self) -> bool {
         self.claim.is_abandoned()
+    }
+}
+
+/// What waits for an instance.
+enum Guest {
+    /// A call that is to go there.
+    Call(Box<Dispatch>),
+    /// Somebody who only wants to know that it is there.
+    Visitor(oneshot::Sender<Result<(), CallFailure>>),
+}
+
+impl Waiting for Guest {
+    fn is_abandoned(&self) -> bool {
+        match self {
+            Self::Call(call) => call.is_abandoned(),
+            Self::Visitor(reply) => reply.is_closed(),
+        }
+    }
+}
+
+impl Guest {
+    fn fail(self, reason: CallFailure) {
+        match self {
+            Self::Call(call) => fail(*call, reason),
+            // Whoever asked may have left.
+            Self::Visitor(reply) => drop(reply.send(Err(reason))),
+        }
     }
 }
 
@@ -75,7 +121,8 @@ impl Life for ServerLink {
 /// The routes, and whom to ask for servers that rest.
 pub(crate) struct State {
     routes: Routes<ServerLink, Box<Dispatch>>,
-    wake: Option<Wake>,
+    berths: Berths<ServerLink, Guest>,
+    needs: Option<Needs>,
     rules: Arc<Rules>,
     budget: Budget,
 }
@@ -105,7 +152,8 @@ impl Actor for RouterActor {
     ) -> Result<State, ActorProcessingErr> {
         let RouterArguments { queue_limit, rules } = arguments;
         let budget = Budget::new(Instant::now());
-        Ok(State { routes: Routes::new(queue_limit), wake: None, rules, budget })
+        let (routes, berths) = (Routes::new(queue_limit), Berths::new(queue_limit));
+        Ok(State { routes, berths, needs: None, rules, budget })
     }
 
     async fn handle(
@@ -116,6 +164,13 @@ impl Actor for RouterActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             Message::Dispatch(call) => state.accept(call),
+            Message::Ask { id, reply } => state.ask(id, reply),
+            Message::Leave(holder) => {
+                drop(state.berths.leave(&holder));
+                state.need(Need::Gone(holder));
+            }
+            Message::Vacated { id, generation, reason } => state.vacated(id, generation, &reason),
+            Message::Up(link) if link.holder.is_apart() => state.instance_up(link),
             Message::Up(link) => {
                 let server = link.server.clone();
                 for call in state.routes.up(&server, link) {
@@ -128,7 +183,7 @@ impl Actor for RouterActor {
                 }
                 // Calls may have come while it was being stopped for want of any.
                 if wakeable && state.routes.has_waiting(&spec.id) {
-                    state.wake(&spec.id);
+                    state.need(Need::Server(spec.id.clone()));
                 }
             }
             Message::Retune(spec) => state.set_rule(&spec.id, Some(Rule::of(&spec))),
@@ -136,9 +191,12 @@ impl Actor for RouterActor {
                 for call in state.routes.forget(&server) {
                     fail(*call, no_route());
                 }
+                for guest in state.berths.forget(&server) {
+                    guest.fail(no_route());
+                }
                 state.set_rule(&server, None);
             }
-            Message::SetWake(wake) => state.wake = Some(wake),
+            Message::SetNeeds(needs) => state.needs = Some(needs),
             // Whoever asked may have given up.
             Message::Echo(reply) => drop(reply.send(())),
         }
@@ -157,10 +215,14 @@ impl State {
         self.dispatch(call);
     }
 
-    fn wake(&self, server: &ServerId) {
-        if let Some(wake) = &self.wake {
-            wake(server.clone());
+    fn need(&self, need: Need) {
+        if let Some(needs) = &self.needs {
+            needs(need);
         }
+    }
+
+    fn isolation_of(&self, server: &ServerId) -> Isolation {
+        self.rules.load().get(server).map_or(Isolation::Shared, |rule| rule.isolation)
     }
 
     fn dispatch(&mut self, call: Box<Dispatch>) {
@@ -168,9 +230,19 @@ impl State {
             return;
         }
         let server = call.server.clone();
+        if call.isolation != self.isolation_of(&server) {
+            // The settings have changed since it was made: it is made once more.
+            return fail(*call, CallFailure::Refused(RefusedCall::Closed));
+        }
+        let apart = call.holder.is_apart();
+        if apart && self.berths.is_known(&call.instance()) {
+            return self.board(call);
+        }
         match self.routes.dispatch(&server, call) {
+            // An instance is only begun of a server that comes up.
+            Ruling::Send(_, call) if apart => self.board(call),
             Ruling::Send(link, call) => self.send(&link, *call),
-            Ruling::Parked { wake: true } => self.wake(&server),
+            Ruling::Parked { wake: true } => self.need(Need::Server(server)),
             Ruling::Parked { wake: false } => {}
             Ruling::Down(call, outage) => fail(*call, CallFailure::Down(Box::new(outage))),
             Ruling::Full(call, limit) => {
@@ -180,14 +252,58 @@ impl State {
         }
     }
 
+    /// Brings a call to the instance that it is for.
+    fn board(&mut self, call: Box<Dispatch>) {
+        let id = call.instance();
+        match self.berths.dispatch(&id, Guest::Call(call)) {
+            Boarding::Send(link, Guest::Call(call)) => self.send(&link, *call),
+            Boarding::Send(_, Guest::Visitor(_)) => {}
+            Boarding::Parked { ask: true } => self.need(Need::Instance(id)),
+            Boarding::Parked { ask: false } => {}
+            Boarding::Full(guest, limit) => {
+                guest.fail(CallFailure::Refused(RefusedCall::Busy { limit }));
+            }
+        }
+    }
+
+    fn ask(&mut self, id: InstanceId, reply: oneshot::Sender<Result<(), CallFailure>>) {
+        match self.berths.dispatch(&id, Guest::Visitor(reply)) {
+            Boarding::Send(_, Guest::Visitor(reply)) => drop(reply.send(Ok(()))),
+            Boarding::Send(_, Guest::Call(_)) => {}
+            Boarding::Parked { ask: true } => self.need(Need::Instance(id)),
+            Boarding::Parked { ask: false } => {}
+            Boarding::Full(guest, limit) => {
+                guest.fail(CallFailure::Refused(RefusedCall::Busy { limit }));
+            }
+        }
+    }
+
+    fn instance_up(&mut self, link: ServerLink) {
+        for guest in self.berths.up(link.instance(), link.clone()) {
+            match guest {
+                Guest::Call(call) if call.is_abandoned() => {}
+                Guest::Call(call) => self.send(&link, *call),
+                Guest::Visitor(reply) => drop(reply.send(Ok(()))),
+            }
+        }
+    }
+
+    fn vacated(&mut self, id: InstanceId, generation: Generation, reason: &CallFailure) {
+        let vacated = self.berths.down(&id, generation);
+        for guest in vacated.failed {
+            guest.fail(reason.clone());
+        }
+        if vacated.ask {
+            self.need(Need::Instance(id));
+        }
+    }
+
     fn send(&mut self, link: &ServerLink, call: Dispatch) {
-        let Dispatch { server, body, reply, ports, claim, deadline, lost } = call;
-        match link.lane.call(body, reply, ports) {
-            Ok(ticket) => claim.sent(ticket),
+        match link.lane.call(call.body, call.reply, call.ports) {
+            Ok(ticket) => call.claim.sent(ticket),
             Err(back) => {
-                let refused = back.refused;
-                let (body, reply, ports) = (back.body, back.reply, back.ports);
-                let call = Dispatch { server, body, reply, ports, claim, deadline, lost };
+                let Returned { refused, body, reply, ports } = *back;
+                let call = Dispatch { body, reply, ports, ..call };
                 self.on_refused(refused, Box::new(call));
             }
         }
@@ -195,6 +311,12 @@ impl State {
 
     fn on_refused(&mut self, refused: RefusedCall, call: Box<Dispatch>) {
         let kept = match refused {
+            RefusedCall::Closed if call.holder.is_apart() => {
+                match self.berths.hold(&call.instance(), Guest::Call(call)) {
+                    Err(Guest::Call(call)) => Err(call),
+                    Ok(()) | Err(Guest::Visitor(_)) => Ok(()),
+                }
+            }
             RefusedCall::Closed => {
                 let server = call.server.clone();
                 self.routes.hold(&server, call)

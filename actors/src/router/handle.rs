@@ -1,13 +1,13 @@
 //! This file is how calls are handed to the router and waited for.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use conductor_config::{ServerId, ServerSpec};
+use conductor_config::{Isolation, ServerId, ServerSpec};
 use ractor::{Actor, ActorRef};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
@@ -15,9 +15,13 @@ use tokio::time::{Instant, timeout_at};
 use super::actor::{Dispatch, Message, RouterActor, RouterArguments};
 use super::audit::Line;
 use super::retry::is_repeatable;
+use super::tenancy::Tenancy;
 use crate::audience::principal_of;
 use crate::delegation::Admission;
-use crate::model::{Answer, Call, CallError, Downfall, Ear, Outage, Target, Wake};
+use crate::model::{
+    Answer, Call, CallError, Downfall, Ear, Generation, Gone, InstanceId, Many, Needs, Outage,
+    Principal, Seat, Target,
+};
 use crate::post::Post;
 use crate::server::{
     Body, CallFailure, InquiryPort, Ports, ProgressPort, RefusedCall, ServerLink, Stopwatch, Ticket,
@@ -34,12 +38,15 @@ pub(super) struct Rule {
     timeout: Duration,
     /// Tools that do no harm when they run twice.
     harmless: Vec<glob::Pattern>,
+    /// Who shares a process of it.
+    pub(super) isolation: Isolation,
 }
 
 impl Rule {
     pub(super) fn of(spec: &ServerSpec) -> Self {
         let harmless = spec.safe_to_repeat.iter().filter_map(|text| glob::Pattern::new(text).ok());
-        Self { timeout: spec.timeout, harmless: harmless.collect() }
+        let (timeout, isolation) = (spec.timeout, spec.isolation);
+        Self { timeout, harmless: harmless.collect(), isolation }
     }
 }
 
@@ -56,12 +63,22 @@ pub(crate) struct RouterHandle {
     places: Arc<Semaphore>,
     most: usize,
     closed: Arc<AtomicBool>,
+    /// Seats given out.
+    seats: Arc<AtomicU64>,
+    /// Hears of those that are dropped.
+    gone: Gone,
 }
 
 impl RouterHandle {
     pub(super) fn new(actor: ActorRef<Message>, rules: Arc<Rules>, most: usize) -> Self {
         let (places, closed) = (Arc::new(Semaphore::new(most)), Arc::new(AtomicBool::new(false)));
-        Self { post: Post::new(actor), rules, places, most, closed }
+        let (post, seats) = (Post::new(actor), Arc::default());
+        let leaving = post.clone();
+        // It comes after all calls of this holder, which go the same way.
+        let gone: Gone = Arc::new(move |holder| {
+            let _ = leaving.cast(Message::Leave(holder));
+        });
+        Self { post, rules, places, most, closed, seats, gone }
     }
 
     /// Another router with the same limits. It knows no server yet.
@@ -81,8 +98,40 @@ impl RouterHandle {
         if self.is_closed() {
             return Err(CallError::ShuttingDown);
         }
-        let full = |_| CallError::Busy { what: "this gateway".to_owned(), limit: self.most };
+        let full = |_| CallError::Busy {
+            what: "this gateway".to_owned(),
+            many: Many::Calls,
+            limit: self.most,
+        };
         self.places.try_acquire().map_err(full)
+    }
+
+    /// A place for one who may have servers run apart.
+    pub(crate) fn seat(&self) -> Seat {
+        Seat::new(self.seats.fetch_add(1, Ordering::Relaxed), Arc::clone(&self.gone))
+    }
+
+    /// Which process of `server` a call of `principal` goes to, in a session if `seat` is one.
+    pub(crate) fn tenancy(
+        &self,
+        server: &ServerId,
+        principal: &Principal,
+        seat: Option<&Seat>,
+    ) -> Tenancy {
+        let isolation = self.rules.load().get(server).map(|rule| rule.isolation);
+        Tenancy::of(isolation.unwrap_or(Isolation::Shared), principal, seat, || self.seat())
+    }
+
+    /// Has an instance begun if it does not run, and waits until it does, for `limit` at most.
+    pub(crate) async fn ask(&self, id: InstanceId, limit: Duration) -> Result<(), CallError> {
+        let server = id.server.clone();
+        let (reply, there) = oneshot::channel();
+        self.tell(Message::Ask { id, reply });
+        match timeout_at(Instant::now() + limit, there).await {
+            Ok(Ok(there)) => there.map_err(|failure| explain(&server, failure, limit)),
+            Ok(Err(_)) => Err(CallError::ShuttingDown),
+            Err(_) => Err(CallError::DeadlineExceeded { server, limit, sent: false }),
+        }
     }
 
     /// Makes a call and waits for the server's answer, until the deadline at the latest. Dropping
@@ -92,6 +141,7 @@ impl RouterHandle {
         &self,
         admission: &Admission,
         target: &Target,
+        tenancy: Tenancy,
         call: Call,
     ) -> Result<Answer, CallError> {
         let _place = self.enter()?;
@@ -103,10 +153,11 @@ impl RouterHandle {
             InquiryPort { server, inquiries, stopwatch }
         });
         let (params, progress) = (call.params.into(), call.progress);
-        let ear = Ear { principal: principal_of(admission.caller()), logs: call.logs };
-        let wanted = Wanted { target, params, progress, inquiries, ear, deadline };
+        let (principal, seat) = (principal_of(admission.caller()), call.seat);
+        let ear = Ear { principal, logs: call.logs };
+        let wanted = Wanted { target, params, progress, inquiries, ear, seat, deadline };
         let limit = deadline.saturating_duration_since(begun);
-        let called = self.attempts(&wanted).await.map_err(|failure| match failure {
+        let called = self.attempts(&wanted, tenancy).await.map_err(|failure| match failure {
             CallFailure::Lost { sent: false, .. } if self.is_closed() => CallError::ShuttingDown,
             failure => explain(&target.server, failure, limit),
         });
@@ -114,13 +165,15 @@ impl RouterHandle {
         called
     }
 
-    async fn attempts(&self, wanted: &Wanted<'_>) -> Result<Answer, CallFailure> {
-        let lost = match self.attempt(wanted, None).await {
+    async fn attempts(&self, wanted: &Wanted<'_>, tenancy: Tenancy) -> Result<Answer, CallFailure> {
+        let lost = match self.attempt(wanted, tenancy, None).await {
             Err(failure) if is_repeatable(&failure, self.is_harmless(wanted)) => failure,
             other => return other,
         };
         tracing::debug!(server = %wanted.target.server, reason = %lost, "call lost, to be repeated");
-        self.attempt(wanted, Some(lost)).await
+        let (server, principal) = (&wanted.target.server, &wanted.ear.principal);
+        let tenancy = self.tenancy(server, principal, wanted.seat.as_ref());
+        self.attempt(wanted, tenancy, Some(lost)).await
     }
 
     /// Makes one attempt. A repeat carries what ended the one before, which is also its answer if
@@ -128,6 +181,7 @@ impl RouterHandle {
     async fn attempt(
         &self,
         wanted: &Wanted<'_>,
+        tenancy: Tenancy,
         lost: Option<CallFailure>,
     ) -> Result<Answer, CallFailure> {
         let guard = Guard(Arc::new(Claim::default()));
@@ -140,6 +194,8 @@ impl RouterHandle {
             },
             reply,
             ports: wanted.ports(),
+            holder: tenancy.holder.clone(),
+            isolation: tenancy.isolation,
             claim: Arc::clone(&guard.0),
             deadline: wanted.deadline,
             lost,
@@ -203,9 +259,9 @@ impl RouterHandle {
         self.closed.store(true, Ordering::Release);
     }
 
-    /// Whom to ask for servers that rest.
-    pub(crate) fn set_wake(&self, wake: Wake) {
-        self.tell(Message::SetWake(wake));
+    /// Whom to ask for servers that rest, and for instances.
+    pub(crate) fn set_needs(&self, needs: Needs) {
+        self.tell(Message::SetNeeds(needs));
     }
 
     pub(crate) fn server_up(&self, link: ServerLink) {
@@ -214,6 +270,11 @@ impl RouterHandle {
 
     pub(crate) fn server_down(&self, spec: Arc<ServerSpec>, outage: Outage, wakeable: bool) {
         self.tell(Message::Down { spec, outage, wakeable });
+    }
+
+    /// An instance takes no calls, for this reason.
+    pub(crate) fn vacated(&self, id: InstanceId, generation: Generation, reason: CallFailure) {
+        self.tell(Message::Vacated { id, generation, reason });
     }
 
     pub(crate) fn retune(&self, spec: Arc<ServerSpec>) {
@@ -252,6 +313,7 @@ struct Wanted<'a> {
     progress: Option<mpsc::Sender<Bytes>>,
     inquiries: Option<InquiryPort>,
     ear: Ear,
+    seat: Option<Seat>,
     deadline: Instant,
 }
 
@@ -340,7 +402,10 @@ fn explain(server: &ServerId, failure: CallFailure, limit: Duration) -> CallErro
     match failure {
         CallFailure::Down(outage) => CallError::Unavailable { server, outage: *outage },
         CallFailure::Refused(RefusedCall::Busy { limit }) => {
-            CallError::Busy { what: format!("server `{server}`"), limit }
+            CallError::Busy { what: format!("server `{server}`"), many: Many::Calls, limit }
+        }
+        CallFailure::Crowded { limit } => {
+            CallError::Busy { what: format!("server `{server}`"), many: Many::Instances, limit }
         }
         CallFailure::Refused(RefusedCall::Closed) => {
             let downfall = Downfall::silent(crate::model::Cause::OutputClosed);

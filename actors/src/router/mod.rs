@@ -7,6 +7,9 @@
 //!        └──────────────── reply port, straight from the server's lane ─────────────────┘
 //! ```
 //!
+//! A call to a server that is not shared goes to the instance that runs for its caller (`tenancy` says
+//! which), or waits for it in `berths` once the server itself is up.
+//!
 //! The actor passes the caller's reply port on and forgets the call: no handler waits, and an
 //! answer never passes through its mailbox. The permit for the total number of calls stays with
 //! the waiting caller and returns however the wait ends. It knows neither tool schemas nor tokens;
@@ -14,9 +17,13 @@
 
 mod actor;
 mod audit;
+mod berths;
 mod handle;
 mod retry;
 mod routes;
+mod tenancy;
+#[cfg(test)]
+mod tests_berths;
 #[cfg(test)]
 mod tests_calls;
 #[cfg(test)]
@@ -24,3 +31,4 @@ mod tests_routes;
 
 pub(crate) use actor::RouterActor;
 pub(crate) use handle::RouterHandle;
+pub(crate) use tenancy::Tenancy;

@@ -25,6 +25,7 @@ pub(super) fn is_repeatable(failure: &CallFailure, is_harmless: bool) -> bool {
         CallFailure::Refused(RefusedCall::Closed) => true,
         CallFailure::Refused(RefusedCall::Busy { .. })
         | CallFailure::Down(_)
+        | CallFailure::Crowded { .. }
         | CallFailure::Late { .. }
         | CallFailure::TooLong { .. }
         | CallFailure::Garbled { .. }

@@ -24,12 +24,16 @@ pub(super) trait Life {
     fn generation(&self) -> Generation;
 }
 
-/// A call as far as routing cares.
+/// Something that waits, as far as queues care.
 pub(super) trait Waiting {
+    /// Whether nobody waits for it any more.
+    fn is_abandoned(&self) -> bool;
+}
+
+/// A call as far as routing cares.
+pub(super) trait Timed: Waiting {
     /// When nobody waits for it any more.
     fn deadline(&self) -> Instant;
-    /// Whether nobody waits for it already.
-    fn is_abandoned(&self) -> bool;
 }
 
 /// What is to be done with a call.
@@ -61,7 +65,7 @@ struct Entry<L, C> {
     newest: Generation,
 }
 
-impl<L: Life + Clone, C: Waiting> Routes<L, C> {
+impl<L: Life + Clone, C: Timed> Routes<L, C> {
     /// An empty table; up to `queue_limit` calls wait for one server.
     pub(super) fn new(queue_limit: usize) -> Self {
         Self { entries: HashMap::new(), queue_limit }

@@ -11,8 +11,11 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::{RouterActor, RouterHandle};
+use crate::audience::principal_of;
 use crate::delegation::Admission;
-use crate::model::{Call, CallError, Cause, Downfall, Inquiries, Outage, ServerState, Target};
+use crate::model::{
+    Call, CallError, Cause, Downfall, Inquiries, Need, Outage, ServerState, Target,
+};
 use crate::server::tests_peer::{Exit, Peer};
 use crate::wire::{Abilities, CallParams, Outcome};
 
@@ -32,17 +35,16 @@ fn params(params: &str) -> Box<CallParams> {
 async fn run(router: RouterHandle, call: Call) -> Result {
     let admission = Admission::local("test");
     let target = Target { server: crate::tests::id("a"), name: "bare".into() };
-    router.call(&admission, &target, call).await.map(|answer| answer.outcome)
+    let principal = principal_of(admission.caller());
+    let tenancy = router.tenancy(&target.server, &principal, call.seat.as_ref());
+    router.call(&admission, &target, tenancy, call).await.map(|answer| answer.outcome)
 }
 
 /// Makes a call, waiting for at most `seconds` or as long as the server's settings say.
 fn call(router: &RouterHandle, seconds: Option<u64>) -> JoinHandle<Result> {
     let deadline = seconds.map(|seconds| Instant::now() + Duration::from_secs(seconds));
     let params = params(r#"{"name":"a.bare","arguments":{"n":1}}"#);
-    tokio::spawn(run(
-        router.clone(),
-        Call { params, deadline, progress: None, inquiries: None, logs: None },
-    ))
+    tokio::spawn(run(router.clone(), Call { deadline, ..Call::new(params) }))
 }
 
 fn down(router: &RouterHandle, state: ServerState, cause: Option<Cause>, wakeable: bool) {
@@ -198,10 +200,10 @@ async fn those_who_wait_are_told_at_once_when_the_server_is_given_up_or_gone() {
 async fn a_server_that_rests_is_asked_to_start_by_the_call_that_needs_it() {
     let (router, mut peer) = (router().await, Peer::start());
     let (woken, mut wakes) = mpsc::unbounded_channel();
-    router.set_wake(Arc::new(move |server| drop(woken.send(server))));
+    router.set_needs(Arc::new(move |need| drop(woken.send(need))));
     down(&router, ServerState::Stopped, None, true);
     let waiting = call(&router, None);
-    assert_eq!(wakes.recv().await, Some(crate::tests::id("a")));
+    assert_eq!(wakes.recv().await, Some(Need::Server(crate::tests::id("a"))));
     router.server_up(peer.link("a", 1));
     let request = peer.read().await;
     peer.answer(&request, "1").await;
@@ -265,8 +267,7 @@ async fn progress_reaches_the_caller_under_its_own_token_and_only_if_it_gave_one
     router.server_up(peer.link("a", 1));
     let (sink, mut progress) = mpsc::channel(4);
     let with = params(r#"{"name":"x","_meta":{"progressToken":"mine"}}"#);
-    let call =
-        Call { params: with, deadline: None, progress: Some(sink), inquiries: None, logs: None };
+    let call = Call { progress: Some(sink), ..Call::new(with) };
     let waiting = tokio::spawn(run(router.clone(), call));
     let request = peer.read().await;
     let token = request["params"]["_meta"]["progressToken"].clone();
@@ -288,8 +289,7 @@ async fn while_a_server_waits_for_its_caller_the_time_of_the_call_stands_still()
     let abilities = Abilities { form: true, ..Abilities::default() };
     let inquiries = Some(Inquiries { sink, abilities, lacked: Arc::default() });
     let deadline = Some(Instant::now() + Duration::from_secs(2));
-    let call =
-        Call { params: params(r#"{"name":"x"}"#), deadline, progress: None, inquiries, logs: None };
+    let call = Call { deadline, inquiries, ..Call::new(params(r#"{"name":"x"}"#)) };
     let waiting = tokio::spawn(run(router.clone(), call));
     let request = peer.read().await;
     peer.say(r#"{"jsonrpc":"2.0","id":1,"method":"elicitation/create","params":{}}"#).await;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use conductor_config::{ServerId, ServerSpec};
 use tokio::time::Instant;
 
-use super::routes::{Life, Routes, Ruling, Waiting};
+use super::routes::{Life, Routes, Ruling, Timed, Waiting};
 use crate::model::{Cause, Downfall, Generation, Outage, ServerState};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,11 +29,13 @@ struct Call {
     left: Rc<Cell<bool>>,
 }
 
-impl Waiting for Call {
+impl Timed for Call {
     fn deadline(&self) -> Instant {
         self.deadline
     }
+}
 
+impl Waiting for Call {
     fn is_abandoned(&self) -> bool {
         self.left.get()
     }

@@ -19,7 +19,7 @@ use super::downstream::{AskError, CallFailure, StderrTail};
 use super::handle::{LastWords, ServerEvent, ServerLink, ServerReport};
 use super::probe::{Probe, Pulse, Sight};
 use super::remains::{REAP, Remains};
-use crate::model::{Cause, Downfall, Generation, Hearing};
+use crate::model::{Cause, Downfall, Generation, Hearing, Holder, InstanceId};
 use crate::process::{Nursery, Process};
 use crate::wire::Hop;
 
@@ -30,6 +30,7 @@ pub(crate) struct ServerActor;
 /// What the supervisor hands to a new life.
 pub(crate) struct ServerArguments {
     pub(crate) spec: Arc<ServerSpec>,
+    pub(crate) holder: Holder,
     pub(crate) generation: Generation,
     pub(crate) nursery: Nursery,
     pub(crate) stderr: StderrTail,
@@ -60,6 +61,7 @@ pub(crate) enum Message {
 /// One life. Dropping it ends everything about that life at once: tasks, pipe, process group.
 pub(crate) struct Life {
     spec: Arc<ServerSpec>,
+    holder: Holder,
     generation: Generation,
     supervisor: DerivedActorRef<ServerReport>,
     last_words: LastWords,
@@ -82,11 +84,12 @@ impl Actor for ServerActor {
         myself: ActorRef<Message>,
         arguments: ServerArguments,
     ) -> Result<Life, ActorProcessingErr> {
-        let ServerArguments { spec, generation, nursery, stderr, last_words, hearing, supervisor } =
-            arguments;
+        let ServerArguments { spec, holder, generation, .. } = arguments;
+        let ServerArguments { nursery, stderr, last_words, hearing, supervisor, .. } = arguments;
         let mut life = Life {
             probe: Probe::new(spec.heartbeat),
             spec: Arc::clone(&spec),
+            holder: holder.clone(),
             generation,
             supervisor,
             last_words,
@@ -99,7 +102,7 @@ impl Actor for ServerActor {
         let remains = life.remains.clone();
         life.tell(&myself, async move {
             Message::Connected(Box::new(
-                connect(&spec, &nursery, &stderr, &remains, &hearing).await,
+                connect(&spec, holder, &nursery, &stderr, &remains, &hearing).await,
             ))
         });
         Ok(life)
@@ -156,6 +159,7 @@ impl Life {
     fn on_connected(&mut self, myself: &ActorRef<Message>, connected: Connected, pump: PumpEnd) {
         let link = ServerLink {
             server: self.spec.id.clone(),
+            holder: self.holder.clone(),
             generation: self.generation,
             lane: connected.lane.clone(),
         };
@@ -292,8 +296,8 @@ impl Life {
     }
 
     fn report(&self, event: ServerEvent) {
-        let report =
-            ServerReport { server: self.spec.id.clone(), generation: self.generation, event };
+        let id = InstanceId::new(self.spec.id.clone(), self.holder.clone());
+        let report = ServerReport { id, generation: self.generation, event };
         // Without a supervisor this actor is being ended as well.
         let _ = self.supervisor.cast(report);
     }

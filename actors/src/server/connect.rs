@@ -4,18 +4,18 @@
 
 use std::sync::Arc;
 
-use conductor_config::{ProtocolMode, RemoteSpec, ServerSpec, StdioSpec, Transport};
+use conductor_config::{Isolation, ProtocolMode, RemoteSpec, ServerSpec, StdioSpec, Transport};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::downstream::{
-    Lane, Opening, Pump, PumpParts, Remote, RemoteParts, Session, SessionError, StderrTail,
+    Lane, Opening, Peers, Pump, PumpParts, Remote, RemoteParts, Session, SessionError, StderrTail,
     open_remote, open_session,
 };
 use super::keeper::keep;
 use super::remains::Remains;
-use crate::model::{Cause, Downfall, Hearing};
+use crate::model::{Cause, Downfall, Hearing, Holder, InstanceId};
 use crate::process::{Nursery, Process};
 
 /// Everything that one life of a server consists of. Dropping it ends that life at once.
@@ -58,17 +58,29 @@ pub(crate) type Start = Result<(Connected, PumpEnd), Arc<Downfall>>;
 /// Starts the server and opens a session with it, within its `startupTimeout`.
 pub(super) async fn connect(
     spec: &ServerSpec,
+    holder: Holder,
     nursery: &Nursery,
     stderr: &StderrTail,
     remains: &Remains,
     hearing: &Hearing,
 ) -> Start {
+    let peers = Peers::of(&holder);
     let (child, version, lane, pump) = match &spec.transport {
-        Transport::Stdio(command) => connect_stdio(spec, command, nursery, stderr, remains).await,
-        Transport::Remote(remote) => connect_remote(spec, remote).await,
+        Transport::Stdio(command) => {
+            connect_stdio(spec, command, peers, nursery, stderr, remains).await
+        }
+        Transport::Remote(remote) => connect_remote(spec, remote, peers).await,
     }?;
     let (begun, ready) = oneshot::channel();
-    let keeping = keep(spec.id.clone(), lane.clone(), hearing.clone(), begun);
+    // What ends with a call tells of nothing afterwards.
+    let mut offers = lane.offers();
+    if spec.isolation == Isolation::PerCall {
+        offers.subscriptions = false;
+        offers.tasks = None;
+    }
+    let lane = lane.offering(offers);
+    let id = InstanceId::new(spec.id.clone(), holder);
+    let keeping = keep(id, lane.clone(), hearing.clone(), begun);
     let keeper = AbortOnDropHandle::new(tokio::spawn(keeping));
     // Only until it is asked for, and not until it has answered.
     let _ = ready.await;
@@ -78,12 +90,13 @@ pub(super) async fn connect(
 /// A session: the process if there is one, the revision, the way there and its end.
 type Opened = Result<(Option<Child>, Arc<str>, Lane, PumpEnd), Arc<Downfall>>;
 
-async fn connect_remote(spec: &ServerSpec, remote: &RemoteSpec) -> Opened {
+async fn connect_remote(spec: &ServerSpec, remote: &RemoteSpec, peers: Peers) -> Opened {
     let parts = RemoteParts {
         spec: remote,
         protocol: spec.protocol,
         max_line: usize::try_from(spec.max_line).unwrap_or(usize::MAX),
         max_in_flight: spec.max_in_flight,
+        peers,
     };
     match timeout(spec.startup_timeout, Box::pin(open_remote(parts))).await {
         Ok(Ok(Remote { lane, version, pump })) => Ok((None, version, lane, pump)),
@@ -95,6 +108,7 @@ async fn connect_remote(spec: &ServerSpec, remote: &RemoteSpec) -> Opened {
 async fn connect_stdio(
     spec: &ServerSpec,
     command: &StdioSpec,
+    peers: Peers,
     nursery: &Nursery,
     stderr: &StderrTail,
     remains: &Remains,
@@ -118,6 +132,7 @@ async fn connect_stdio(
         writer: pipes.stdin,
         max_line: usize::try_from(spec.max_line).unwrap_or(usize::MAX),
         max_in_flight: spec.max_in_flight,
+        peers,
         exit: process.exit.clone(),
         stderr: stderr.clone(),
         stderr_open,
@@ -127,7 +142,7 @@ async fn connect_stdio(
         let stderr_tail = stderr.last_words(mark);
         Arc::new(Downfall { cause, stderr_tail })
     };
-    let opened = timeout_at(deadline, open(&lane, spec.protocol)).await;
+    let opened = timeout_at(deadline, open(&lane, spec.protocol, peers)).await;
     match opened {
         Ok(Ok(session)) => {
             let lane = lane.speaking(session.hop).offering(session.offers);
@@ -146,13 +161,14 @@ async fn connect_stdio(
 
 /// Opens a session in the order that harms nobody: many servers of the older revisions end when
 /// the first thing they get is not `initialize`, while newer ones only refuse it.
-async fn open(lane: &Lane, mode: ProtocolMode) -> Result<Session, SessionError> {
+async fn open(lane: &Lane, mode: ProtocolMode, peers: Peers) -> Result<Session, SessionError> {
+    let open_session = |opening| open_session(lane, opening, peers);
     match mode {
-        ProtocolMode::Legacy => open_session(lane, Opening::Initialize).await,
-        ProtocolMode::Modern => open_session(lane, Opening::Discover).await,
-        ProtocolMode::Auto => match open_session(lane, Opening::Initialize).await {
+        ProtocolMode::Legacy => open_session(Opening::Initialize).await,
+        ProtocolMode::Modern => open_session(Opening::Discover).await,
+        ProtocolMode::Auto => match open_session(Opening::Initialize).await {
             Err(SessionError::Refused(first)) => {
-                let second = open_session(lane, Opening::Discover).await;
+                let second = open_session(Opening::Discover).await;
                 second.map_err(|error| match error {
                     SessionError::Refused(then) => SessionError::Refused(format!(
                         "`initialize` was refused ({first}), and so was `server/discover` ({then})"

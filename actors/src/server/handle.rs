@@ -12,7 +12,7 @@ use ractor::ActorRef;
 use super::actor::Message;
 use super::downstream::{Gauges, Lane};
 use super::listing::{ListError, Listing, read_list};
-use crate::model::{Downfall, Generation, ListKind, Offers};
+use crate::model::{Downfall, Generation, Holder, InstanceId, ListKind, Offers};
 
 /// The supervisor's address of one life of one server.
 #[derive(Debug, Clone)]
@@ -53,6 +53,8 @@ impl From<ActorRef<Message>> for ServerHandle {
 pub(crate) struct ServerLink {
     /// Whose.
     pub(crate) server: ServerId,
+    /// For whom it runs.
+    pub(crate) holder: Holder,
     /// Which life.
     pub(crate) generation: Generation,
     /// Where requests go.
@@ -63,6 +65,11 @@ impl ServerLink {
     /// Reads one of the server's lists, all pages within `limit`.
     pub(crate) async fn list(&self, kind: ListKind, limit: Duration) -> Result<Listing, ListError> {
         read_list(&self.lane, kind, limit).await
+    }
+
+    /// Which process of which server.
+    pub(crate) fn instance(&self) -> InstanceId {
+        InstanceId::new(self.server.clone(), self.holder.clone())
     }
 
     /// What the server says it has.
@@ -95,7 +102,7 @@ impl ServerLink {
 #[derive(Debug)]
 pub(crate) struct ServerReport {
     /// Who tells.
-    pub(crate) server: ServerId,
+    pub(crate) id: InstanceId,
     /// Of which life.
     pub(crate) generation: Generation,
     /// What.

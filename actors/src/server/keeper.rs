@@ -7,7 +7,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
-use conductor_config::ServerId;
 use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
@@ -18,7 +17,7 @@ use super::keeping::{Keeping, Question, Step};
 use super::listening::listen;
 use super::listening_tasks::listen_to_tasks;
 use super::outbox::Outbox;
-use crate::model::{Hearing, Settled, Told};
+use crate::model::{Hearing, InstanceId, Settled, Told};
 use crate::wire::{Hop, LogLevel, Outcome, write_json_string};
 
 /// How long a server may take to answer one of these questions.
@@ -31,20 +30,20 @@ const CALM: Duration = Duration::from_millis(20);
 /// Serves as long as the life lasts. `begun` is told as soon as the server has been asked for what
 /// was wanted before, so that no call can come earlier.
 pub(in crate::server) async fn keep(
-    server: ServerId,
+    id: InstanceId,
     lane: Lane,
     hearing: Hearing,
     begun: oneshot::Sender<()>,
 ) {
-    let mut mouth = Mouth::new(server, &lane, &hearing);
+    let mut mouth = Mouth::new(id, &lane, &hearing);
     match lane.hop() {
         Hop::Legacy => ask(&lane, &hearing, &mut mouth, begun).await,
         Hop::Modern => {
             drop(begun); // the stream lasts, and calls say themselves what they want to hear
-            let server = mouth.server.clone();
+            let id = mouth.id.clone();
             tokio::select! {
                 () = listen(&lane, &hearing, &mut mouth) => {}
-                () = listen_to_tasks(&server, &lane, &hearing) => {}
+                () = listen_to_tasks(&id, &lane, &hearing) => {}
             }
         }
     }
@@ -60,7 +59,7 @@ async fn ask(lane: &Lane, hearing: &Hearing, mouth: &mut Mouth, begun: oneshot::
     let mut work: JoinSet<Done> = JoinSet::new();
     let mut retry_at: Option<Instant> = None;
     loop {
-        let wish = wishes.borrow_and_update().of(&mouth.server);
+        let wish = wishes.borrow_and_update().of(&mouth.id);
         while let Some(step) = keeping.next(&wish) {
             match step {
                 Step::Tell(told) => mouth.outbox.fact(told),
@@ -174,20 +173,20 @@ pub(super) enum Noticed {
 
 /// Passes on what the server says.
 pub(super) struct Mouth {
-    pub(super) server: ServerId,
+    pub(super) id: InstanceId,
     pub(super) outbox: Outbox,
-    told: mpsc::Sender<(ServerId, Told)>,
+    told: mpsc::Sender<(InstanceId, Told)>,
     said: broadcast::Receiver<Said>,
     /// Before that, news wait for more of them.
     calm_until: Instant,
 }
 
 impl Mouth {
-    fn new(server: ServerId, lane: &Lane, hearing: &Hearing) -> Self {
+    fn new(id: InstanceId, lane: &Lane, hearing: &Hearing) -> Self {
         let mut outbox = Outbox::default();
         outbox.fact(Told::Began { logs: lane.offers().logging && lane.hop() == Hop::Legacy });
         Self {
-            server,
+            id,
             outbox,
             told: hearing.told.clone(),
             said: lane.gauges().said.subscribe(),
@@ -211,7 +210,7 @@ impl Mouth {
                         self.calm_until = Instant::now() + CALM;
                     }
                     if let Some(told) = self.outbox.take() {
-                        place.send((self.server.clone(), told));
+                        place.send((self.id.clone(), told));
                     }
                 }
                 () = sleep_until(self.calm_until), if calm && !self.outbox.is_empty() && !due => {}
@@ -230,14 +229,14 @@ impl Mouth {
                 self.outbox.logged(message);
                 let left_out = std::mem::take(&mut self.outbox.left_out);
                 if left_out > 0 {
-                    debug!(server = %self.server, left_out, "log messages of a server left out");
+                    debug!(server = %self.id.server, left_out, "log messages of a server left out");
                 }
             }
             Ok(Said::Acknowledged { ticket, addresses }) => {
                 return Some(Noticed::Acknowledged { ticket, addresses });
             }
             Err(broadcast::error::RecvError::Lagged(missed)) => {
-                warn!(server = %self.server, missed, "server says more than can be told");
+                warn!(server = %self.id.server, missed, "server says more than can be told");
                 self.outbox.missed();
                 return Some(Noticed::Missed);
             }
@@ -250,6 +249,6 @@ impl Mouth {
 impl Drop for Mouth {
     fn drop(&mut self) {
         // If there is no room for it, the next life says that it began.
-        let _ = self.told.try_send((self.server.clone(), Told::Ended));
+        let _ = self.told.try_send((self.id.clone(), Told::Ended));
     }
 }

@@ -9,12 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use conductor_config::ServerId;
 use tokio::time::Instant;
 
 use super::downstream::{Coming, Lane, Ticket};
 use super::keeper::at;
-use crate::model::{Addresses, Hearing};
+use crate::model::{Addresses, Hearing, InstanceId};
 use crate::wire::{Hop, write_json_string};
 
 /// When a request that has ended is made again.
@@ -30,13 +29,13 @@ impl Drop for Open {
 }
 
 /// Listens as long as the life lasts.
-pub(super) async fn listen_to_tasks(server: &ServerId, lane: &Lane, hearing: &Hearing) {
+pub(super) async fn listen_to_tasks(id: &InstanceId, lane: &Lane, hearing: &Hearing) {
     let tells = lane.offers().tasks == Some(Hop::Modern);
     let mut wishes = hearing.wishes.clone();
     let (mut open, mut asked) = (None, Addresses::default());
     let mut again: Option<Instant> = None;
     loop {
-        let wanted = wishes.borrow_and_update().of(server).tasks;
+        let wanted = wishes.borrow_and_update().of(id).tasks;
         if tells && wanted != asked {
             // The request before ends when this one is on its way.
             open = match wanted.is_empty() {

@@ -33,7 +33,7 @@ pub(crate) use downstream::decoder_holds;
 #[cfg(test)]
 pub(crate) use downstream::tests_peer;
 pub(crate) use downstream::{
-    Body, CallFailure, InquiryPort, Ports, ProgressPort, RefusedCall, Stopwatch, Ticket,
+    Body, CallFailure, InquiryPort, Ports, ProgressPort, RefusedCall, Returned, Stopwatch, Ticket,
 };
 pub use downstream::{StderrLog, StderrTail};
 pub(crate) use handle::{LastWords, ServerEvent, ServerHandle, ServerLink, ServerReport};

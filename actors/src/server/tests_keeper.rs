@@ -13,16 +13,17 @@ use tokio::time::timeout;
 use super::keeper::keep;
 use super::tests_peer::{LONG, Peer};
 use crate::model::{
-    Callers, Hearing, LogMessage, Offers, Principal, Reach, Settled, Tells, Told, Wishes,
+    Callers, Hearing, InstanceId, LogMessage, Offers, Principal, Reach, Settled, Tells, Told,
+    Wishes,
 };
-use crate::tests::id;
+use crate::tests::{id, shared};
 use crate::wire::{Hop, LogLevel};
 
 /// A keeper of the server `a`.
 struct Kept {
     peer: Peer,
     wishes: watch::Sender<Arc<Wishes>>,
-    told: mpsc::Receiver<(conductor_config::ServerId, Told)>,
+    told: mpsc::Receiver<(InstanceId, Told)>,
     task: JoinHandle<()>,
     begun: oneshot::Receiver<()>,
 }
@@ -30,8 +31,11 @@ struct Kept {
 fn wishes(resources: &[&str], level: Option<LogLevel>) -> Arc<Wishes> {
     let all = Arc::new(resources.iter().map(|own| (*own).into()).collect());
     let levels = level.map(|level| (Reach::Servers([id("a")].into()), Some(level)));
-    let (resources, levels) = ([(id("a"), all)].into(), levels.into_iter().collect());
-    Arc::new(Wishes { resources, levels, ..Wishes::default() })
+    Arc::new(Wishes {
+        resources: [(shared("a"), all)].into(),
+        levels: levels.into_iter().collect(),
+        ..Wishes::default()
+    })
 }
 
 impl Kept {
@@ -42,7 +46,7 @@ impl Kept {
         let (tell, told) = mpsc::channel(4);
         let (ready, begun) = oneshot::channel();
         let hearing = Hearing { wishes: wanted, told: tell };
-        let task = tokio::spawn(keep(id("a"), peer.lane.clone(), hearing, ready));
+        let task = tokio::spawn(keep(shared("a"), peer.lane.clone(), hearing, ready));
         Self { peer, wishes, told, task, begun }
     }
 

@@ -20,10 +20,12 @@ use super::board::Board;
 use super::children::{Child, Intent, Phase, Up};
 use super::excess::Excess;
 use super::handle::RestartError;
+use super::instances::Instances;
+use super::leases::Leases;
 use super::noise::Noise;
 use super::reconcile::{Specs, Step, plan};
 use crate::merger::MergerHandle;
-use crate::model::{Cause, Downfall, Generation, Hearing};
+use crate::model::{Cause, Downfall, Generation, Hearing, Holder, InstanceId, Need};
 use crate::process::Nursery;
 use crate::router::RouterHandle;
 use crate::server::{ServerActor, ServerArguments, ServerEvent, ServerHandle, ServerReport};
@@ -31,7 +33,7 @@ use crate::server::{ServerActor, ServerArguments, ServerEvent, ServerHandle, Ser
 /// How often the table is looked through.
 pub(super) const TICK: Duration = Duration::from_secs(1);
 /// A start that takes longer gives its place to the next, so that one that hangs holds up nobody.
-const PLACE: Duration = Duration::from_millis(500);
+pub(super) const PLACE: Duration = Duration::from_millis(500);
 
 /// The actor's type; it holds nothing.
 #[derive(Debug)]
@@ -55,7 +57,7 @@ pub(crate) enum Message {
     /// The wait before the next life is over.
     Respawn { server: ServerId, generation: Generation },
     /// A start has held its place long enough.
-    FreePlace { server: ServerId, generation: Generation },
+    FreePlace { id: InstanceId, generation: Generation },
     /// Look through the table.
     Tick,
     /// A person wants a server restarted.
@@ -64,8 +66,8 @@ pub(crate) enum Message {
     InstallRouter { router: RouterHandle, reply: RpcReplyPort<()> },
     /// Put a new merger into its place.
     InstallMerger { merger: MergerHandle, reply: RpcReplyPort<()> },
-    /// Somebody needs a server that rests.
-    Wake(ServerId),
+    /// Somebody needs a server that rests, or an instance, or none any more.
+    Need(Need),
     /// Stop everything in order.
     Shutdown { grace: Duration, reply: RpcReplyPort<()> },
 }
@@ -95,13 +97,25 @@ pub(crate) struct Table {
     pub(super) hearing: Hearing,
     pub(super) board: watch::Sender<Arc<Board>>,
     pub(super) children: BTreeMap<ServerId, Child>,
-    by_actor: HashMap<ActorId, ServerId>,
-    queue: VecDeque<ServerId>,
+    /// What runs of servers that are not shared.
+    pub(super) instances: Instances,
+    pub(super) leases: Leases,
+    pub(super) by_actor: HashMap<ActorId, Turn>,
+    queue: VecDeque<Turn>,
     /// Servers that may be on their way up at once.
     places: usize,
     pub(super) drain_grace: Duration,
     ended: Vec<RpcReplyPort<()>>,
-    closing: bool,
+    pub(super) closing: bool,
+}
+
+/// Who is to start, or has an actor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// A server.
+    Server(ServerId),
+    /// The instance of this number.
+    Instance(Generation),
 }
 
 impl Actor for SupervisorActor {
@@ -124,6 +138,8 @@ impl Actor for SupervisorActor {
             hearing,
             board,
             children: BTreeMap::new(),
+            instances: Instances::new(),
+            leases: Leases::default(),
             by_actor: HashMap::new(),
             queue: VecDeque::new(),
             places: 1,
@@ -147,8 +163,11 @@ impl Actor for SupervisorActor {
             }
             Message::Report(report) => table.on_report(*report),
             Message::Respawn { server, generation } => table.on_respawn(&server, generation),
-            Message::FreePlace { server, generation } => table.free_place(&server, generation),
-            Message::Tick => table.on_tick(),
+            Message::FreePlace { id, generation } => table.free_place(&id, generation),
+            Message::Tick => {
+                table.on_tick();
+                table.look_at_instances();
+            }
             Message::Restart { server, reply } => {
                 let _ = reply.send(table.restart(&server));
             }
@@ -160,7 +179,7 @@ impl Actor for SupervisorActor {
                 table.install_merger(&merger);
                 let _ = reply.send(());
             }
-            Message::Wake(server) => table.wake(&server),
+            Message::Need(need) => table.on_need(need),
             Message::Shutdown { grace, reply } => table.shutdown(grace, reply),
         }
         table.settle(&myself).await;
@@ -175,11 +194,11 @@ impl Actor for SupervisorActor {
     ) -> Result<(), ActorProcessingErr> {
         match event {
             SupervisionEvent::ActorTerminated(cell, _, _) => {
-                table.on_ended(&myself, cell.get_id(), None);
+                table.on_actor_ended(&myself, cell.get_id(), None);
             }
             SupervisionEvent::ActorFailed(cell, error) => {
                 let cause = Cause::Actor(error.to_string().into());
-                table.on_ended(&myself, cell.get_id(), Some(cause));
+                table.on_actor_ended(&myself, cell.get_id(), Some(cause));
             }
             _ => {}
         }
@@ -206,9 +225,13 @@ impl Table {
 
     fn take(&mut self, step: Step) {
         match step {
-            Step::Remove(id) => self.send_off(&id, Intent::Remove),
+            Step::Remove(id) => {
+                self.dismiss(&id);
+                self.send_off(&id, Intent::Remove);
+            }
             Step::Rest(spec) => {
                 let id = spec.id.clone();
+                self.dismiss(&id);
                 self.adopt(spec);
                 self.send_off(&id, Intent::Rest);
             }
@@ -223,6 +246,7 @@ impl Table {
             }
             Step::Replace(spec) => {
                 let id = spec.id.clone();
+                self.dismiss(&id);
                 self.adopt(spec);
                 let runs = self.children.get(&id).is_some_and(|child| child.actor.is_some());
                 if runs || self.children.get(&id).is_some_and(Child::is_eager) {
@@ -234,13 +258,17 @@ impl Table {
                 if let Some(actor) = self.children.get(&id).and_then(|child| child.actor.as_ref()) {
                     actor.retune(Arc::clone(&spec));
                 }
+                self.retune_instances(&spec);
                 self.adopt(spec);
             }
         }
     }
 
     fn on_report(&mut self, report: ServerReport) {
-        let ServerReport { server, generation, event } = report;
+        if report.id.holder.is_apart() {
+            return self.on_instance_report(report);
+        }
+        let ServerReport { id: InstanceId { server, .. }, generation, event } = report;
         let Some(child) = self.children.get_mut(&server) else { return };
         // What an actor said last may arrive after its end is known.
         if child.generation != generation || child.actor.is_none() {
@@ -276,9 +304,17 @@ impl Table {
         }
     }
 
-    /// An actor has ended, in whatever way. The table knows what was asked of it.
-    fn on_ended(&mut self, myself: &ActorRef<Message>, actor: ActorId, cause: Option<Cause>) {
-        let Some(id) = self.by_actor.remove(&actor) else { return };
+    /// An actor has ended, in whatever way.
+    fn on_actor_ended(&mut self, myself: &ActorRef<Message>, actor: ActorId, cause: Option<Cause>) {
+        match self.by_actor.remove(&actor) {
+            Some(Turn::Server(id)) => self.on_ended(myself, id, cause),
+            Some(Turn::Instance(number)) => self.on_instance_ended(number, cause),
+            None => {}
+        }
+    }
+
+    /// The life of a server is over. The table knows what was asked of it.
+    fn on_ended(&mut self, myself: &ActorRef<Message>, id: ServerId, cause: Option<Cause>) {
         let Some(child) = self.children.get_mut(&id) else { return };
         child.actor = None;
         child.holds_place = false;
@@ -293,7 +329,7 @@ impl Table {
             Intent::Keep => self.rule(myself, &id, downfall),
             Intent::Renew => {
                 child.phase = Phase::Queued;
-                self.queue.push_back(id);
+                self.enqueue(Turn::Server(id));
             }
             Intent::Rest => {
                 child.phase = Phase::Resting;
@@ -318,12 +354,16 @@ impl Table {
         let due = matches!(child.phase, Phase::Waiting { .. } | Phase::Failed { .. });
         if due && child.generation == generation && !self.closing {
             child.phase = Phase::Queued;
-            self.queue.push_back(id.clone());
+            self.enqueue(Turn::Server(id.clone()));
         }
     }
 
-    fn free_place(&mut self, id: &ServerId, generation: Generation) {
-        if let Some(child) = self.children.get_mut(id)
+    fn free_place(&mut self, id: &InstanceId, generation: Generation) {
+        if id.holder.is_apart() {
+            if let Some(instance) = self.instances.get_mut(&generation) {
+                instance.holds_place = false;
+            }
+        } else if let Some(child) = self.children.get_mut(&id.server)
             && child.generation == generation
         {
             child.holds_place = false;
@@ -333,19 +373,31 @@ impl Table {
     /// Begins what can begin now, and publishes what has changed.
     async fn settle(&mut self, myself: &ActorRef<Message>) {
         while !self.closing
-            && self.children.values().filter(|child| child.holds_place).count() < self.places
-            && let Some(id) = self.queue.pop_front()
+            && self.places_taken() < self.places
+            && let Some(turn) = self.queue.pop_front()
         {
-            if self.children.get(&id).is_some_and(|child| matches!(child.phase, Phase::Queued)) {
-                self.start(myself, &id).await;
+            match turn {
+                Turn::Server(id) if self.is_queued(&id) => self.start(myself, &id).await,
+                Turn::Server(_) => {}
+                Turn::Instance(number) => self.start_instance(myself, number).await,
             }
         }
-        if self.closing && self.children.values().all(|child| child.actor.is_none()) {
+        let gone = || self.children.values().all(|child| child.actor.is_none());
+        if self.closing && self.instances.is_empty() && gone() {
             for reply in self.ended.drain(..) {
                 let _ = reply.send(());
             }
         }
         self.publish();
+    }
+
+    fn places_taken(&self) -> usize {
+        let servers = self.children.values().filter(|child| child.holds_place).count();
+        servers + self.instances.values().filter(|instance| instance.holds_place).count()
+    }
+
+    fn is_queued(&self, id: &ServerId) -> bool {
+        self.children.get(id).is_some_and(|child| matches!(child.phase, Phase::Queued))
     }
 
     /// Begins the next life of `id`.
@@ -358,8 +410,10 @@ impl Table {
         let generation = child.generation;
         info!(server = %id, %generation, "server starting");
         let supervisor: DerivedActorRef<ServerReport> = myself.get_derived();
+        let holder = Holder::of_base(child.spec.isolation);
         let arguments = ServerArguments {
             spec: Arc::clone(&child.spec),
+            holder: holder.clone(),
             generation,
             nursery: self.nursery.clone(),
             stderr: child.stderr.clone(),
@@ -369,11 +423,11 @@ impl Table {
         };
         match ServerActor::spawn_linked(None, ServerActor, arguments, myself.get_cell()).await {
             Ok((actor, _)) => {
-                let server = id.clone();
+                let base = InstanceId::new(id.clone(), holder);
                 let _timer =
-                    myself.send_after(PLACE, move || Message::FreePlace { server, generation });
+                    myself.send_after(PLACE, move || Message::FreePlace { id: base, generation });
                 let handle = ServerHandle::from(actor);
-                self.by_actor.insert(handle.id(), id.clone());
+                self.by_actor.insert(handle.id(), Turn::Server(id.clone()));
                 child.actor = Some(handle);
                 self.tell_down(id);
             }
@@ -391,11 +445,12 @@ impl Table {
         self.ended.push(reply);
         let all: Vec<ServerId> = self.children.keys().rev().cloned().collect();
         for id in all {
+            self.dismiss(&id);
             self.send_off(&id, Intent::Rest);
         }
     }
 
-    pub(super) fn enqueue(&mut self, id: ServerId) {
-        self.queue.push_back(id);
+    pub(super) fn enqueue(&mut self, turn: Turn) {
+        self.queue.push_back(turn);
     }
 }

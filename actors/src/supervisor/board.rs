@@ -58,6 +58,19 @@ impl fmt::Display for Weakness {
     }
 }
 
+/// The state of one instance of a server that is not shared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InstanceStatus {
+    /// Its number, among those of all servers.
+    pub number: Generation,
+    /// What it is doing.
+    pub state: ServerState,
+    /// Its process, while it takes calls and is one of ours.
+    pub pid: Option<u32>,
+    /// Calls under way.
+    pub in_flight: usize,
+}
+
 /// The state of one server.
 #[derive(Debug, Clone)]
 pub struct ServerStatus {
@@ -86,6 +99,8 @@ pub struct ServerStatus {
     /// What its processes use, as seen a few seconds ago at most; none for one elsewhere, and
     /// for the first seconds of a life.
     pub usage: Option<Usage>,
+    /// What runs of it for single callers, if it is not shared.
+    pub instances: Vec<InstanceStatus>,
     pub(crate) link: Option<ServerLink>,
     pub(crate) next_try: Option<Instant>,
 }
@@ -93,7 +108,8 @@ pub struct ServerStatus {
 impl ServerStatus {
     /// Calls under way.
     pub fn in_flight(&self) -> usize {
-        self.link.as_ref().map_or(0, ServerLink::in_flight)
+        let apart: usize = self.instances.iter().map(|instance| instance.in_flight).sum();
+        self.link.as_ref().map_or(0, ServerLink::in_flight) + apart
     }
 
     /// `healthy`, `unhealthy`, or `unknown` before there is evidence.

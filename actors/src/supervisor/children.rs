@@ -225,13 +225,14 @@ impl Child {
         up.excess.past(now, usage, &self.spec.restart_above)
     }
 
-    /// Whether nobody has needed it for as long as its settings allow. Keeps count.
-    pub(super) fn is_idle(&mut self, now: Instant) -> bool {
+    /// Whether nobody has needed it for as long as its settings allow; `apart` says that it runs apart
+    /// for somebody. Keeps count.
+    pub(super) fn is_idle(&mut self, now: Instant, apart: bool) -> bool {
         let (Phase::Up(up), Some(limit)) = (&mut self.phase, self.spec.idle_stop) else {
             return false;
         };
         let begun = up.link.calls_begun();
-        if begun != up.used.0 || up.link.in_flight() > 0 || up.link.is_listened_to() {
+        if apart || begun != up.used.0 || up.link.in_flight() > 0 || up.link.is_listened_to() {
             up.used = (begun, now);
         }
         now.saturating_duration_since(up.used.1) >= limit
@@ -257,6 +258,7 @@ impl Child {
             next_retry: self.next_try().map(wall),
             stderr: self.stderr.clone(),
             usage: up.and_then(|up| up.usage),
+            instances: Vec::new(),
             link: up.map(|up| up.link.clone()),
             next_try: self.next_try(),
         }

@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::actor::Message;
 use crate::merger::MergerHandle;
-use crate::model::Wake;
+use crate::model::{Need, Needs, Wake};
 use crate::router::RouterHandle;
 
 /// The supervisor's address. Cheap to clone.
@@ -51,14 +51,30 @@ impl SupervisorHandle {
 
     /// Starts a server that rests until somebody needs it. Anything else is left as it is.
     pub(crate) fn wake(&self, server: ServerId) {
-        let _ = self.0.cast(Message::Wake(server));
+        self.need(Need::Server(server));
+    }
+
+    /// Hears what callers need.
+    pub(crate) fn need(&self, need: Need) {
+        let _ = self.0.cast(Message::Need(need));
     }
 
     /// Wakes servers through a supervisor that is still to come.
-    pub(crate) fn waker(supervisor: Arc<OnceLock<Self>>) -> Wake {
+    pub(crate) fn waker(supervisor: &Arc<OnceLock<Self>>) -> Wake {
+        let supervisor = Arc::clone(supervisor);
         Arc::new(move |server| {
             if let Some(supervisor) = supervisor.get() {
                 supervisor.wake(server);
+            }
+        })
+    }
+
+    /// Tells a supervisor that is still to come what callers need.
+    pub(crate) fn needs(supervisor: &Arc<OnceLock<Self>>) -> Needs {
+        let supervisor = Arc::clone(supervisor);
+        Arc::new(move |need| {
+            if let Some(supervisor) = supervisor.get() {
+                supervisor.need(need);
             }
         })
     }

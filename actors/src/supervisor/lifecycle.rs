@@ -11,8 +11,8 @@ use ractor::ActorRef;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
-use super::actor::{Message, Table};
-use super::board::Board;
+use super::actor::{Message, Table, Turn};
+use super::board::{Board, ServerStatus};
 use super::children::{Child, Intent, Phase};
 use super::handle::RestartError;
 use super::restart::{History, Verdict};
@@ -44,7 +44,7 @@ impl Table {
         match next {
             Intent::Renew | Intent::Keep => {
                 child.phase = Phase::Queued;
-                self.enqueue(id.clone());
+                self.enqueue(Turn::Server(id.clone()));
                 self.tell_down(id);
             }
             Intent::Rest => {
@@ -124,7 +124,7 @@ impl Table {
                 actor.kill();
             } else if let Some(excess) = excess {
                 greedy.push((id.clone(), excess));
-            } else if child.is_idle(now) {
+            } else if child.is_idle(now, self.leases.held_of(id).next().is_some()) {
                 idle.push(id.clone());
             }
         }
@@ -160,6 +160,7 @@ impl Table {
         }
         info!(server = %id, "restart asked for");
         child.history = History::default();
+        self.dismiss(id);
         self.send_off(id, Intent::Renew);
         Ok(())
     }
@@ -190,6 +191,7 @@ impl Table {
                 }
             }
         }
+        self.tell_instances(router);
         self.router.follow(router);
     }
 
@@ -209,7 +211,11 @@ impl Table {
     /// Shows the table to others.
     pub(super) fn publish(&self) {
         let now = (Instant::now(), SystemTime::now());
-        let servers = self.children.iter().map(|(id, child)| (id.clone(), child.status(now)));
+        let mut instances = self.instance_statuses();
+        let servers = self.children.iter().map(|(id, child)| {
+            let instances = instances.remove(id).unwrap_or_default();
+            (id.clone(), ServerStatus { instances, ..child.status(now) })
+        });
         let board = Board { servers: servers.collect() };
         self.board.send_replace(Arc::new(board));
     }

@@ -14,12 +14,18 @@
 //!
 //! An end always arrives as the framework's supervision event; what the server said about it
 //! before is only the explanation. One server's trouble touches no other.
+//!
+//! A server that is not shared has *instances* beside the life that its lists come from: the same
+//! actors, for one holder each (`leases`), begun when the router asks for them and ended when their
+//! holder is gone.
 
 mod actor;
 mod board;
 mod children;
 mod excess;
 mod handle;
+mod instances;
+mod leases;
 mod lifecycle;
 mod noise;
 mod reconcile;
@@ -32,6 +38,6 @@ mod tests_reconcile;
 mod tests_restart;
 
 pub(crate) use actor::{SupervisorActor, SupervisorArguments};
-pub use board::{Board, BoardReader, ServerStatus, Weakness};
+pub use board::{Board, BoardReader, InstanceStatus, ServerStatus, Weakness};
 pub use handle::RestartError;
 pub(crate) use handle::SupervisorHandle;

@@ -88,17 +88,17 @@ async fn a_server_is_idle_when_no_call_was_made_or_under_way_for_long_enough() {
     let idle_stop = Some(SECOND * 60);
     let mut child = up(&peer, ServerSpec { idle_stop, ..crate::tests::spec("a") });
     advance(SECOND * 59).await;
-    assert!(!child.is_idle(Instant::now()));
+    assert!(!child.is_idle(Instant::now(), false));
     let (_ticket, answer) = peer.call(r#"{"name":"x"}"#);
     let request = peer.read().await;
     advance(SECOND * 100).await;
-    assert!(!child.is_idle(Instant::now()), "a call is under way");
+    assert!(!child.is_idle(Instant::now(), false), "a call is under way");
     peer.answer(&request, "{}").await;
     answer.await.unwrap().unwrap();
     advance(SECOND * 59).await;
-    assert!(!child.is_idle(Instant::now()));
+    assert!(!child.is_idle(Instant::now(), false));
     advance(SECOND).await;
-    assert!(child.is_idle(Instant::now()));
+    assert!(child.is_idle(Instant::now(), false));
 }
 
 #[tokio::test(start_paused = true)]
@@ -106,7 +106,7 @@ async fn a_server_without_such_a_limit_is_never_idle() {
     let peer = Peer::start();
     let mut child = up(&peer, crate::tests::spec("a"));
     advance(SECOND * 1_000_000).await;
-    assert!(!child.is_idle(Instant::now()));
+    assert!(!child.is_idle(Instant::now(), false));
 }
 
 #[test]

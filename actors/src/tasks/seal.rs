@@ -38,6 +38,10 @@ impl Holder {
         };
         match &self.principal {
             Principal::Local => add("local"),
+            Principal::User(uid) => {
+                add("user");
+                add(&uid.to_string());
+            }
             Principal::Delegated(delegator) => {
                 add("delegated");
                 add(delegator);

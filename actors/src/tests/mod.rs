@@ -12,14 +12,21 @@ use std::time::Duration;
 
 use conductor_config::{
     Backoff, CallSettings, CatalogSettings, Config, DelegationSettings, DelegatorLimit,
-    ExportStyle, Heartbeat, Limits, Listen, LogFormat, LogSettings, PinPolicy, ProtocolMode, Rate,
-    ReloadSettings, RestartAbove, RestartPolicy, Restarts, ServerDefaults, ServerId, ServerSpec,
-    StartMode, State, StdioSpec, StopGrace, Transport,
+    ExportStyle, Heartbeat, Instances, Isolation, Limits, Listen, LogFormat, LogSettings,
+    PinPolicy, ProtocolMode, Rate, ReloadSettings, RestartAbove, RestartPolicy, Restarts,
+    ServerDefaults, ServerId, ServerSpec, StartMode, State, StdioSpec, StopGrace, Transport,
 };
+
+use crate::model::{Holder, InstanceId};
 
 /// A server of the default workspace.
 pub(crate) fn id(name: &str) -> ServerId {
     ServerId { workspace: "default".parse().unwrap(), name: name.parse().unwrap() }
+}
+
+/// What all callers of a server of the default workspace share.
+pub(crate) fn shared(name: &str) -> InstanceId {
+    InstanceId::new(id(name), Holder::Everybody)
 }
 
 /// A server with settings as they are used in practice; its program does not exist.
@@ -53,6 +60,8 @@ pub(crate) fn spec(name: &str) -> ServerSpec {
         stop: defaults.stop,
         limits: defaults.limits,
         restart_above: defaults.restart_above,
+        isolation: defaults.isolation,
+        instances: defaults.instances,
         stable_after: defaults.stable_after,
         retry_failed: defaults.retry_failed,
         max_line: defaults.max_line,
@@ -144,6 +153,8 @@ fn defaults() -> ServerDefaults {
         restarts: Restarts { max: 5, window: Duration::from_secs(300) },
         stop: StopGrace { stdin_grace: Duration::from_secs(2), term_grace: Duration::from_secs(3) },
         limits: Limits::default(),
+        isolation: Isolation::Shared,
+        instances: Instances { max: 4, idle: Duration::from_secs(600) },
         restart_above: RestartAbove { memory: None, cpu: None, lasting: Duration::from_secs(30) },
         stable_after: Duration::from_secs(60),
         retry_failed: Duration::from_secs(600),

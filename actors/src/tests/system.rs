@@ -70,7 +70,7 @@ impl Stage {
         let params = format!(r#"{{"name":"{name}","arguments":{{"how":"{how}"}}}}"#);
         let params = Box::new(CallParams::read(Some(&Bytes::from(params))).unwrap());
         let deadline = Some(Instant::now() + LONG);
-        let call = Call { params, deadline, progress: None, inquiries: None, logs: None };
+        let call = Call { deadline, ..Call::new(params) };
         let system = self.system.clone();
         tokio::spawn(async move {
             let scope = Scope::Workspace("default".parse().unwrap());

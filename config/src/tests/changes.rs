@@ -48,6 +48,8 @@ fn what_the_process_was_started_with_restarts_it_and_the_rest_does_not() {
         ("protocol = 'legacy'", "a restart"),
         ("maxLine = '1MiB'", "a restart"),
         ("limits = {openFiles = 99}", "a restart"),
+        ("isolation = 'perCall'", "a restart"),
+        ("instances = {max = 3}", "a retune"),
         ("timeout = '1s'", "a retune"),
         ("restartAbove = {memory = '1GiB'}", "a retune"),
         ("description = 'd'", "a retune"),

@@ -5,7 +5,8 @@ use std::{path::Path, time::Duration};
 
 use super::{folder, loaded, only, refused, server, stdio};
 use crate::{
-    Limits, ProtocolMode, RemoteKind, RestartAbove, RestartPolicy, StartMode, Transport, load,
+    Instances, Isolation, Limits, ProtocolMode, RemoteKind, RestartAbove, RestartPolicy, StartMode,
+    Transport, load,
 };
 
 fn words(lines: &str) -> Vec<String> {
@@ -308,6 +309,29 @@ fn a_limit_that_cannot_be_meant_is_told() {
             "mcpServers.git.restartAbove.memory: must be a size from 1MiB",
             "mcpServers.git.restartAbove.cpu: must be a whole number from 1",
             "mcpServers.git.restartAbove.for: must be a duration from 1ms",
+        ],
+    );
+}
+
+#[test]
+fn who_shares_a_process_is_read_and_how_many_there_may_be() {
+    let spec = server("command = 'x'");
+    let (max, idle) = (32, Duration::from_secs(600));
+    assert_eq!((spec.isolation, spec.instances), (Isolation::Shared, Instances { max, idle }));
+    let spec = server("url = 'http://h.example'\nisolation = 'perCall'\ninstances = {max = 3}");
+    assert_eq!((spec.isolation, spec.instances), (Isolation::PerCall, Instances { max: 3, idle }));
+    let defaults = "[defaults]\nisolation = 'perSession'\ninstances = {idle = '5s'}\n\
+                    [mcpServers.a]\ncommand = 'x'";
+    let (spec, idle) = (only(&loaded("a.toml", defaults)), Duration::from_secs(5));
+    assert_eq!(spec.isolation, Isolation::PerSession);
+    assert_eq!(spec.instances, Instances { max, idle });
+    wrong(
+        "command = 'x'\nisolation = 'per-call'\ninstances = {max = 0, idle = 'off', spare = 1}",
+        &[
+            "mcpServers.git.isolation: must be",
+            "mcpServers.git.instances.spare: unknown key",
+            "mcpServers.git.instances.max: must be a whole number from 1",
+            "mcpServers.git.instances.idle: a duration is written as",
         ],
     );
 }

@@ -156,13 +156,7 @@ pub(super) async fn call(system: &System, id: &ServerId, tool: &str, limit: Dura
     let Ok(params) = CallParams::read(Some(&Bytes::from(params))) else {
         return Fate::Failed { after_ms: 0, reason: "bad_arguments" };
     };
-    let call = Call {
-        params: Box::new(params),
-        deadline: None,
-        progress: None,
-        inquiries: None,
-        logs: None,
-    };
+    let call = Call::new(Box::new(params));
     let caller = Caller::Local(LocalCaller::new("doctor"));
     let scope = Scope::Server(id.clone());
     match timeout(limit, system.call(&scope, caller, call)).await {

@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use conductor_actors::wire::{CallParams, LogLevel};
 use conductor_actors::{
-    Answer, Call, CallError, Caller, Inquiries, Inquiry, LogPort, Scope, System, wire::Abilities,
+    Answer, Call, CallError, Caller, Inquiries, Inquiry, LogPort, Scope, Seat, System,
+    wire::Abilities,
 };
 use tokio::sync::mpsc;
 
@@ -32,6 +33,16 @@ pub(in crate::door) struct Conversation {
     outcome: Option<Outcome>,
 }
 
+/// By whom a call is made.
+pub(in crate::door) struct Whose {
+    /// What the door shows.
+    pub(in crate::door) scope: Scope,
+    /// On whose behalf.
+    pub(in crate::door) caller: Caller,
+    /// In which session, if in one.
+    pub(in crate::door) seat: Option<Seat>,
+}
+
 /// What happens next.
 pub(in crate::door) enum Step {
     /// Ready-made parameters of `notifications/progress`.
@@ -49,8 +60,7 @@ impl Conversation {
     /// `level` on.
     pub(in crate::door) fn begin(
         system: System,
-        scope: Scope,
-        caller: Caller,
+        whose: Whose,
         params: Box<CallParams>,
         abilities: Abilities,
         level: Option<LogLevel>,
@@ -61,7 +71,9 @@ impl Conversation {
         let (sink, asked) = mpsc::channel(QUESTIONS_WAITING);
         let lacked = Arc::<OnceLock<_>>::default();
         let inquiries = Some(Inquiries { sink, abilities, lacked: Arc::clone(&lacked) });
-        let call = Call { params, deadline: None, progress: Some(progress), inquiries, logs };
+        let Whose { scope, caller, seat } = whose;
+        let progress = Some(progress);
+        let call = Call { progress, inquiries, logs, seat, ..Call::new(params) };
         let call = Box::pin(async move { tasks::call(&system, &scope, caller, call).await });
         Self { call, told, logged, asked, lacked, outcome: None }
     }

@@ -21,7 +21,7 @@ mod presentation;
 mod seal;
 
 pub(super) use client::Client;
-pub(super) use conversation::{Conversation, Step};
+pub(super) use conversation::{Conversation, Step, Whose};
 pub(super) use input_required::{InputRequired, object, url_required, write_input_required};
 pub use parking::Parking;
 pub(super) use parking::{PARKED_MAX, Parked};

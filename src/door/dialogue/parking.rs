@@ -160,6 +160,7 @@ impl Default for Parking {
 
 #[cfg(test)]
 mod tests {
+    use conductor_actors::Principal;
     use conductor_actors::wire::CallParams;
 
     use super::*;
@@ -168,16 +169,12 @@ mod tests {
     async fn a_seal_is_opened_once_by_whoever_may_open_it() {
         let parking = Parking::new();
         let params = CallParams::read(Some(&Bytes::from_static(br#"{"name":"a"}"#))).unwrap();
-        let bond = |principal| Bond::new(principal, &params);
+        let bond = |uid| Bond::new(&Principal::User(uid), &params);
         for sealed in [Sealed::Again, Sealed::Server("7".into()), Sealed::Parked(1)] {
-            let state = parking.close(&sealed, &bond("me"), 0).unwrap();
-            assert_eq!(parking.open(&state, &bond("you"), 1), None, "not for others");
-            assert_eq!(
-                parking.open(&state, &bond("me"), 1),
-                Some(sealed),
-                "they have not spent it"
-            );
-            assert_eq!(parking.open(&state, &bond("me"), 1), None, "once");
+            let state = parking.close(&sealed, &bond(7), 0).unwrap();
+            assert_eq!(parking.open(&state, &bond(8), 1), None, "not for others");
+            assert_eq!(parking.open(&state, &bond(7), 1), Some(sealed), "they have not spent it");
+            assert_eq!(parking.open(&state, &bond(7), 1), None, "once");
         }
     }
 }

@@ -6,6 +6,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
+use conductor_actors::Principal;
 use conductor_actors::wire::CallParams;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::digest::{Context, Digest, SHA256};
@@ -27,19 +28,19 @@ pub(in crate::door) enum Sealed {
     Again,
 }
 
-/// Whom, and what for, something is sealed: a digest of the caller and the request.
+/// Whom, and what for, something is sealed: a digest of the principal and the request.
 pub(in crate::door) struct Bond(Digest);
 
 impl Bond {
     /// Binds to `principal` and to what the request is about; the order of keys in its arguments
     /// does not matter.
-    pub(in crate::door) fn new(principal: &str, params: &CallParams) -> Self {
+    pub(in crate::door) fn new(principal: &Principal, params: &CallParams) -> Self {
         let mut context = Context::new(&SHA256);
         let mut add = |part: &[u8]| {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
         };
-        add(principal.as_bytes());
+        add(principal.to_string().as_bytes());
         add(params.kind.method().as_bytes());
         add(params.name.as_bytes());
         let arguments = params.arguments().and_then(|raw| serde_json::from_slice(raw).ok());
@@ -153,25 +154,25 @@ mod tests {
 
     use super::*;
 
-    fn bond(principal: &str, params: &str) -> Bond {
+    fn bond(uid: u32, params: &str) -> Bond {
         let params = Bytes::copy_from_slice(params.as_bytes());
-        Bond::new(principal, &CallParams::read(Some(&params)).unwrap())
+        Bond::new(&Principal::User(uid), &CallParams::read(Some(&params)).unwrap())
     }
 
     #[test]
     fn what_was_sealed_is_opened_for_the_same_caller_and_request_alone() {
         let seal = Seal::new().unwrap();
-        let own = || bond("me", r#"{"name":"a.b","arguments":{"x":1,"y":[{"a":1,"b":2}]}}"#);
+        let own = || bond(7, r#"{"name":"a.b","arguments":{"x":1,"y":[{"a":1,"b":2}]}}"#);
         for sealed in [Sealed::Parked(7), Sealed::Again, Sealed::Server("\"s\"".into())] {
             let state = seal.close(&sealed, &own(), 100).unwrap();
             assert_eq!(seal.open(&state, &own(), 99), Some(sealed));
-            let turned = bond("me", r#"{"arguments":{"y":[{"b":2,"a":1}],"x":1},"name":"a.b"}"#);
+            let turned = bond(7, r#"{"arguments":{"y":[{"b":2,"a":1}],"x":1},"name":"a.b"}"#);
             assert!(seal.open(&state, &turned, 99).is_some(), "the order of keys is free");
             for foreign in [
-                bond("you", r#"{"name":"a.b","arguments":{"x":1,"y":[{"a":1,"b":2}]}}"#),
-                bond("me", r#"{"name":"a.c","arguments":{"x":1,"y":[{"a":1,"b":2}]}}"#),
-                bond("me", r#"{"name":"a.b","arguments":{"x":2,"y":[{"a":1,"b":2}]}}"#),
-                bond("me", r#"{"name":"a.b"}"#),
+                bond(8, r#"{"name":"a.b","arguments":{"x":1,"y":[{"a":1,"b":2}]}}"#),
+                bond(7, r#"{"name":"a.c","arguments":{"x":1,"y":[{"a":1,"b":2}]}}"#),
+                bond(7, r#"{"name":"a.b","arguments":{"x":2,"y":[{"a":1,"b":2}]}}"#),
+                bond(7, r#"{"name":"a.b"}"#),
             ] {
                 assert_eq!(seal.open(&state, &foreign, 99), None);
             }
@@ -184,7 +185,7 @@ mod tests {
         #[test]
         fn a_state_that_was_changed_anywhere_is_not_opened(at in 0_usize..64, bit in 0_u8..6) {
             let seal = Seal::new().unwrap();
-            let own = bond("me", r#"{"name":"a"}"#);
+            let own = bond(7, r#"{"name":"a"}"#);
             let state = seal.close(&Sealed::Server("\"state\"".into()), &own, 100).unwrap();
             let mut changed = state.into_bytes();
             let at = at % changed.len();
@@ -196,7 +197,7 @@ mod tests {
 
         #[test]
         fn no_text_is_taken_for_a_state(text in "\\PC*") {
-            let own = bond("me", r#"{"name":"a"}"#);
+            let own = bond(7, r#"{"name":"a"}"#);
             prop_assert_eq!(Seal::new().unwrap().open(&text, &own, 1), None);
         }
     }

@@ -35,7 +35,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conductor_actors::{Scope, System};
+use conductor_actors::{LocalCaller, Scope, System};
 use conductor_config::{Listen, ServerId, WorkspaceName};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -53,15 +53,15 @@ struct Door {
     sessions: Arc<Sessions>,
     gate: Gate,
     settings: Listen,
-    /// Who comes in here, for the log.
-    caller: Box<str>,
+    /// Who comes in here.
+    caller: LocalCaller,
     parking: Parking,
     shutdown: CancellationToken,
 }
 
 impl Door {
     fn service(&self, scope: Scope) -> Service {
-        Service::new(self.system.clone(), scope, &self.caller, self.parking.clone())
+        Service::new(self.system.clone(), scope, self.caller.clone(), self.parking.clone())
     }
 
     /// Whether there is a server of this name, up or not.
@@ -96,7 +96,7 @@ pub async fn serve(
     let sessions = Sessions::at("http", system.sessions(), max_sessions, session_idle);
     let sessions = Arc::new(sessions);
     let sweeper = tokio::spawn(sweep(Arc::clone(&sessions), session_idle));
-    let (caller, closing) = ("http".into(), shutdown.clone());
+    let (caller, closing) = (LocalCaller::new("http"), shutdown.clone());
     let parking = Parking::new();
     let door =
         Arc::new(Door { system, sessions, gate, settings, caller, parking, shutdown: closing });

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::response::Response;
-use conductor_actors::{Scope, System};
+use conductor_actors::{LocalCaller, Scope, System};
 use conductor_config::Listen;
 use http::Request;
 use hyper::body::Incoming;
@@ -30,6 +30,8 @@ pub(in crate::door) struct OverUnix {
     system: System,
     scope: Scope,
     sessions: Arc<Sessions>,
+    /// Of all its connections: a client may make its next request over another one.
+    parking: Parking,
     gate: Gate,
     settings: Listen,
     closed: CancellationToken,
@@ -50,22 +52,23 @@ impl OverUnix {
         let sessions = Arc::new(sessions);
         let sweeping = sweep(Arc::clone(&sessions), session_idle);
         tokio::spawn(closed.clone().run_until_cancelled_owned(sweeping));
-        Self { system, scope, sessions, gate, settings, closed }
+        let parking = Parking::new();
+        Self { system, scope, sessions, parking, gate, settings, closed }
     }
 
     /// Serves one connection of `caller` until it ends.
     pub(in crate::door) fn serve(
         &self,
         stream: UnixStream,
-        caller: &str,
+        caller: LocalCaller,
     ) -> impl Future<Output = ()> + Send + use<> {
         let door = Arc::new(Door {
             system: self.system.clone(),
             sessions: Arc::clone(&self.sessions),
             gate: self.gate.clone(),
             settings: self.settings.clone(),
-            caller: caller.into(),
-            parking: Parking::new(),
+            caller,
+            parking: self.parking.clone(),
             shutdown: self.closed.clone(),
         });
         let (scope, behind) = (self.scope.clone(), Arc::clone(&door));

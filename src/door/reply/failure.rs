@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use conductor_actors::wire::{CallKind, Id, write_error, write_result};
-use conductor_actors::{CallError, Cause, Downfall, Fate};
+use conductor_actors::{CallError, Cause, Downfall, Fate, Many};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
@@ -141,9 +141,16 @@ fn sentence(error: &CallError) -> String {
         CallError::DeadlineExceeded { server, limit, .. } => {
             format!("Server `{server}` did not answer within {}.", wait(*limit))
         }
-        CallError::Busy { what, limit } => {
+        CallError::Busy { what, many, limit } => {
             let what = printable(what);
-            format!("Too many calls at once: {what} has {limit} under way, the most it takes.")
+            match many {
+                Many::Calls => format!(
+                    "Too many calls at once: {what} has {limit} under way, the most it takes."
+                ),
+                Many::Instances => format!(
+                    "Too many callers at once: {what} runs apart for {limit} callers, the most it may."
+                ),
+            }
         }
         CallError::BadAnswer { server, reason } => {
             let reason = printable(reason);

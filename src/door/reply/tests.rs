@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conductor_actors::wire::{CallKind, Id};
-use conductor_actors::{CallError, Cause, Downfall, Outage, ServerState};
+use conductor_actors::{CallError, Cause, Downfall, Many, Outage, ServerState};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -75,7 +75,7 @@ fn a_failed_call_says_what_happened_and_what_is_known() {
         r#"{"reason":"timeout","fate":"outcome_unknown","server":"git"}"#,
     );
     check(
-        &CallError::Busy { what: "server `git`".to_owned(), limit: 64 },
+        &CallError::Busy { what: "server `git`".to_owned(), many: Many::Calls, limit: 64 },
         "Too many calls at once: server `git` has 64 under way, the most it takes. \
          The call was not sent: repeating it is safe. Try again in 100 ms.",
         r#"{"reason":"overloaded","fate":"not_sent","retryAfterMs":100}"#,
@@ -183,7 +183,8 @@ fn the_manual_lists_exactly_the_ways_a_call_fails() {
         CallError::Lost { server: server(), downfall: end(), sent: true },
         CallError::DeadlineExceeded { server: server(), limit, sent: false },
         CallError::DeadlineExceeded { server: server(), limit, sent: true },
-        CallError::Busy { what: String::new(), limit: 1 },
+        CallError::Busy { what: String::new(), many: Many::Calls, limit: 1 },
+        CallError::Busy { what: String::new(), many: Many::Instances, limit: 1 },
         CallError::BadAnswer { server: server(), reason: String::new() },
         CallError::Throttled { server: server(), retry_after: limit },
         CallError::HttpStatus { server: server(), status: 401, reason: String::new() },

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use conductor_actors::wire::{
     CallKind, CallParams, Hop, Members, Outcome, RELATED_TASK, TaskVerb, Text,
 };
-use conductor_actors::{Answer, Call, CallError, Caller, Resolution, Scope, System};
+use conductor_actors::{Answer, Call, CallError, Caller, Resolution, Scope, Seat, System};
 use conductor_config::ServerId;
 use serde::Deserialize;
 use tokio::time::{Instant, sleep_until};
@@ -53,7 +53,10 @@ pub(in crate::door) async fn call(
     call: Call,
 ) -> Result<Answer, CallError> {
     match server_of(system, scope, &call.params) {
-        Some(server) => Following { system, scope, caller, server }.call(call).await,
+        Some(server) => {
+            let seat = call.seat.clone();
+            Following { system, scope, caller, seat, server }.call(call).await
+        }
         None => system.call(scope, caller, call).await,
     }
 }
@@ -73,6 +76,8 @@ struct Following<'a> {
     system: &'a System,
     scope: &'a Scope,
     caller: Caller,
+    /// The session it belongs to, so that the same process is asked all along.
+    seat: Option<Seat>,
     server: ServerId,
 }
 
@@ -102,7 +107,7 @@ impl Following<'_> {
                     return Err(CallError::DeadlineExceeded { server, limit, sent: true });
                 }
                 sleep_until(next).await;
-                let asked = Call { deadline: Some(deadline), ..about(TaskVerb::Get, &task) };
+                let asked = Call { deadline: Some(deadline), ..self.about(TaskVerb::Get, &task) };
                 match self.ask(asked, limit).await?.outcome {
                     Outcome::Result(task) => status = Some(task),
                     Outcome::Error(error) => {
@@ -111,7 +116,7 @@ impl Following<'_> {
                 }
             }
             // What the server asks the caller meanwhile belongs to this request.
-            let asked = Call { deadline: Some(deadline), ..about(TaskVerb::Result, &task) };
+            let asked = Call { deadline: Some(deadline), ..self.about(TaskVerb::Result, &task) };
             self.ask(Call { inquiries, logs, ..asked }, limit).await.map(without_task)
         };
         let ended = ended.await;
@@ -119,6 +124,10 @@ impl Following<'_> {
             given_up.0 = None;
         }
         ended
+    }
+
+    fn about(&self, verb: TaskVerb, task: &Text) -> Call {
+        about(verb, task, self.seat.clone())
     }
 
     /// Makes one request; one that ran out of time had the whole call's.
@@ -139,9 +148,8 @@ fn until_next(task: &Bytes) -> Option<Duration> {
     (status.status == "working").then(|| status.wait())
 }
 
-fn about(verb: TaskVerb, task: &Text) -> Call {
-    let params = Box::new(CallParams::of_task(verb, task.clone()));
-    Call { params, deadline: None, progress: None, inquiries: None, logs: None }
+fn about(verb: TaskVerb, task: &Text, seat: Option<Seat>) -> Call {
+    Call { seat, ..Call::new(Box::new(CallParams::of_task(verb, task.clone()))) }
 }
 
 /// An answer without the name of its task, which means nothing to the client.
@@ -160,22 +168,23 @@ fn without_task(answer: Answer) -> Answer {
 }
 
 /// Cancels a task when nobody waits for it any more.
-struct GivenUp(Option<(System, Scope, Caller, Text)>);
+struct GivenUp(Option<(System, Scope, Caller, Call)>);
 
 impl GivenUp {
     fn of(following: &Following<'_>, task: &Text) -> Self {
         let Following { system, scope, caller, .. } = following;
-        Self(Some(((*system).clone(), (*scope).clone(), caller.clone(), task.clone())))
+        let call = following.about(TaskVerb::Cancel, task);
+        Self(Some(((*system).clone(), (*scope).clone(), caller.clone(), call)))
     }
 }
 
 impl Drop for GivenUp {
     fn drop(&mut self) {
-        let Some((system, scope, caller, task)) = self.0.take() else { return };
+        let Some((system, scope, caller, call)) = self.0.take() else { return };
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
             let deadline = Some(Instant::now() + CANCEL);
-            let call = Call { deadline, ..about(TaskVerb::Cancel, &task) };
+            let call = Call { deadline, ..call };
             // A server that has ended the task meanwhile says so; there is nobody to tell.
             let _ = system.call(&scope, caller, call).await;
         });

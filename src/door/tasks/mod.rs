@@ -97,7 +97,7 @@ pub(super) async fn list(service: &Service, id: &Id, params: &Members) -> Result
     let asked = held.into_iter().map(|(number, shown)| async move {
         let params = Box::new(CallParams::of_task(TaskVerb::Get, Text::from(&*shown)));
         let deadline = Some(Instant::now() + LIMIT);
-        let call = Call { params, deadline, progress: None, inquiries: None, logs: None };
+        let call = Call { deadline, seat: service.seat(), ..Call::new(params) };
         match system.call(scope, caller.clone(), call).await.map(|answer| answer.outcome) {
             Ok(Outcome::Result(task)) => Some(task),
             Ok(Outcome::Error(_)) => {

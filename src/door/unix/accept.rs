@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use conductor_actors::System;
+use conductor_actors::{LocalCaller, System};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinSet;
@@ -60,6 +60,12 @@ impl Peer {
     fn label(&self) -> String {
         let pid = self.pid.map_or_else(String::new, |pid| format!(" pid {pid}"));
         format!("unix uid {} gid {}{pid}", self.uid, self.gid)
+    }
+
+    fn caller(&self) -> LocalCaller {
+        let caller = LocalCaller::new(self.label());
+        let ours = rustix::process::geteuid().as_raw() == self.uid;
+        if ours { caller } else { caller.of_user(self.uid) }
     }
 }
 
@@ -127,9 +133,9 @@ impl Door {
         peer: &Peer,
         http: Arc<OverUnix>,
     ) -> impl Future<Output = ()> + Send + use<> {
-        let label = peer.label();
-        let service =
-            Service::new(self.system.clone(), self.wanted.scope.clone(), &label, Parking::new());
+        let (label, caller) = (peer.label(), peer.caller());
+        let (system, scope) = (self.system.clone(), self.wanted.scope.clone());
+        let service = Service::new(system, scope, caller.clone(), Parking::new());
         let closed = self.closed.clone();
         async move {
             // A door that closes still hears a request that is on its way.
@@ -142,7 +148,7 @@ impl Door {
                 () = closing => None,
             };
             if heard == Some(Speech::Http) {
-                http.serve(stream, &label).await;
+                http.serve(stream, caller).await;
             } else {
                 let (input, output) = stream.into_split();
                 stream::serve_until(input, output, service, closed, gone).await;

@@ -90,6 +90,8 @@ fn structured(n: f64) -> Outcome {
 }
 
 async fn progress(shared: &Shared, call: &Call, steps: u64, ms: u64) -> Outcome {
+    let words = call.arguments["text"].as_str();
+    let words = words.map(|words| format!(": {words}")).unwrap_or_default();
     for step in 1..=steps {
         sleep(Duration::from_millis(ms)).await;
         let Some(token) = call.meta.get("progressToken") else { continue };
@@ -100,7 +102,7 @@ async fn progress(shared: &Shared, call: &Call, steps: u64, ms: u64) -> Outcome 
                 "progressToken": token,
                 "progress": step,
                 "total": steps,
-                "message": format!("step {step} of {steps}"),
+                "message": format!("step {step} of {steps}{words}"),
             },
         });
         shared.out.line(&message.to_string()).await;

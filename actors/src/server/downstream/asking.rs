@@ -9,6 +9,7 @@ use conductor_config::ServerId;
 use tokio::sync::{mpsc, oneshot};
 
 use super::lane::Command;
+use super::peers::Peers;
 use super::pending::{Entry, Pending};
 use super::stopwatch::Stopwatch;
 use crate::model::{Inquiries, Inquiry, InquiryKind};
@@ -94,6 +95,7 @@ pub(super) fn ask(
     (pending, open): (&Pending, &mut Open),
     request: Request,
     call: Option<u64>,
+    peers: Peers,
     commands: &mpsc::WeakSender<Command>,
 ) -> Option<Vec<u8>> {
     let mut out = Vec::new();
@@ -101,7 +103,7 @@ pub(super) fn ask(
         wire::write_result(&mut out, &request.id, b"{}");
         return Some(out);
     }
-    let found = entry_for(pending, call).and_then(|entry| judge(entry, &request));
+    let found = entry_for(pending, call, peers).and_then(|entry| judge(entry, &request));
     let asked = found.and_then(|(port, kind)| hand_over((port, kind), &request, commands, open));
     let Err(unasked) = asked else {
         return None;
@@ -110,10 +112,12 @@ pub(super) fn ask(
     Some(out)
 }
 
-/// The call that the server is working on: the one named, or the only one of a caller.
-fn entry_for(pending: &Pending, call: Option<u64>) -> Result<&Entry, Unasked> {
+/// The call that the server is working on: the one named, or the only one of a caller. Where all calls
+/// are of one peer, the newest that it can be asked by way of is as good as any.
+fn entry_for(pending: &Pending, call: Option<u64>, peers: Peers) -> Result<&Entry, Unasked> {
     match call {
         Some(ticket) => pending.get(ticket).ok_or(Unasked::NoCall),
+        None if peers == Peers::One => pending.newest_to_ask().ok_or(Unasked::NoCall),
         None => {
             let mut calls = pending.of_callers();
             let first = calls.next().ok_or(Unasked::NoCall)?;

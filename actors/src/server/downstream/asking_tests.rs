@@ -179,3 +179,36 @@ async fn a_call_that_ends_leaves_no_question_behind() {
     assert!(over.await.is_err());
     assert_eq!(asked.recv().await.map(|inquiry| inquiry.kind), None, "the sink ends with the call");
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_only_client_is_asked_by_way_of_its_newest_call_that_can_be() {
+    let mut peer = Peer::apart();
+    let (first, mut asked_first) = port(r#"{"elicitation":{}}"#);
+    let (second, mut asked_second) = port(r#"{"elicitation":{}}"#);
+    let _first = peer.call_at(CALL, first).unwrap();
+    let _second = peer.call_at(CALL, second).unwrap();
+    let _third = peer.call_at(CALL, Ports::default()).unwrap();
+    for _ in 0..3 {
+        peer.read().await;
+    }
+    peer.say(FORM).await;
+    asked_second.recv().await.unwrap().answer(Outcome::Result("1".into()));
+    assert_eq!(peer.read().await["result"], 1);
+    assert!(asked_first.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_asked_before_the_first_call_of_the_only_client_waits_for_it() {
+    let mut peer = Peer::apart();
+    peer.say(&line("roots/list", "{}")).await;
+    peer.say(&line("sampling/createMessage", "{}")).await;
+    assert!(peer.reads_nothing().await, "the call is on its way");
+    let (ports, mut asked) = port(r#"{"roots":{}}"#);
+    let _call = peer.call_at(CALL, ports).unwrap();
+    assert_eq!(peer.read().await["method"], "tools/call");
+    assert_eq!(peer.read().await["error"]["code"], -32601, "the client cannot do the other thing");
+    let inquiry = asked.recv().await.unwrap();
+    assert_eq!(inquiry.kind, InquiryKind::Roots);
+    inquiry.answer(Outcome::Result(r#"{"roots":[]}"#.into()));
+    assert_eq!(peer.read().await["result"], serde_json::json!({ "roots": [] }));
+}

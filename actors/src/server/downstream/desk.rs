@@ -13,14 +13,17 @@ use tokio::sync::mpsc;
 use super::asking::{Open, ask};
 use super::lane::{CallFailure, Command, Gauges};
 use super::late::Late;
+use super::peers::Peers;
 use super::pending::{Entry, Pending};
 use super::said::{self, Said};
 use super::sdk;
-use crate::model::{Answer, Callers};
-use crate::wire::{self, Id, Malformed, Members, Message, Outcome, Response};
+use crate::model::{Answer, Callers, InquiryKind};
+use crate::wire::{self, Id, Malformed, Members, Message, Outcome, Request, Response};
 
 /// Prefix of the ids of our own requests; the SDK's are plain numbers.
 pub(super) const PREFIX: &str = "c-";
+/// Questions that wait for the first call.
+const EARLY_MAX: usize = 8;
 
 /// The unanswered requests of one life of a server, and what is known about that life.
 pub(super) struct Desk {
@@ -34,6 +37,11 @@ pub(super) struct Desk {
     given_up: Callers,
     /// Calls that were answered with a task.
     late: Late,
+    /// Who calls here.
+    peers: Peers,
+    /// Where all calls are of one client: what the server asked before the first came, which is on its
+    /// way. None once it is there.
+    early: Option<Vec<Request>>,
     sdk: Option<mpsc::Sender<RxJsonRpcMessage<RoleClient>>>,
     /// The way back to the server for answers to its questions.
     commands: mpsc::WeakSender<Command>,
@@ -41,10 +49,15 @@ pub(super) struct Desk {
 
 impl Desk {
     /// A desk on which nothing lies. Answers to the server's questions go to `commands`.
-    pub(super) fn new(gauges: Arc<Gauges>, commands: mpsc::WeakSender<Command>) -> Self {
+    pub(super) fn new(
+        gauges: Arc<Gauges>,
+        commands: mpsc::WeakSender<Command>,
+        peers: Peers,
+    ) -> Self {
         let (callers, given_up) = (Callers::default(), Callers::default());
         let (pending, late, open) = (Pending::default(), Late::default(), Open::default());
-        Self { pending, gauges, open, callers, given_up, late, sdk: None, commands }
+        let (early, sdk) = ((peers == Peers::One).then(Vec::new), None);
+        Self { pending, gauges, open, callers, given_up, late, peers, early, sdk, commands }
     }
 
     /// From now on, answers to the SDK's own requests go to `sdk`.
@@ -57,7 +70,30 @@ impl Desk {
         if let Some(ear) = &entry.ports.ear {
             self.callers.add(&ear.principal);
         }
+        let is_call = entry.slot.is_some();
         self.pending.insert(ticket, entry);
+        let early = if is_call { self.early.take() } else { None };
+        for request in early.into_iter().flatten() {
+            if let Some(refused) = self.on_request(request, None)
+                && let Some(commands) = self.commands.upgrade()
+            {
+                // With a full pipe the server does not read.
+                let _ = commands.try_send(Command::Raw(wire::one_line(refused.into())));
+            }
+        }
+    }
+
+    /// A question of the server; what is returned is the answer that it gets at once.
+    fn on_request(&mut self, request: Request, to: Option<u64>) -> Option<Vec<u8>> {
+        if let Some(early) = &mut self.early
+            && to.is_none()
+            && early.len() < EARLY_MAX
+            && InquiryKind::of(&request.method).is_some()
+        {
+            early.push(request);
+            return None;
+        }
+        ask((&self.pending, &mut self.open), request, to, self.peers, &self.commands)
     }
 
     /// Nobody waits for `ticket` any more; returns whether anybody did.
@@ -88,9 +124,7 @@ impl Desk {
         }
         match message {
             Ok(Message::Response(response)) => self.on_response(response, bytes),
-            Ok(Message::Request(request)) => {
-                return ask((&self.pending, &mut self.open), request, to, &self.commands);
-            }
+            Ok(Message::Request(request)) => return self.on_request(request, to),
             Ok(Message::Notification(told)) => match &*told.method {
                 "notifications/progress" => self.on_progress(told.params.as_ref()),
                 "notifications/cancelled" => self.open.withdraw(told.params.as_ref()),

@@ -53,6 +53,12 @@ pub(crate) enum CallFailure {
     /// The server is not running, and waiting for it makes no sense.
     #[error("the server is unavailable: {0}")]
     Down(Box<Outage>),
+    /// As many callers as may have an instance of the server have one.
+    #[error("the server has {limit} instances, the most it may have")]
+    Crowded {
+        /// The limit.
+        limit: usize,
+    },
     /// It was not even put on the pipe.
     #[error(transparent)]
     Refused(RefusedCall),
@@ -113,6 +119,7 @@ pub(crate) enum RefusedCall {
 }
 
 /// What the pump is asked to do.
+#[expect(clippy::large_enum_variant, reason = "nearly all are requests, and a box costs each")]
 #[derive(Debug)]
 pub(super) enum Command {
     /// Ask the server something.

@@ -22,6 +22,7 @@ mod lane;
 mod late;
 mod output;
 mod pace;
+mod peers;
 mod pending;
 mod pump;
 mod remote;
@@ -39,7 +40,10 @@ mod tests_sessions;
 pub(crate) use asking::InquiryPort;
 #[cfg(any(test, fuzzing))]
 pub(crate) use decoder_fuzzed::hold as decoder_holds;
-pub(crate) use lane::{AskError, Body, CallFailure, Coming, Gauges, Lane, RefusedCall, Ticket};
+pub(crate) use lane::{
+    AskError, Body, CallFailure, Coming, Gauges, Lane, RefusedCall, Returned, Ticket,
+};
+pub(crate) use peers::Peers;
 pub(crate) use pending::{Ports, ProgressPort};
 pub(crate) use pump::{Pump, PumpParts};
 pub(crate) use remote::{Remote, RemoteParts, open_remote};

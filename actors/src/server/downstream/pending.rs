@@ -82,6 +82,14 @@ impl Pending {
         self.0.values().filter(|entry| entry.slot.is_some())
     }
 
+    /// The newest call of a caller; one whose caller can be asked something comes first.
+    pub(super) fn newest_to_ask(&self) -> Option<&Entry> {
+        let calls = self.0.iter().filter(|(_, entry)| entry.slot.is_some());
+        let newest =
+            calls.max_by_key(|(ticket, entry)| (entry.ports.inquiries.is_some(), **ticket));
+        newest.map(|(_, entry)| entry)
+    }
+
     pub(super) fn progress(&self, ticket: u64) -> Option<&ProgressPort> {
         self.0.get(&ticket)?.ports.progress.as_ref()
     }

@@ -15,6 +15,7 @@ use super::desk::{Desk, PREFIX, cancelled};
 use super::lane::{CallFailure, Command, Gauges, Lane};
 use super::output::{Driven, Output};
 use super::pace::Pace;
+use super::peers::Peers;
 use super::pending::Entry;
 use super::sdk;
 use super::tail::StderrTail;
@@ -41,6 +42,8 @@ pub(crate) struct PumpParts<R, W> {
     pub(crate) max_line: usize,
     /// Calls under way at once.
     pub(crate) max_in_flight: usize,
+    /// Who calls there.
+    pub(crate) peers: Peers,
     /// Tells the end of the process.
     pub(crate) exit: watch::Receiver<Option<Exit>>,
     /// What the child says on stderr.
@@ -79,7 +82,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
             reader: parts.reader,
             link: Link {
                 output: Output::new(parts.writer, PATIENCE),
-                desk: Desk::new(gauges, lane.commands()),
+                desk: Desk::new(gauges, lane.commands(), parts.peers),
                 max_line: parts.max_line,
                 closing: false,
             },

@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::capabilities::Capabilities;
 use super::lane::{Body, Command, Lane};
+use super::peers::Peers;
 use crate::model::Offers;
 use crate::wire::{self, Hop, Id, Meta};
 
@@ -95,7 +96,11 @@ pub(crate) struct Session {
 }
 
 /// Opens a session. Has no limit of its own: the caller sets one.
-pub(crate) async fn open_session(lane: &Lane, opening: Opening) -> Result<Session, SessionError> {
+pub(crate) async fn open_session(
+    lane: &Lane,
+    opening: Opening,
+    peers: Peers,
+) -> Result<Session, SessionError> {
     let transport = lane.sdk_transport().ok_or(SessionError::Closed)?;
     let mode = match opening {
         Opening::Initialize => ClientLifecycleMode::Initialize,
@@ -104,7 +109,7 @@ pub(crate) async fn open_session(lane: &Lane, opening: Opening) -> Result<Sessio
         },
     };
     let us = Implementation::new("mcp-conductor", env!("CARGO_PKG_VERSION"));
-    let config = ClientConfig::new(capabilities(), us)
+    let config = ClientConfig::new(capabilities(peers), us)
         .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE);
     let serving =
         serve_client_with_lifecycle_and_ct(config, transport, mode, CancellationToken::new());
@@ -118,13 +123,10 @@ pub(crate) async fn open_session(lane: &Lane, opening: Opening) -> Result<Sessio
     Ok(Session { version: peer.protocol_version.to_string(), hop, offers, _running: running })
 }
 
-/// What callers may be asked for through here. Of several callers' roots nothing can be made that is
-/// true for all of them, so these are not offered.
-pub(super) const CAPABILITIES: &str = r#"{"elicitation":{"form":{},"url":{}},"sampling":{}}"#;
-
-fn capabilities() -> ClientCapabilities {
-    // The constant is tested to be readable.
-    serde_json::from_str(CAPABILITIES).unwrap_or_default()
+/// What callers may be asked for through here.
+fn capabilities(peers: Peers) -> ClientCapabilities {
+    // They are tested to be readable.
+    serde_json::from_str(peers.capabilities()).unwrap_or_default()
 }
 
 fn explain(error: ClientInitializeError) -> SessionError {

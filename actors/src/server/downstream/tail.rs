@@ -46,29 +46,33 @@ impl StderrLog {
 }
 
 /// The stderr of one server over all its lives. Cheap to clone.
-#[derive(Debug, Clone)]
-pub struct StderrTail(Arc<watch::Sender<StderrLog>>);
-
-impl Default for StderrTail {
-    fn default() -> Self {
-        Self(Arc::new(watch::Sender::default()))
-    }
+#[derive(Debug, Clone, Default)]
+pub struct StderrTail {
+    log: Arc<watch::Sender<StderrLog>>,
+    /// Where the same lines are kept once more.
+    whole: Option<Arc<watch::Sender<StderrLog>>>,
 }
 
 impl StderrTail {
+    /// One for an instance of the server. What is said there stands here as well, but not the other
+    /// way round: what one instance says is no business of another's callers.
+    pub(crate) fn part(&self) -> Self {
+        Self { log: Arc::default(), whole: Some(Arc::clone(&self.log)) }
+    }
+
     /// Follows the log: wakes on every new line.
     pub fn follow(&self) -> watch::Receiver<StderrLog> {
-        self.0.subscribe()
+        self.log.subscribe()
     }
 
     /// The number that the next line will have.
     pub(crate) fn mark(&self) -> u64 {
-        self.0.borrow().next
+        self.log.borrow().next
     }
 
     /// The last lines since `mark`, as many as an error may carry.
     pub(crate) fn last_words(&self, mark: u64) -> Vec<Arc<str>> {
-        let (mut lines, _) = self.0.borrow().since(mark);
+        let (mut lines, _) = self.log.borrow().since(mark);
         lines.split_off(lines.len().saturating_sub(TAIL))
     }
 
@@ -98,7 +102,9 @@ impl StderrTail {
         let text = String::from_utf8_lossy(line);
         let text = sanitize_text(text.trim_end(), LINE).replace('\n', " ");
         tracing::debug!(target: "conductor::stderr", line = text, "server wrote to stderr");
-        self.0.send_modify(|log| log.push(&text));
+        for log in self.whole.iter().chain([&self.log]) {
+            log.send_modify(|log| log.push(&text));
+        }
         line.clear();
     }
 }

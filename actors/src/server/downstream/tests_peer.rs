@@ -12,10 +12,11 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::lane::{Body, CallFailure, Lane, RefusedCall, Ticket};
+use super::peers::Peers;
 use super::pending::{Ports, ProgressPort};
 use super::pump::{Pump, PumpParts};
 use super::tail::StderrTail;
-use crate::model::{Answer, Downfall, Ear, Generation, LogPort, Principal};
+use crate::model::{Answer, Downfall, Ear, Generation, Holder, LogPort, Principal};
 pub(crate) use crate::process::Exit;
 use crate::server::ServerLink;
 use crate::wire::{CallParams, LogLevel, Outcome, Text};
@@ -47,6 +48,15 @@ impl Peer {
 
     /// A peer with room for `limit` calls and pipes of `pipe` bytes.
     pub(crate) fn with(limit: usize, pipe: usize) -> Self {
+        Self::behind(Peers::Several, limit, pipe)
+    }
+
+    /// One that calls of one client go to.
+    pub(crate) fn apart() -> Self {
+        Self::behind(Peers::One, 64, 1 << 20)
+    }
+
+    fn behind(peers: Peers, limit: usize, pipe: usize) -> Self {
         let (reader, out) = tokio::io::duplex(pipe);
         let (writer, input) = tokio::io::duplex(pipe);
         let (exit, told) = watch::channel(None);
@@ -55,6 +65,7 @@ impl Peer {
             writer,
             max_line: MAX_LINE,
             max_in_flight: limit,
+            peers,
             exit: told,
             stderr: StderrTail::default(),
             stderr_open: tokio::sync::watch::channel(()).1,
@@ -70,7 +81,8 @@ impl Peer {
         let mut lives =
             std::iter::successors(Some(Generation::default()), |life| Some(life.next()));
         let generation = lives.nth(usize::try_from(generation).unwrap()).unwrap();
-        ServerLink { server: crate::tests::id(server), generation, lane: self.lane.clone() }
+        let holder = Holder::Everybody;
+        ServerLink { server: crate::tests::id(server), holder, generation, lane: self.lane.clone() }
     }
 
     /// The next message that the server reads.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::timeout;
 
+use super::peers::Peers;
 use super::sdk::{Opening, SessionError, open_session};
 use super::tests_peer::{LONG, Peer};
 use crate::wire::Hop;
@@ -14,7 +15,7 @@ type Opened = tokio::task::JoinHandle<Result<super::sdk::Session, SessionError>>
 
 fn open(peer: &Peer, opening: Opening) -> Opened {
     let lane = peer.lane.clone();
-    tokio::spawn(async move { open_session(&lane, opening).await })
+    tokio::spawn(async move { open_session(&lane, opening, Peers::Several).await })
 }
 
 /// What came of it, in short.

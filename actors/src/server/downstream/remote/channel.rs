@@ -17,6 +17,7 @@ use super::client::Client;
 use super::mirror::Mirrors;
 use crate::model::Offers;
 use crate::server::downstream::lane::{CallFailure, Gauges};
+use crate::server::downstream::peers::Peers;
 use crate::wire::{Hop, LEGACY_LATEST, MODERN};
 
 /// What is agreed with the server.
@@ -76,6 +77,8 @@ pub(super) struct Channel {
     pub(super) gauges: Arc<Gauges>,
     /// Longest message accepted, in bytes.
     pub(super) limit: usize,
+    /// Who calls there.
+    pub(super) peers: Peers,
     born: Instant,
     /// Milliseconds after `born` until when the server is left alone.
     quiet_until: AtomicU64,
@@ -83,7 +86,7 @@ pub(super) struct Channel {
 
 impl Channel {
     /// A way on which nothing was sent yet.
-    pub(super) fn new(client: Client, gauges: Arc<Gauges>, limit: usize) -> Self {
+    pub(super) fn new(client: Client, gauges: Arc<Gauges>, limit: usize, peers: Peers) -> Self {
         let session = Session::none_yet(Hop::Legacy, client.target().uri().clone());
         Self {
             client,
@@ -91,6 +94,7 @@ impl Channel {
             mirrors: ArcSwap::default(),
             gauges,
             limit,
+            peers,
             born: Instant::now(),
             quiet_until: AtomicU64::new(0),
         }

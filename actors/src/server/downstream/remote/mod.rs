@@ -42,6 +42,7 @@ use conductor_config::{ProtocolMode, RemoteSpec};
 use tokio_util::task::AbortOnDropHandle;
 
 use super::lane::{Gauges, Lane};
+use super::peers::Peers;
 use crate::model::{Cause, Downfall};
 use channel::Channel;
 use client::Client;
@@ -59,6 +60,8 @@ pub(crate) struct RemoteParts<'a> {
     pub(crate) max_line: usize,
     /// Calls under way at once.
     pub(crate) max_in_flight: usize,
+    /// Who calls there.
+    pub(crate) peers: Peers,
 }
 
 /// A session with a remote server.
@@ -80,7 +83,7 @@ async fn open_trusting(parts: RemoteParts<'_>, trust: Trust) -> Result<Remote, C
     let client = Client::new(parts.spec, trust).await;
     let client = client.map_err(|error| Cause::Spawn(error.to_string().into()))?;
     let gauges = Arc::new(Gauges::new());
-    let channel = Channel::new(client, Arc::clone(&gauges), parts.max_line);
+    let channel = Channel::new(client, Arc::clone(&gauges), parts.max_line, parts.peers);
     let opened = open::open(&channel, parts.spec.kind, parts.protocol).await?;
     let (hop, version) = (opened.session.hop, Arc::clone(&opened.session.version));
     let offers = opened.session.offers;

@@ -17,7 +17,7 @@ use super::client::TripError;
 use super::sse::Kind;
 use crate::server::downstream::capabilities::Capabilities;
 use crate::server::downstream::lane::Body;
-use crate::server::downstream::sdk::{CAPABILITIES, write_request};
+use crate::server::downstream::sdk::write_request;
 use crate::wire::{self, Hop, Id, Message, Outcome, is_known_version, is_modern_version};
 
 /// The error of a server that does not speak a revision (MCP 2026-07-28, basic/versioning).
@@ -180,8 +180,9 @@ async fn shake_hands(
     stream: Option<&mut EventStream>,
 ) -> Result<Session, OpenError> {
     let hello = format!(
-        r#""protocolVersion":"{}","capabilities":{CAPABILITIES},"clientInfo":{{"name":"mcp-conductor","version":"{}"}}"#,
+        r#""protocolVersion":"{}","capabilities":{},"clientInfo":{{"name":"mcp-conductor","version":"{}"}}"#,
         session.version,
+        channel.peers.capabilities(),
         env!("CARGO_PKG_VERSION"),
     );
     let letter = request(2, "initialize", Hop::Legacy, &Body::Members(hello.into()));

@@ -76,7 +76,7 @@ impl Pump {
         let Opened { session, stream } = opened;
         channel.session.store(Arc::new(session));
         let mut pump = Self {
-            desk: Desk::new(Arc::clone(&channel.gauges), back),
+            desk: Desk::new(Arc::clone(&channel.gauges), back, channel.peers),
             channel: Arc::new(channel),
             commands,
             heard,

@@ -57,13 +57,7 @@ impl Stage {
     async fn failure(&self) -> String {
         let params = CallParams::read(Some(&Bytes::from_static(br#"{"name":"a.t"}"#))).unwrap();
         let deadline = Some(Instant::now() + SOON);
-        let call = Call {
-            params: Box::new(params),
-            deadline,
-            progress: None,
-            inquiries: None,
-            logs: None,
-        };
+        let call = Call { deadline, ..Call::new(Box::new(params)) };
         let scope = Scope::Workspace("default".parse().unwrap());
         let caller = Caller::Local(LocalCaller::new("test"));
         let error = self.system.call(&scope, caller, call).await.unwrap_err();

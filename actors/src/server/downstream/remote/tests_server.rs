@@ -312,7 +312,13 @@ pub(super) async fn open_as(
     protocol: ProtocolMode,
     trust: Trust,
 ) -> Result<Guest, Cause> {
-    let parts = RemoteParts { spec, protocol, max_line: LIMIT, max_in_flight: 8 };
+    let parts = RemoteParts {
+        spec,
+        protocol,
+        max_line: LIMIT,
+        max_in_flight: 8,
+        peers: crate::server::downstream::Peers::Several,
+    };
     let opened = timeout(SOON, open_trusting(parts, trust)).await;
     opened.expect("opening has an end").map(Guest)
 }

@@ -1,0 +1,51 @@
+//! This file finds out what the name in a call leads to, and waits for servers whose lists are to come.
+//!
+//! It leaves what a name means to the catalogue, and starting servers to the supervisor.
+
+use tokio::time::{Instant, timeout_at};
+
+use super::System;
+use crate::merger::Resolution;
+use crate::model::{CallError, Scope, Target};
+use crate::wire::{CallKind, Text};
+
+impl System {
+    /// What the call's name leads to. A server that is on its way up for the first time is waited
+    /// for, within the call's own limit, since only its list can tell.
+    pub(super) async fn find(
+        &self,
+        scope: &Scope,
+        kind: CallKind,
+        named: &Text,
+        deadline: Option<Instant>,
+    ) -> Result<Target, CallError> {
+        let name = || named.clone();
+        let unknown = || CallError::Unknown { kind, name: name(), candidates: Vec::new() };
+        let mut published = self.0.catalog.published();
+        let begun = Instant::now();
+        loop {
+            published.borrow_and_update();
+            let catalog = self.0.catalog.current();
+            let view = catalog.view(scope).ok_or_else(unknown)?;
+            let server = match view.resolve(kind, named) {
+                Resolution::Found(target) => return Ok(target),
+                Resolution::Awaited(server) => server,
+                Resolution::Ambiguous(candidates) => {
+                    return Err(CallError::Unknown { kind, name: name(), candidates });
+                }
+                Resolution::Unknown => return Err(unknown()),
+            };
+            let outage = self.outage(&server);
+            let deadline = deadline.unwrap_or(begun + self.0.router.limit_of(&server));
+            if !self.is_coming(&server, &outage) {
+                return Err(CallError::Unavailable { server, outage });
+            }
+            self.0.supervisor.wake(server.clone());
+            // A call that waits here counts like one under way.
+            let _place = self.0.router.enter()?;
+            if !matches!(timeout_at(deadline, published.changed()).await, Ok(Ok(()))) {
+                return Err(CallError::Unavailable { server, outage });
+            }
+        }
+    }
+}
