@@ -125,6 +125,7 @@ async fn the_door_closes_when_what_is_under_way_has_ended() {
     let mut stream = open.send("GET /mcp", &[&session, "Accept: text/event-stream"], "").await;
     assert_eq!(stream.status().await, 200);
     open.shutdown.cancel();
+    // The listener is the door's own and ended with it. Nobody may be asked at its address, which may be
+    // that of another test by now.
     timeout(SOON, open.door).await.unwrap().unwrap().unwrap();
-    assert!(TcpStream::connect(open.addr).await.is_err());
 }
