@@ -46,8 +46,9 @@ pub use merger::{
     ListedEntry, Page, PinChange, PinDifference, Resolution, Unapproved, View, Visibility,
 };
 pub use model::{
-    Answer, Call, CallError, Cause, Downfall, Fate, Generation, Inquiries, Inquiry, InquiryKind,
-    ListKind, LogPort, Many, Outage, Principal, Scope, Seat, ServerState, Target, TaskNews,
+    Answer, Call, CallError, Cause, Downfall, Fate, Generation, HttpRefusal, Inquiries, Inquiry,
+    InquiryKind, ListKind, LogPort, Many, Outage, Principal, Scope, Seat, ServerState, Target,
+    TaskNews,
 };
 pub use process::{Harm, NurseryError, Usage, guard_main, harm_self};
 pub use server::{Rejected, StderrLog, StderrTail};

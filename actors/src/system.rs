@@ -258,13 +258,19 @@ impl System {
         call: Call,
     ) -> Result<Answer, CallError> {
         let (kind, asked) = (call.params.kind, call.params.task.is_some());
-        let target = match kind {
-            CallKind::Task(_) => self.find_task(scope, &caller, &call.params).await?,
+        let (target, arguments) = match kind {
+            CallKind::Task(_) => (self.find_task(scope, &caller, &call.params).await?, None),
             _ => self.find(scope, kind, &call.params.name, call.deadline).await?,
         };
         let principal = principal_of(&caller);
         let tenancy = self.tenancy(&target.server, &caller, call.seat.as_ref());
         let admission = self.admit(caller).await?;
+        if let Some(arguments) = arguments {
+            let faults = arguments.faults(call.params.arguments()).await;
+            if !faults.is_empty() {
+                return Err(CallError::BadArguments { server: target.server, faults });
+            }
+        }
         if let Some(logs) = call.logs.as_ref().filter(|_| call.params.meta.log_level.is_some()) {
             let of = InstanceId::new(target.server.clone(), tenancy.holder.clone());
             self.0.audience.lend(of, logs.level).await;
@@ -321,7 +327,7 @@ impl System {
         caller: &Caller,
         address: &Text,
     ) -> Result<Target, CallError> {
-        let target = self.find(scope, CallKind::Resource, address, None).await?;
+        let (target, _) = self.find(scope, CallKind::Resource, address, None).await?;
         drop(self.admit(caller.clone()).await?);
         self.0.supervisor.wake(target.server.clone());
         Ok(target)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::{
     Backoff, Group, Heartbeat, Instances, Isolation, Limits, PinPolicy, ProtocolMode, RestartAbove,
-    RestartPolicy, Restarts, StartMode, StopGrace,
+    RestartPolicy, Restarts, Sanitize, StartMode, StopGrace,
 };
 
 /// What holds for a server that does not say otherwise; the fields are those of
@@ -20,6 +20,10 @@ pub struct ServerDefaults {
     pub restart: RestartPolicy,
     /// What follows when a tool is not as it was approved.
     pub pins: PinPolicy,
+    /// Patterns of tools whose arguments are checked against their schemas before a call is sent.
+    pub validate_arguments: Vec<String>,
+    /// What is done about what is found in its definitions.
+    pub sanitize: Sanitize,
     /// From its start to the answer of its handshake, at most.
     pub startup_timeout: Duration,
     /// The deadline of one call.

@@ -139,6 +139,8 @@ const SHARED: &[Key] = &[
     key("idleStop", Text),
     key("restart", Text),
     key("pins", Text),
+    key("validateArguments", List),
+    key("sanitize", Table(SANITIZE)),
     key("startupTimeout", Text),
     key("timeout", Text),
     key("maxInFlight", Count),
@@ -187,6 +189,26 @@ const BORROWED: &[Key] = &[
     key("tools", List),
     key("disabledTools", List),
 ];
+
+/// `sanitize`
+pub(crate) const SANITIZE: Keys = &[&[
+    key("limits", Text),
+    key("schema", Text),
+    key("characters", Text),
+    key("hiddenText", Text),
+    key("disguise", Text),
+    key("unknownMembers", Text),
+    key("overtOrders", Text),
+    key("chatTokens", Text),
+    key("markup", Text),
+    key("secrets", Text),
+    key("concealment", Text),
+    key("forcedCalls", Text),
+    key("collection", Text),
+    key("otherServers", Text),
+    key("preference", Text),
+    key("execution", Text),
+]];
 
 /// `heartbeat`
 pub(crate) const HEARTBEAT: Keys =

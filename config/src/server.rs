@@ -55,6 +55,8 @@ pub(crate) fn read(
         idle_stop: tuned.idle_stop,
         restart: tuned.restart,
         pins: tuned.pins,
+        validate_arguments: tuned.validate_arguments,
+        sanitize: tuned.sanitize,
         startup_timeout: tuned.startup_timeout,
         timeout: tuned.timeout,
         max_in_flight: tuned.max_in_flight,

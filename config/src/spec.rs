@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
-use crate::{Group, Instances, Isolation, Limits, Reach, RestartAbove, Secret, ServerId};
+use crate::{Group, Instances, Isolation, Limits, Reach, RestartAbove, Sanitize, Secret, ServerId};
 
 /// Everything about one server that the settings decide. Two specs are equal exactly if
 /// nothing about the server changed.
@@ -36,6 +36,10 @@ pub struct ServerSpec {
     pub restart: RestartPolicy,
     /// What follows when one of its tools is not as it was approved.
     pub pins: PinPolicy,
+    /// Patterns of tools whose arguments are checked against their schemas before a call is sent.
+    pub validate_arguments: Vec<String>,
+    /// What is done about what is found in its definitions.
+    pub sanitize: Sanitize,
     /// From its start to the answer of its handshake, at most.
     pub startup_timeout: Duration,
     /// The deadline of one call.

@@ -5,10 +5,13 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use crate::{
     Backoff, Group, Heartbeat, Instances, Isolation, Limits, PinPolicy, ProtocolMode, RestartAbove,
-    RestartPolicy, Restarts, ServerDefaults, StartMode, StopGrace, clients, document, isolation,
+    RestartPolicy, Restarts, Sanitize, ServerDefaults, StartMode, StopGrace, clients, document,
+    isolation,
     keys::{BACKOFF, HEARTBEAT, RESTARTS, STOP},
     limits,
     reader::{Node, Table},
+    sanitize,
+    server::patterns,
 };
 
 /// A wait that may be none.
@@ -28,6 +31,8 @@ pub(crate) const UNREAD: ServerDefaults = ServerDefaults {
     idle_stop: None,
     restart: RestartPolicy::OnFailure,
     pins: PinPolicy::Warn,
+    validate_arguments: Vec::new(),
+    sanitize: Sanitize::UNREAD,
     startup_timeout: Duration::ZERO,
     timeout: Duration::ZERO,
     max_in_flight: 0,
@@ -62,6 +67,9 @@ pub(crate) fn read(table: &Table<'_>, base: &ServerDefaults) -> ServerDefaults {
             .unwrap_or(base.idle_stop),
         restart: table.choice("restart").unwrap_or(base.restart),
         pins: table.choice("pins").unwrap_or(base.pins),
+        validate_arguments: patterns(table, "validateArguments")
+            .unwrap_or_else(|| base.validate_arguments.clone()),
+        sanitize: sanitize::read(table, base.sanitize),
         startup_timeout: table.duration("startupTimeout", TIME).unwrap_or(base.startup_timeout),
         timeout: table.get("timeout").and_then(timeout).unwrap_or(base.timeout),
         max_in_flight: table.count("maxInFlight", MANY).unwrap_or(base.max_in_flight),

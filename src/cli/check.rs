@@ -2,6 +2,7 @@
 //!
 //! It leaves reading and judging settings to `conductor-config`, and shows no secret.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use conductor_config::{Config, ExportStyle, Overrides, ServerSpec, Transport, format_duration};
@@ -75,6 +76,10 @@ struct Shown {
     startup_timeout: String,
     timeout: String,
     max_in_flight: usize,
+    /// Patterns.
+    validate_arguments: Vec<String>,
+    /// What is done about each danger in definitions.
+    sanitize: BTreeMap<&'static str, &'static str>,
     /// What its tools are called.
     tools_as: String,
 }
@@ -156,6 +161,8 @@ impl Shown {
             startup_timeout: format_duration(spec.startup_timeout),
             timeout: format_duration(spec.timeout),
             max_in_flight: spec.max_in_flight,
+            validate_arguments: spec.validate_arguments.clone(),
+            sanitize: spec.sanitize.words().collect(),
             tools_as: format!("{}{separator}*", spec.id.name),
         }
     }

@@ -6,7 +6,7 @@
 
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use conductor_actors::{CallError, RestartError};
+use conductor_actors::{CallError, HttpRefusal, RestartError};
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::ToSchema;
@@ -86,11 +86,13 @@ impl Problem {
             CallError::Unavailable { .. } | CallError::Busy { .. } | CallError::ShuttingDown => {
                 StatusCode::SERVICE_UNAVAILABLE
             }
-            CallError::Lost { .. } | CallError::BadAnswer { .. } | CallError::HttpStatus { .. } => {
-                StatusCode::BAD_GATEWAY
-            }
+            CallError::Lost { .. }
+            | CallError::BadAnswer { .. }
+            | CallError::Refused { no: HttpRefusal::Status { .. }, .. } => StatusCode::BAD_GATEWAY,
+            CallError::BadArguments { .. } => StatusCode::UNPROCESSABLE_ENTITY,
             CallError::DeadlineExceeded { .. } => StatusCode::GATEWAY_TIMEOUT,
-            CallError::RateLimited { .. } | CallError::Throttled { .. } => {
+            CallError::RateLimited { .. }
+            | CallError::Refused { no: HttpRefusal::Throttled { .. }, .. } => {
                 StatusCode::TOO_MANY_REQUESTS
             }
         };

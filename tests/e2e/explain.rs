@@ -1,10 +1,11 @@
 //! These tests ask why tools are shown or not: `conductor why` and `conductor tools --explain`.
 //! They leave the rules themselves to the tests beside them.
 
-use conductor_e2e::daemon::Daemon;
+use conductor_e2e::daemon::{Daemon, Options};
+use conductor_e2e::wait;
 use serde_json::{Value, json};
 
-use crate::world::{mock, mock_with, serve, wait_tools};
+use crate::world::{CONDUCTOR, SOON, client, mock, mock_with, serve, status, wait_tools};
 
 /// `conductor why` with these words ends with `code` and says this.
 async fn check(daemon: &Daemon, words: &[&str], code: i32, told: &str) {
@@ -64,4 +65,51 @@ async fn every_tool_is_accounted_for_with_what_was_found() {
     );
     let table = daemon.cli(&["tools", "--explain"]).await.unwrap();
     assert!(table.stdout.contains("bad: bad"), "{}", table.stdout);
+}
+
+#[tokio::test]
+async fn what_is_done_about_hostile_definitions_is_for_the_settings_to_say_and_restarts_nothing() {
+    let bad = |sanitize: &Value| {
+        json!({ "mcpServers": {
+            "bad": mock_with(&["--fault", "bad_tool=poisoned"], json!({ "sanitize": sanitize })),
+        } })
+    };
+    // Each danger of the poisoned tool: a tag of chats, keys to be read, words to be kept back.
+    let all = |measure: &str| {
+        let dangers = ["chatTokens", "markup", "overtOrders", "secrets", "concealment"];
+        let more = ["forcedCalls", "collection", "execution"];
+        let said = dangers.iter().chain(&more).map(|danger| ((*danger).to_owned(), json!(measure)));
+        Value::Object(said.collect())
+    };
+    let usual = json!({});
+    let daemon = Daemon::start(CONDUCTOR, bad(&usual), Options::default()).await.unwrap();
+    wait_tools(&daemon, &["bad.echo"]).await.unwrap();
+    check(&daemon, &["bad.bad"], 1, "held back").await;
+    let pid = status(&daemon, "bad").await.unwrap()["pid"].clone();
+    for (sanitize, echo, bad_tool) in
+        [(all("redact"), true, true), (all("block"), false, false), (usual, true, false)]
+    {
+        daemon.sandbox().write_settings(bad(&sanitize)).unwrap();
+        let reloaded = daemon.cli(&["reload"]).await.unwrap();
+        assert_eq!(reloaded.code, Some(0), "{}{}", reloaded.stdout, reloaded.stderr);
+        let client = client(&daemon);
+        let mut last = Vec::new();
+        let followed = wait::until("the list follows the settings", SOON, async || {
+            last = client.tool_names().await.ok()?;
+            let has = |name: &str| last.iter().any(|known| known == name);
+            (has("bad.echo") == echo && has("bad.bad") == bad_tool).then_some(())
+        });
+        if let Err(error) = followed.await {
+            let told = daemon.cli(&["tools", "--explain", "--json"]).await.unwrap().stdout;
+            panic!("{error} {sanitize}: {told}\n{}", daemon.log_tail(20));
+        }
+    }
+    assert_eq!(status(&daemon, "bad").await.unwrap()["pid"], pid, "nothing was restarted");
+    let file = daemon.sandbox().write_settings(bad(&json!({ "schema": "report" }))).unwrap();
+    let checked = daemon.cli(&["check", "--config", file.to_str().unwrap()]).await.unwrap();
+    assert!(
+        checked.stderr.contains("must be one of \"quarantine\", \"block\""),
+        "{}",
+        checked.stderr
+    );
 }

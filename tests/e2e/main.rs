@@ -11,6 +11,8 @@ mod bridge;
 #[cfg(test)]
 mod calling;
 #[cfg(test)]
+mod checked;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 mod confined;

@@ -46,6 +46,12 @@ pub enum Filter {
 /// By server, in the order of its list.
 pub(super) type Accounts = BTreeMap<ServerId, Vec<Account>>;
 
+/// Whether one of these patterns matches a tool.
+pub(super) fn matches_any(patterns: &[String], tool: &str) -> bool {
+    let matches = |pattern: &String| glob::Pattern::new(pattern).is_ok_and(|it| it.matches(tool));
+    patterns.iter().any(matches)
+}
+
 /// What the settings of a server say against showing a tool: they win that exclude.
 pub(super) fn filter(spec: &ServerSpec, tool: &str) -> Option<Filter> {
     let matches =
@@ -53,8 +59,7 @@ pub(super) fn filter(spec: &ServerSpec, tool: &str) -> Option<Filter> {
     if let Some(pattern) = spec.exclude_tools.iter().find(matches) {
         return Some(Filter::Excluded(pattern.clone()));
     }
-    let included =
-        spec.include_tools.is_empty() || spec.include_tools.iter().any(|pattern| matches(&pattern));
+    let included = spec.include_tools.is_empty() || matches_any(&spec.include_tools, tool);
     (!included).then_some(Filter::NotIncluded)
 }
 

@@ -19,7 +19,7 @@ use super::memory::Memory;
 use super::merge::merge;
 use super::pin_book::{PinBook, Saving, now};
 use super::pins::{Now, Unapproved};
-use super::sanitize::{Judged, Policy};
+use super::sanitize::Judged;
 use super::slice::Slice;
 use crate::model::{Generation, ListKind, ServerState, Wake};
 use crate::post::Post;
@@ -41,8 +41,8 @@ pub(crate) enum Message {
     Server(News),
     /// A server says that a list of it changed.
     Changed(ServerId),
-    /// A list was read, or not.
-    Listed { server: ServerId, asked: Asked, result: Result<Read, ListError> },
+    /// A task is done with a list of a server.
+    Listed(ServerId, ListNews),
     /// Ask whoever is due.
     Refresh,
     /// All servers are known: publish from now on.
@@ -68,6 +68,14 @@ pub(crate) enum News {
     Retune(Arc<ServerSpec>),
     /// It is no more.
     Forget(ServerId),
+}
+
+/// What a task brings about a list.
+pub(crate) enum ListNews {
+    /// It was read, or not.
+    Read(Asked, Result<Read, ListError>),
+    /// It was judged anew, by other settings.
+    Judged(Arc<Listing>, Judged),
 }
 
 /// All slices, and the tasks that fill them.
@@ -143,8 +151,11 @@ impl Actor for MergerActor {
                 }
                 false
             }
-            Message::Listed { server, asked, result } => {
+            Message::Listed(server, ListNews::Read(asked, result)) => {
                 state.on_listed(&myself, &server, asked, result)
+            }
+            Message::Listed(server, ListNews::Judged(listing, judged)) => {
+                state.on_judged(&myself, &server, &listing, judged)
             }
             Message::Publish => {
                 state.publish_news();
@@ -198,6 +209,7 @@ impl State {
             }
             News::Retune(spec) => {
                 self.slice(&spec).spec = Arc::clone(&spec);
+                self.judge_anew(myself, &spec.id);
                 true
             }
             News::Forget(server) => {
@@ -283,7 +295,7 @@ impl State {
                         Ok(listing) => judge(spec, listing).await,
                         Err(error) => Err(error),
                     };
-                    let _ = myself.cast(Message::Listed { server, asked, result });
+                    let _ = myself.cast(Message::Listed(server, ListNews::Read(asked, result)));
                 };
                 self.tasks.spawn(read.in_current_span());
             }
@@ -310,6 +322,7 @@ impl State {
                 let kept = self.memory.keep(slice);
                 self.spawn(kept);
                 self.spawn(saving);
+                self.judge_anew(myself, server);
                 info!(%server, %generation, list, entries, "list read");
                 if rejected > 0 {
                     warn!(%server, %generation, list, rejected, "some entries cannot be shown");
@@ -327,6 +340,42 @@ impl State {
                 true
             }
         }
+    }
+
+    /// Has lists judged that were judged by other settings than those in force.
+    fn judge_anew(&mut self, myself: &ActorRef<Message>, server: &ServerId) {
+        let Some(slice) = self.slices.get(server) else { return };
+        for (_, part) in slice.parts.iter() {
+            let (Some(listing), Some(judged)) = (part.listing(), part.judged()) else { continue };
+            if judged.by == slice.spec.sanitize {
+                continue;
+            }
+            let (spec, listing) = (Arc::clone(&slice.spec), Arc::clone(listing));
+            let (myself, server) = (myself.clone(), server.clone());
+            self.tasks.spawn(async move {
+                let task = tokio::task::spawn_blocking(move || {
+                    let judged = Judged::new(&spec, &listing);
+                    Message::Listed(server, ListNews::Judged(listing, judged))
+                });
+                if let Ok(message) = task.await {
+                    let _ = myself.cast(message);
+                }
+            });
+        }
+    }
+
+    /// Takes over a new judgement, unless the list or the settings are others by now.
+    fn on_judged(
+        &mut self,
+        myself: &ActorRef<Message>,
+        server: &ServerId,
+        listing: &Arc<Listing>,
+        judged: Judged,
+    ) -> bool {
+        let Some(slice) = self.slices.get_mut(server) else { return false };
+        let is_new = slice.parts.get_mut(listing.kind).judged_anew(listing, judged);
+        self.judge_anew(myself, server);
+        is_new
     }
 
     fn publish_news(&mut self) {
@@ -381,7 +430,7 @@ fn compare(pins: &mut PinBook, slice: &mut Slice, found: &Now) -> Option<Saving>
 /// Judges a list where it holds up nobody: a long one takes a while.
 async fn judge(spec: Arc<ServerSpec>, listing: Listing) -> Result<Read, ListError> {
     let judging = tokio::task::spawn_blocking(move || {
-        let judged = Judged::new(spec.id.name.as_ref(), &listing, &Policy::default());
+        let judged = Judged::new(&spec, &listing);
         let now = (listing.kind == ListKind::Tools).then(|| now(&spec, &listing));
         (listing, judged, now)
     });

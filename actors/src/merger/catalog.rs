@@ -10,6 +10,7 @@ use tokio::time::Instant;
 
 use super::account::{Account, Accounts};
 use super::addresses;
+use super::arguments::Arguments as CheckedArguments;
 use super::list::{List, ListState, ListedEntry, Named};
 use super::names::{SAFE_SEPARATOR, canonical};
 use super::sanitize::Finding;
@@ -212,6 +213,14 @@ impl View {
     pub fn is_task(&self, tool: &str) -> bool {
         let Named::One(entry) = self.list(ListKind::Tools).find(tool) else { return false };
         entry.execution.as_ref().is_some_and(|execution| execution.is_task)
+    }
+
+    /// What checks the arguments of a tool, if the settings ask for that.
+    pub(crate) fn arguments(&self, tool: &str) -> Option<Arc<CheckedArguments>> {
+        match self.list(ListKind::Tools).find(tool) {
+            Named::One(entry) => entry.arguments.clone(),
+            Named::Several | Named::None => None,
+        }
     }
 
     /// Whether entries of this kind may be here now or later.

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use conductor_config::ServerId;
 use thiserror::Error;
 
+use super::arguments::Arguments;
 use crate::model::{ListKind, Target};
 use crate::wire::{Hop, Marks, Text};
 
@@ -29,6 +30,8 @@ pub struct ListedEntry {
     pub marks: Option<Arc<Marks>>,
     /// What a tool says about being made into a task, if it says anything.
     pub execution: Option<Arc<Execution>>,
+    /// What checks the arguments of a tool, if the settings ask for that.
+    pub(crate) arguments: Option<Arc<Arguments>>,
 }
 
 /// What a tool says about being made into a task (MCP 2025-11-25, Tool, `execution`).
@@ -151,11 +154,11 @@ impl List {
 
     /// The entry of this name or alias.
     pub(super) fn find(&self, name: &str) -> Named<'_> {
-        let name = Text::from(name);
-        if self.shared.contains(&name) {
+        let name = name.as_bytes();
+        if self.shared.contains(name) {
             return Named::Several;
         }
-        match self.by_name.get(&name).and_then(|at| self.entries.get(*at)) {
+        match self.by_name.get(name).and_then(|at| self.entries.get(*at)) {
             Some(entry) => Named::One(entry),
             None => Named::None,
         }

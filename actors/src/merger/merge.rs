@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use conductor_config::{CatalogSettings, ServerId, WorkspaceName};
 
-use super::account::{Account, Visibility, filter};
+use super::account::{Account, Visibility, filter, matches_any};
 use super::addresses;
 use super::catalog::{Catalog, View};
 use super::list::{Execution, List, ListState, ListedEntry};
@@ -114,7 +114,9 @@ impl Names<'_> {
                     Visibility::Rejected(UNAPPROVED.to_owned())
                 } else {
                     let definition = &verdict.definition;
-                    let shown = Shown { kind, id: self.id, entry, definition };
+                    let checked =
+                        is_tool && matches_any(&slice.spec.validate_arguments, &entry.name);
+                    let shown = Shown { kind, id: self.id, entry, definition, checked };
                     own.push(shown.list(entry.name.clone(), None, None));
                     self.add(&shown, parts)
                 };
@@ -192,6 +194,8 @@ struct Shown<'a> {
     id: &'a ServerId,
     entry: &'a JudgedEntry,
     definition: &'a Members,
+    /// Whether its arguments are to be checked.
+    checked: bool,
 }
 
 impl Shown<'_> {
@@ -212,7 +216,9 @@ impl Shown<'_> {
         let target = Target { server: self.id.clone(), name: self.entry.name.clone() };
         let marks = marks(&definition).filter(|_| self.kind == ListKind::Tools);
         let execution = execution(&definition).filter(|_| self.kind == ListKind::Tools);
-        ListedEntry { name, alias, target, json: definition.to_json(), marks, execution }
+        let arguments = self.entry.arguments.clone().filter(|_| self.checked);
+        let json = definition.to_json();
+        ListedEntry { name, alias, target, json, marks, execution, arguments }
     }
 }
 

@@ -12,6 +12,7 @@
 mod account;
 mod actor;
 mod addresses;
+mod arguments;
 mod catalog;
 mod handle;
 mod links;
@@ -34,6 +35,7 @@ mod tests_views;
 pub use account::{Account, Filter, Visibility};
 pub(crate) use actor::MergerActor;
 pub(crate) use addresses::public as public_address;
+pub(crate) use arguments::Arguments as CheckedArguments;
 pub use catalog::{Catalog, Resolution, View};
 pub use handle::CatalogReader;
 pub(crate) use handle::MergerHandle;

@@ -143,6 +143,15 @@ impl Part {
         true
     }
 
+    /// The list was judged by other settings. Returns whether it is still the one that is known.
+    pub(super) fn judged_anew(&mut self, listing: &Arc<Listing>, judged: Judged) -> bool {
+        let is_same = self.listing.as_ref().is_some_and(|known| Arc::ptr_eq(known, listing));
+        if is_same {
+            self.judged = Some(Arc::new(judged));
+        }
+        is_same
+    }
+
     /// No answer came. Returns how long to wait before the next question.
     pub(super) fn missed(&mut self, generation: Generation, now: Instant) -> Option<Duration> {
         if self.asking != Some(generation) {

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::part::Part;
 use super::pins::PinDifference;
-use super::sanitize::{Judged, Policy};
+use super::sanitize::Judged;
 use crate::model::{ListKind, Offers, PerList, ServerState};
 use crate::server::{Listing, ServerLink};
 
@@ -47,8 +47,7 @@ impl Slice {
         for known in remembered {
             match known {
                 Remembered::List(listing) => {
-                    let server = spec.id.name.as_ref();
-                    let judged = Judged::new(server, &listing, &Policy::default());
+                    let judged = Judged::new(&spec, &listing);
                     parts.get_mut(listing.kind).remember(listing, judged);
                 }
                 Remembered::Nothing(kind) => parts.get_mut(kind).remember_none(),

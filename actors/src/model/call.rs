@@ -161,6 +161,14 @@ pub enum CallError {
         /// The limit met.
         limit: usize,
     },
+    /// Its arguments are not what the tool's schema asks for, and the settings have that checked.
+    #[error("the arguments do not fit the schema: {}", faults.join("; "))]
+    BadArguments {
+        /// Whose tool it is.
+        server: ServerId,
+        /// What is wrong, place by place.
+        faults: Vec<String>,
+    },
     /// The answer cannot be passed on: too long or not JSON-RPC.
     #[error("server `{server}` gave an answer that cannot be used: {reason}")]
     BadAnswer {
@@ -169,23 +177,13 @@ pub enum CallError {
         /// What is wrong with the answer.
         reason: String,
     },
-    /// The server is elsewhere and wants no requests for now.
-    #[error("server `{server}` wants no requests for {retry_after:?}")]
-    Throttled {
-        /// Whose tool it is.
-        server: ServerId,
-        /// When to come back.
-        retry_after: Duration,
-    },
     /// The server is elsewhere and said no before it was about the call.
-    #[error("server `{server}` answered with HTTP status {status}: {reason}")]
-    HttpStatus {
+    #[error("server `{server}` {no}")]
+    Refused {
         /// Whose tool it is.
         server: ServerId,
-        /// The status.
-        status: u16,
-        /// What it said, or what to do about it.
-        reason: String,
+        /// How it said so.
+        no: HttpRefusal,
     },
     /// A delegated caller met one of its limits.
     #[error("rate limit reached")]
@@ -198,6 +196,36 @@ pub enum CallError {
     ShuttingDown,
 }
 
+/// How a server elsewhere says no to a request.
+#[derive(Debug, Clone, Error)]
+pub enum HttpRefusal {
+    /// It wants no requests for now.
+    #[error("wants no requests for {retry_after:?}")]
+    Throttled {
+        /// When to come back.
+        retry_after: Duration,
+    },
+    /// Any other status that is no success.
+    #[error("answered with HTTP status {status}: {reason}")]
+    Status {
+        /// The status.
+        status: u16,
+        /// What it said, or what to do about it.
+        reason: String,
+    },
+}
+
+impl HttpRefusal {
+    fn fate(&self) -> Fate {
+        match self {
+            Self::Throttled { .. } => Fate::NotSent,
+            // The statuses up to 499 mean that the request was refused, not carried out.
+            Self::Status { status, .. } if *status < 500 => Fate::NotSent,
+            Self::Status { .. } => Fate::OutcomeUnknown,
+        }
+    }
+}
+
 impl CallError {
     /// What is known of the call's effect.
     pub fn fate(&self) -> Fate {
@@ -205,17 +233,15 @@ impl CallError {
             Self::Unknown { .. }
             | Self::Unavailable { .. }
             | Self::Busy { .. }
+            | Self::BadArguments { .. }
             | Self::RateLimited { .. }
-            | Self::Throttled { .. }
             | Self::ShuttingDown
             | Self::Lost { sent: false, .. }
             | Self::DeadlineExceeded { sent: false, .. } => Fate::NotSent,
             Self::Lost { sent: true, .. } | Self::DeadlineExceeded { sent: true, .. } => {
                 Fate::OutcomeUnknown
             }
-            // The statuses up to 499 mean that the request was refused, not carried out.
-            Self::HttpStatus { status, .. } if *status < 500 => Fate::NotSent,
-            Self::HttpStatus { .. } => Fate::OutcomeUnknown,
+            Self::Refused { no, .. } => no.fate(),
             Self::BadAnswer { .. } => Fate::Completed,
         }
     }
@@ -226,8 +252,8 @@ impl CallError {
             Self::Unavailable { server, .. }
             | Self::Lost { server, .. }
             | Self::DeadlineExceeded { server, .. }
-            | Self::Throttled { server, .. }
-            | Self::HttpStatus { server, .. }
+            | Self::Refused { server, .. }
+            | Self::BadArguments { server, .. }
             | Self::BadAnswer { server, .. } => Some(server),
             Self::Unknown { .. }
             | Self::Busy { .. }
@@ -244,9 +270,9 @@ impl CallError {
             Self::Unknown { .. }
             | Self::DeadlineExceeded { .. }
             | Self::Busy { .. }
+            | Self::BadArguments { .. }
             | Self::BadAnswer { .. }
-            | Self::Throttled { .. }
-            | Self::HttpStatus { .. }
+            | Self::Refused { .. }
             | Self::RateLimited { .. }
             | Self::ShuttingDown => None,
         }
@@ -259,14 +285,15 @@ impl CallError {
                 outage.next_try.map(|at| at.saturating_duration_since(now))
             }
             Self::RateLimited { retry_after } => *retry_after,
-            Self::Throttled { retry_after, .. } => Some(*retry_after),
+            Self::Refused { no: HttpRefusal::Throttled { retry_after }, .. } => Some(*retry_after),
             Self::Busy { many: Many::Calls, .. } => Some(Duration::from_millis(100)),
             Self::Busy { many: Many::Instances, .. } => Some(Duration::from_secs(1)),
             Self::Lost { .. } => Some(Duration::from_millis(500)),
             Self::Unknown { .. }
             | Self::DeadlineExceeded { .. }
+            | Self::BadArguments { .. }
             | Self::BadAnswer { .. }
-            | Self::HttpStatus { .. }
+            | Self::Refused { no: HttpRefusal::Status { .. }, .. }
             | Self::ShuttingDown => None,
         }
     }
@@ -285,9 +312,10 @@ impl CallError {
             Self::Lost { .. } => "connection_lost",
             Self::DeadlineExceeded { .. } => "timeout",
             Self::Busy { .. } => "overloaded",
+            Self::BadArguments { .. } => "invalid_arguments",
             Self::BadAnswer { .. } => "bad_answer",
-            Self::Throttled { .. } => "server_throttled",
-            Self::HttpStatus { .. } => "http_status",
+            Self::Refused { no: HttpRefusal::Throttled { .. }, .. } => "server_throttled",
+            Self::Refused { no: HttpRefusal::Status { .. }, .. } => "http_status",
             Self::RateLimited { .. } => "rate_limited",
             Self::ShuttingDown => "shutting_down",
         }

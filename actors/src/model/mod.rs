@@ -11,7 +11,9 @@ mod seat;
 #[cfg(test)]
 mod tests;
 
-pub use call::{Answer, Call, CallError, Fate, Many, Outage, Scope, ServerState, Target};
+pub use call::{
+    Answer, Call, CallError, Fate, HttpRefusal, Many, Outage, Scope, ServerState, Target,
+};
 pub use cause::{Cause, Downfall};
 pub(crate) use hearing::{
     Addresses, Callers, Ear, Hearing, LogMessage, Reach, Settled, Told, Wish, Wishes,

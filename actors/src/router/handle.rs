@@ -19,8 +19,8 @@ use super::tenancy::Tenancy;
 use crate::audience::principal_of;
 use crate::delegation::Admission;
 use crate::model::{
-    Answer, Call, CallError, Downfall, Ear, Generation, Gone, InstanceId, Many, Needs, Outage,
-    Principal, Seat, Target,
+    Answer, Call, CallError, Downfall, Ear, Generation, Gone, HttpRefusal, InstanceId, Many, Needs,
+    Outage, Principal, Seat, Target,
 };
 use crate::post::Post;
 use crate::server::{
@@ -412,8 +412,12 @@ fn explain(server: &ServerId, failure: CallFailure, limit: Duration) -> CallErro
             CallError::Lost { server, downfall, sent: false }
         }
         CallFailure::Lost { downfall, sent } => CallError::Lost { server, downfall, sent },
-        CallFailure::Throttled { retry_after } => CallError::Throttled { server, retry_after },
-        CallFailure::Http { status, reason } => CallError::HttpStatus { server, status, reason },
+        CallFailure::Throttled { retry_after } => {
+            CallError::Refused { server, no: HttpRefusal::Throttled { retry_after } }
+        }
+        CallFailure::Http { status, reason } => {
+            CallError::Refused { server, no: HttpRefusal::Status { status, reason } }
+        }
         CallFailure::Late { sent } => CallError::DeadlineExceeded { server, limit, sent },
         failure @ (CallFailure::TooLong { .. } | CallFailure::Garbled { .. }) => {
             CallError::BadAnswer { server, reason: failure.to_string() }

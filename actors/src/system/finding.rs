@@ -2,23 +2,26 @@
 //!
 //! It leaves what a name means to the catalogue, and starting servers to the supervisor.
 
+use std::sync::Arc;
+
 use tokio::time::{Instant, timeout_at};
 
 use super::System;
-use crate::merger::Resolution;
+use crate::merger::{CheckedArguments, Resolution};
 use crate::model::{CallError, Scope, Target};
 use crate::wire::{CallKind, Text};
 
 impl System {
-    /// What the call's name leads to. A server that is on its way up for the first time is waited
-    /// for, within the call's own limit, since only its list can tell.
+    /// What the call's name leads to, and what checks its arguments if anything does. A server that
+    /// is on its way up for the first time is waited for, within the call's own limit, since only
+    /// its list can tell.
     pub(super) async fn find(
         &self,
         scope: &Scope,
         kind: CallKind,
         named: &Text,
         deadline: Option<Instant>,
-    ) -> Result<Target, CallError> {
+    ) -> Result<(Target, Option<Arc<CheckedArguments>>), CallError> {
         let name = || named.clone();
         let unknown = || CallError::Unknown { kind, name: name(), candidates: Vec::new() };
         let mut published = self.0.catalog.published();
@@ -28,7 +31,10 @@ impl System {
             let catalog = self.0.catalog.current();
             let view = catalog.view(scope).ok_or_else(unknown)?;
             let server = match view.resolve(kind, named) {
-                Resolution::Found(target) => return Ok(target),
+                Resolution::Found(target) => {
+                    let arguments = (kind == CallKind::Tool).then(|| view.arguments(named));
+                    return Ok((target, arguments.flatten()));
+                }
                 Resolution::Awaited(server) => server,
                 Resolution::Ambiguous(candidates) => {
                     return Err(CallError::Unknown { kind, name: name(), candidates });

@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conductor_config::{
-    Backoff, CallSettings, CatalogSettings, Config, DelegationSettings, DelegatorLimit,
-    ExportStyle, Heartbeat, Instances, Isolation, Limits, Listen, LogFormat, LogSettings,
-    PinPolicy, ProtocolMode, Rate, ReloadSettings, RestartAbove, RestartPolicy, Restarts,
+    Backoff, CallSettings, CatalogSettings, Config, Danger, DelegationSettings, DelegatorLimit,
+    ExportStyle, Heartbeat, Instances, Isolation, Limits, Listen, LogFormat, LogSettings, Measure,
+    PinPolicy, ProtocolMode, Rate, ReloadSettings, RestartAbove, RestartPolicy, Restarts, Sanitize,
     ServerDefaults, ServerId, ServerSpec, StartMode, State, StdioSpec, StopGrace, Transport,
 };
 
@@ -47,6 +47,8 @@ pub(crate) fn spec(name: &str) -> ServerSpec {
         include_tools: Vec::new(),
         exclude_tools: Vec::new(),
         safe_to_repeat: Vec::new(),
+        validate_arguments: Vec::new(),
+        sanitize: sanitize(),
         start: defaults.start,
         idle_stop: defaults.idle_stop,
         restart: defaults.restart,
@@ -135,11 +137,20 @@ pub(crate) fn config(dir: &Path, servers: Vec<ServerSpec>) -> Arc<Config> {
     })
 }
 
+/// What the manual says of hostile definitions.
+fn sanitize() -> Sanitize {
+    Sanitize::default()
+        .with(Danger::Characters, Measure::Strip)
+        .with(Danger::Unknown, Measure::Strip)
+}
+
 fn defaults() -> ServerDefaults {
     ServerDefaults {
         start: StartMode::Eager,
         idle_stop: None,
         restart: RestartPolicy::OnFailure,
+        validate_arguments: Vec::new(),
+        sanitize: sanitize(),
         pins: PinPolicy::Warn,
         startup_timeout: Duration::from_secs(60),
         timeout: Duration::from_secs(60),

@@ -2,7 +2,7 @@
 //!
 //! It leaves the meaning of the text to its users.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::fmt;
 use std::ops::Deref;
 
@@ -52,6 +52,13 @@ impl Deref for Text {
 impl AsRef<str> for Text {
     fn as_ref(&self) -> &str {
         self.as_str()
+    }
+}
+
+/// Tables of texts are searched without a copy of what is sought; bytes hash and compare as it does.
+impl Borrow<[u8]> for Text {
+    fn borrow(&self) -> &[u8] {
+        &self.0
     }
 }
 

@@ -109,6 +109,7 @@ fn spec(of: &ServerSpec, id: &ServerId, child: StdioSpec) -> ServerSpec {
         include_tools: Vec::new(),
         exclude_tools: Vec::new(),
         safe_to_repeat: Vec::new(),
+        validate_arguments: Vec::new(),
         start: StartMode::Eager,
         idle_stop: None,
         startup_timeout: of.startup_timeout.max(STARTUP_MIN),

@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 use conductor_actors::wire::{CallKind, Id, write_error, write_result};
-use conductor_actors::{CallError, Cause, Downfall, Fate, Many};
+use conductor_actors::{CallError, Cause, Downfall, Fate, HttpRefusal, Many};
 use serde_json::{Map, Value, json};
 use tokio::time::Instant;
 
@@ -79,12 +79,12 @@ fn code(error: &CallError) -> Code {
         CallError::DeadlineExceeded { .. } => codes::TIMEOUT,
         CallError::Busy { .. } => codes::BUSY,
         CallError::BadAnswer { .. } => codes::BAD_ANSWER,
-        CallError::Throttled { .. } => codes::SERVER_THROTTLED,
-        CallError::HttpStatus { .. } => codes::HTTP_STATUS,
+        CallError::Refused { no: HttpRefusal::Throttled { .. }, .. } => codes::SERVER_THROTTLED,
+        CallError::Refused { no: HttpRefusal::Status { .. }, .. } => codes::HTTP_STATUS,
         CallError::RateLimited { .. } => codes::RATE_LIMITED,
         CallError::ShuttingDown => codes::SHUTTING_DOWN,
-        // A refusal, with codes of its own.
-        CallError::Unknown { .. } => codes::INVALID_PARAMS,
+        // The first is a refusal, with codes of its own; the other is of tools alone.
+        CallError::Unknown { .. } | CallError::BadArguments { .. } => codes::INVALID_PARAMS,
     }
 }
 
@@ -152,14 +152,18 @@ fn sentence(error: &CallError) -> String {
                 ),
             }
         }
+        CallError::BadArguments { faults, .. } => {
+            let faults: Vec<String> = faults.iter().map(|fault| printable(fault)).collect();
+            format!("The arguments are not what the tool takes: {}.", faults.join("; "))
+        }
         CallError::BadAnswer { server, reason } => {
             let reason = printable(reason);
             format!("Server `{server}` gave an answer that cannot be used: {reason}.")
         }
-        CallError::Throttled { server, .. } => {
+        CallError::Refused { server, no: HttpRefusal::Throttled { .. } } => {
             format!("Server `{server}` is asked too often and wants no requests for now.")
         }
-        CallError::HttpStatus { server, status, reason } => {
+        CallError::Refused { server, no: HttpRefusal::Status { status, reason } } => {
             let reason = printable(reason);
             format!("Server `{server}` answered with HTTP status {status}: {reason}.")
         }

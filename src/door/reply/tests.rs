@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conductor_actors::wire::{CallKind, Id};
-use conductor_actors::{CallError, Cause, Downfall, Many, Outage, ServerState};
+use conductor_actors::{CallError, Cause, Downfall, HttpRefusal, Many, Outage, ServerState};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -177,6 +177,7 @@ fn the_manual_lists_exactly_the_ways_a_call_fails() {
         Outage { state: ServerState::Failed, downfall: None, next_try: None, returning: false };
     let end = || downfall(Cause::Asked, &[]);
     let limit = Duration::from_secs(1);
+    let refused = |no| CallError::Refused { server: server(), no };
     let failures = [
         CallError::Unavailable { server: server(), outage },
         CallError::Lost { server: server(), downfall: end(), sent: false },
@@ -185,10 +186,11 @@ fn the_manual_lists_exactly_the_ways_a_call_fails() {
         CallError::DeadlineExceeded { server: server(), limit, sent: true },
         CallError::Busy { what: String::new(), many: Many::Calls, limit: 1 },
         CallError::Busy { what: String::new(), many: Many::Instances, limit: 1 },
+        CallError::BadArguments { server: server(), faults: Vec::new() },
         CallError::BadAnswer { server: server(), reason: String::new() },
-        CallError::Throttled { server: server(), retry_after: limit },
-        CallError::HttpStatus { server: server(), status: 401, reason: String::new() },
-        CallError::HttpStatus { server: server(), status: 502, reason: String::new() },
+        refused(HttpRefusal::Throttled { retry_after: limit }),
+        refused(HttpRefusal::Status { status: 401, reason: String::new() }),
+        refused(HttpRefusal::Status { status: 502, reason: String::new() }),
         CallError::RateLimited { retry_after: None },
         CallError::ShuttingDown,
     ];

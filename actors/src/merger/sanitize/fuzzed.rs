@@ -25,7 +25,7 @@ pub(crate) fn hold(data: &[u8]) {
     if listing.read_page(&answer).is_err() {
         return;
     }
-    let judge = || Judged::new("server", &listing, &Policy::default());
+    let judge = || Judged::by(&Policy::default(), "server", &listing);
     let own = Own::new("server", listing.entries.iter().map(|entry| entry.name.as_str()));
     let again = |shown: &Members| match kind {
         ListKind::Tools => sanitize(shown, &own, &Policy::default()),

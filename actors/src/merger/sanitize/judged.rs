@@ -4,8 +4,12 @@
 //! names in it turn out to be other servers' tools.
 
 use std::collections::HashSet;
+use std::sync::Arc;
+
+use conductor_config::{Sanitize, ServerSpec};
 
 use super::{Action, Own, Policy, Verdict, sanitize, sanitize_entry, squash};
+use crate::merger::arguments::Arguments;
 use crate::model::ListKind;
 use crate::server::{Listing, RawEntry, Rejected};
 use crate::wire::Text;
@@ -17,6 +21,8 @@ pub(crate) struct JudgedEntry {
     pub(crate) name: Text,
     /// The name as other texts may write it, without and with its server's; of tools only.
     pub(crate) squashed: Option<[String; 2]>,
+    /// What a tool's arguments are to be, as its server wrote it.
+    pub(crate) arguments: Option<Arc<Arguments>>,
     verdict: Verdict,
     /// Where it differs: the verdict if names in it are other servers' tools.
     among_others: Option<Verdict>,
@@ -29,6 +35,8 @@ pub(crate) struct Judged {
     pub(crate) entries: Vec<JudgedEntry>,
     /// What is refused before it is judged.
     pub(crate) rejected: Vec<Rejected>,
+    /// By what settings it was judged.
+    pub(crate) by: Sanitize,
 }
 
 impl JudgedEntry {
@@ -44,15 +52,22 @@ impl JudgedEntry {
 }
 
 impl Judged {
-    /// Judges what `server` lists.
-    pub(crate) fn new(server: &str, listing: &Listing, policy: &Policy) -> Self {
-        let mut judged = Self { entries: Vec::new(), rejected: listing.rejected.clone() };
+    /// Judges what a server lists.
+    pub(crate) fn new(spec: &ServerSpec, listing: &Listing) -> Self {
+        let policy = Policy::of(&spec.sanitize);
+        Self { by: spec.sanitize, ..Self::by(&policy, spec.id.name.as_ref(), listing) }
+    }
+
+    /// The same by any policy.
+    pub(super) fn by(policy: &Policy, server: &str, listing: &Listing) -> Self {
+        let mut judged = Self { rejected: listing.rejected.clone(), ..Self::default() };
         match listing.kind {
             ListKind::Tools => judged.judge_tools(server, listing, policy),
             ListKind::Prompts | ListKind::Resources | ListKind::Templates => {
                 let entry = |entry: &RawEntry| JudgedEntry {
                     name: entry.name.clone(),
                     squashed: None,
+                    arguments: None,
                     verdict: sanitize_entry(&entry.definition, policy),
                     among_others: None,
                 };
@@ -93,8 +108,10 @@ fn judge(server: &str, tool: &RawEntry, own: &Own, others: &Own, policy: &Policy
     let verdict = sanitize(&tool.definition, own, policy);
     let asked = !verdict.mentions.is_empty() && verdict.held.is_none();
     let among_others = asked.then(|| sanitize(&tool.definition, others, policy));
+    let schema = tool.definition.get("inputSchema").cloned();
     JudgedEntry {
         name: tool.name.clone(),
+        arguments: schema.map(|schema| Arc::new(Arguments::new(schema))),
         squashed: Some([squash(&tool.name), squash(&format!("{server}{}", tool.name))]),
         among_others: among_others.filter(|other| other.findings != verdict.findings),
         verdict,

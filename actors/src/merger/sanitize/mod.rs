@@ -49,6 +49,7 @@ pub(crate) use policy::Policy;
 use policy::{Certainty, Class};
 use shadow::Names;
 pub(crate) use shadow::squash;
+pub(super) use tree::unreadable;
 use tree::{Node, Unfit};
 use walk::Walk;
 

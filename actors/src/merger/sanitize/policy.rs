@@ -2,6 +2,8 @@
 //!
 //! It leaves finding to the rules and doing to `walk`.
 
+use conductor_config::{Danger, Measure, Sanitize};
+
 /// What a rule looks after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Class {
@@ -95,6 +97,17 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
+    /// What the settings of a server say. They are about what is certain; what is only likely is
+    /// answered as by default, and never harder than that.
+    pub(crate) fn of(settings: &Sanitize) -> Self {
+        let mut policy = Self::default();
+        for answer in &mut policy.answers {
+            answer.certain = action(settings.of(danger(answer.class)));
+            answer.likely = answer.likely.min(answer.certain);
+        }
+        policy
+    }
+
     /// What is done about a finding of `class`.
     pub(crate) fn action(&self, class: Class, certainty: Certainty) -> Action {
         let answer = self.answers.iter().find(|answer| answer.class == class);
@@ -102,6 +115,38 @@ impl Policy {
             Certainty::Likely => answer.likely,
             Certainty::Certain => answer.certain,
         })
+    }
+}
+
+/// What settings call a class.
+fn danger(class: Class) -> Danger {
+    match class {
+        Class::Limits => Danger::Limits,
+        Class::Schema => Danger::Schema,
+        Class::Characters => Danger::Characters,
+        Class::HiddenText => Danger::HiddenText,
+        Class::Disguise => Danger::Disguise,
+        Class::Unknown => Danger::Unknown,
+        Class::Overt => Danger::Overt,
+        Class::Tokens => Danger::Tokens,
+        Class::Markup => Danger::Markup,
+        Class::Secrets => Danger::Secrets,
+        Class::Concealment => Danger::Concealment,
+        Class::Forced => Danger::Forced,
+        Class::Collection => Danger::Collection,
+        Class::Foreign => Danger::Foreign,
+        Class::Preference => Danger::Preference,
+        Class::Execution => Danger::Execution,
+    }
+}
+
+fn action(measure: Measure) -> Action {
+    match measure {
+        Measure::Report => Action::Report,
+        Measure::Strip => Action::Strip,
+        Measure::Redact => Action::Redact,
+        Measure::Quarantine => Action::Quarantine,
+        Measure::Block => Action::Block,
     }
 }
 
@@ -134,5 +179,24 @@ impl Default for Policy {
             subschemas: 20_000,
         };
         Self { answers, escalate_at: 2, bounds }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_about_what_is_certain_and_never_harder_on_the_rest() {
+        let settings = crate::tests::spec("a").sanitize;
+        assert_eq!(Policy::of(&settings), Policy::default(), "the manual says what is built in");
+        let check = |measure, likely, certain| {
+            let policy = Policy::of(&settings.with(Danger::Overt, measure));
+            let found = [Certainty::Likely, Certainty::Certain];
+            assert_eq!(found.map(|sure| policy.action(Class::Overt, sure)), [likely, certain]);
+        };
+        check(Measure::Report, Action::Report, Action::Report);
+        check(Measure::Redact, Action::Redact, Action::Redact);
+        check(Measure::Block, Action::Redact, Action::Block);
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use conductor_config::{ServerId, ServerSpec};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -115,7 +116,9 @@ fn shown(server: &str, rows: &[Value]) -> BTreeMap<String, Value> {
     let page = Bytes::from(json!({"tools": tools}).to_string());
     let mut listing = Listing::new(ListKind::Tools);
     listing.read_page(&page).unwrap();
-    let judged = Judged::new(server, &listing, &Policy::default());
+    let spec = crate::tests::spec("s");
+    let id = ServerId { name: server.parse().unwrap_or(spec.id.name.clone()), ..spec.id.clone() };
+    let judged = Judged::new(&ServerSpec { id, ..spec }, &listing);
     let shown = judged.entries.iter().filter(|tool| tool.verdict(false).held.is_none());
     shown
         .map(|tool| {

@@ -38,6 +38,12 @@ pub(super) enum Unfit {
     Doubled,
 }
 
+/// Why `json` cannot be read in one way only, nested up to `depth` levels; nothing if it can.
+pub(in crate::merger) fn unreadable(json: &[u8], depth: usize) -> Option<String> {
+    let Ok(text) = std::str::from_utf8(json) else { return Some(Unfit::Malformed.to_string()) };
+    Node::read(text, depth).err().map(|why| why.to_string())
+}
+
 impl<'a> From<&'a str> for Str<'a> {
     fn from(text: &'a str) -> Self {
         Self { raw: None, text: Cow::Borrowed(text) }

@@ -2,6 +2,7 @@
 //!
 //! It leaves judging a text to `text` and a schema's shape to `schema`.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
 
@@ -28,6 +29,16 @@ enum Role {
     Fixed,
     /// To be used as it is, and no sentence: what a tool is called.
     Name,
+}
+
+impl Role {
+    /// What can be done: a value cannot be cut without becoming another value.
+    fn bear(self, action: Action) -> Action {
+        match self {
+            Self::Fixed | Self::Name if action > Action::Report => action.max(Action::Quarantine),
+            Self::Prose | Self::Fixed | Self::Name => action,
+        }
+    }
 }
 
 /// One way through a definition.
@@ -77,12 +88,14 @@ impl<'a> Walk<'a> {
         action
     }
 
-    /// Enough different likely findings in one text make a certain one.
-    fn escalate(&mut self, likely: &mut Vec<&'static str>, text: &str) {
-        likely.sort_unstable();
-        likely.dedup();
-        if likely.len() >= self.policy.escalate_at && self.worst < Action::Quarantine {
-            self.record("several.likely", Action::Quarantine, text);
+    /// Enough different likely findings in one text make a certain one of the worst among them.
+    fn escalate(&mut self, likely: &BTreeMap<&'static str, Class>, text: &str, role: Role) {
+        if likely.len() < self.policy.escalate_at || self.worst >= Action::Quarantine {
+            return;
+        }
+        let certain = |class: &Class| self.policy.action(*class, Certainty::Certain);
+        if let Some(action) = likely.values().map(certain).max() {
+            self.record("several.likely", role.bear(action), text);
         }
     }
 
@@ -123,14 +136,16 @@ impl<'a> Walk<'a> {
         }
         let reading = text::read(&text.text, &self.names);
         self.mentions.extend(reading.mentions);
-        let (mut cuts, mut likely) = (Vec::new(), Vec::new());
+        let (mut cuts, mut likely) = (Vec::new(), BTreeMap::new());
         for hit in reading.hits {
             if role == Role::Name && hit.certainty == Certainty::Likely {
                 continue;
             }
-            if hit.certainty == Certainty::Likely && !hit.excused {
+            let counts = self.policy.action(hit.class, Certainty::Likely) > Action::Report;
+            if hit.certainty == Certainty::Likely && !hit.excused && counts {
                 // A call of a strange tool does not count twice where the tool is known.
-                likely.push(if hit.id == "foreign.order" { "forced.strange_call" } else { hit.id });
+                let id = if hit.id == "foreign.order" { "forced.strange_call" } else { hit.id };
+                likely.insert(id, hit.class);
             }
             match role {
                 Role::Prose => {
@@ -138,25 +153,19 @@ impl<'a> Walk<'a> {
                     let action = self.note(hit.id, hit.class, certainty, &text.text);
                     cuts.push((hit.at, action));
                 }
-                // A value cannot be cut without becoming another value.
                 Role::Fixed | Role::Name
                     if !hit.excused && hit.certainty == Certainty::Certain
                         || is_long(&text.text) =>
                 {
                     let action = self.policy.action(hit.class, hit.certainty);
-                    let action = if action >= Action::Strip {
-                        action.max(Action::Quarantine)
-                    } else {
-                        action
-                    };
-                    self.record(hit.id, action, &text.text);
+                    self.record(hit.id, role.bear(action), &text.text);
                 }
                 Role::Fixed | Role::Name => {
                     self.record(hit.id, Action::Report, &text.text);
                 }
             }
         }
-        self.escalate(&mut likely, &text.text);
+        self.escalate(&likely, &text.text, role);
         cut(text, cuts);
     }
 
@@ -209,8 +218,12 @@ impl<'a> Walk<'a> {
                 (name, value) => {
                     walk.fixed(key);
                     walk.other(value);
-                    if name.starts_with("x-") && name != "x-mcp-header" && is_prose(value) {
-                        walk.note("unknown.prose", Class::Unknown, Certainty::Certain, name);
+                    if name.starts_with("x-")
+                        && name != "x-mcp-header"
+                        && is_prose(value)
+                        && walk.note("unknown.prose", Class::Unknown, Certainty::Certain, name)
+                            >= Action::Strip
+                    {
                         gone.push(at);
                     }
                 }
