@@ -4,6 +4,7 @@
 //! the program has started by then is found and limited as well; all else inherits them.
 
 use std::collections::BTreeSet;
+use std::io;
 use std::time::Duration;
 
 use conductor_config::Limits;
@@ -11,7 +12,7 @@ use rustix::process::{Resource, Rlimit, getrlimit, prlimit};
 use tokio::time::sleep;
 use tracing::debug;
 
-use super::census::{children, start_of};
+use super::census::{children, children_of_first_thread, start_of};
 use super::group::pid;
 
 /// Files that a child may have open where nothing is said, unless it raises that itself: what
@@ -28,26 +29,33 @@ const LOOKS: [Duration; 3] =
 pub(super) fn limit(child: u32, start: u64, limits: &Limits) {
     let settings = settings(limits, |resource| getrlimit(resource).maximum);
     let mut limited = BTreeSet::new();
-    set_for_all(child, &settings, &mut limited);
+    // It may have been running for a while if the processors are busy.
+    set_for_all(child, &settings, &mut limited, children);
     tokio::spawn(async move {
         for wait in LOOKS {
             sleep(wait).await;
             if start_of(child) != Some(start) {
                 return;
             }
-            set_for_all(child, &settings, &mut limited);
+            // What other threads start has the limits already: they are younger than these.
+            set_for_all(child, &settings, &mut limited, children_of_first_thread);
         }
     });
 }
 
-/// Sets what is not set yet for `child` and everyone below it.
-fn set_for_all(child: u32, settings: &[(Resource, Rlimit)], limited: &mut BTreeSet<u32>) {
+/// Sets what is not set yet for `child` and everyone that is below it by `children_of`.
+fn set_for_all(
+    child: u32,
+    settings: &[(Resource, Rlimit)],
+    limited: &mut BTreeSet<u32>,
+    children_of: fn(u32) -> io::Result<Vec<u32>>,
+) {
     let mut found = vec![child];
     while let Some(one) = found.pop() {
         if limited.insert(one) {
             set(one, settings);
         }
-        found.extend(children(one).unwrap_or_default());
+        found.extend(children_of(one).unwrap_or_default());
     }
 }
 
