@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep};
 
 use super::dialogue::{
     Bond, Client, Conversation, InputRequired, PARKED_MAX, Parked, Sealed, Step, Whose, for_legacy,
-    for_modern, object, url_required, write_input_required,
+    for_modern, url_required, write_input_required,
 };
 use super::era::{self, Era, ForeignResult};
 use super::hearing::logged;
@@ -457,7 +457,7 @@ async fn ask_all(
         }
     });
     let answers = futures_util::future::try_join_all(all).await?;
-    Ok(object(answers.into_iter()))
+    Ok(answers.into_iter().collect::<Members>().to_json())
 }
 
 /// Why there is no input: what the client said to a request.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    CallKind, Hop, Id, LogLevel, Members, Text, write_json_string, write_notification,
+    CallKind, Hop, Id, LogLevel, Members, Text, json_string, write_notification,
 };
 use conductor_actors::{CallError, Heard, Inbox, Listener, Seat, SubscribeError, System};
 use dashmap::DashSet;
@@ -200,9 +200,7 @@ pub(super) fn told(heard: &Heard) -> Bytes {
         Heard::Logged(params) => logged(params),
         Heard::Task { shown, news } => tasks::told(shown, news),
         Heard::Updated(address) => {
-            let mut params = b"{\"uri\":".to_vec();
-            write_json_string(&mut params, address);
-            params.push(b'}');
+            let params = Members::from_iter([("uri", json_string(address))]).to_json();
             let mut line = Vec::new();
             write_notification(&mut line, "notifications/resources/updated", Some(&params));
             Bytes::from(line)

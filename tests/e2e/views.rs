@@ -30,6 +30,14 @@ async fn listed(socket: &Path) -> Vec<String> {
     names(&answers[0]).into_iter().map(str::to_owned).collect()
 }
 
+/// An agent that was shown `a` before is shown `b` instead.
+async fn reaches_b_alone(agent: &mut LineClient) {
+    let answer = agent.call("b.echo", json!({ "text": "x" })).await.unwrap();
+    assert_eq!(answer["result"]["content"][0]["text"], "x", "{answer}");
+    let answer = agent.call("a.echo", json!({ "text": "x" })).await.unwrap();
+    assert_eq!(answer["error"]["data"]["reason"], "unknown_tool", "{answer}");
+}
+
 #[tokio::test]
 async fn a_view_shows_its_part_and_what_is_outside_is_an_unknown_tool() {
     let at = |sandbox: &Sandbox, name: &str| sandbox.path(&format!("{name}.sock"));
@@ -115,10 +123,7 @@ async fn sockets_follow_new_settings_and_those_that_stay_keep_their_connections(
     .await
     .unwrap_or_else(|error| panic!("{error}\n{}", daemon.log_tail(20)));
     assert!(listed(&at(&sandbox, "comes")).await.contains(&"a.echo".to_owned()));
-    let answer = agent.call("b.echo", json!({ "text": "x" })).await.unwrap();
-    assert_eq!(answer["result"]["content"][0]["text"], "x", "{answer}");
-    let answer = agent.call("a.echo", json!({ "text": "x" })).await.unwrap();
-    assert_eq!(answer["error"]["data"]["reason"], "unknown_tool", "{answer}");
+    reaches_b_alone(&mut agent).await;
 }
 
 #[tokio::test]
@@ -148,10 +153,7 @@ async fn sockets_that_share_a_view_follow_it() {
     let ended = daemon.cli(&["reload"]).await.unwrap();
     assert_eq!(ended.code, Some(0), "{} {}", ended.stdout, ended.stderr);
     for agent in &mut agents {
-        let answer = agent.call("b.echo", json!({ "text": "x" })).await.unwrap();
-        assert_eq!(answer["result"]["content"][0]["text"], "x", "{answer}");
-        let answer = agent.call("a.echo", json!({ "text": "x" })).await.unwrap();
-        assert_eq!(answer["error"]["data"]["reason"], "unknown_tool", "{answer}");
+        reaches_b_alone(agent).await;
     }
 }
 

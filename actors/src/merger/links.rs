@@ -8,7 +8,7 @@ use memchr::memmem;
 use serde_json::value::RawValue;
 
 use super::addresses;
-use crate::wire::{CallKind, Members, Outcome, TaskVerb, write_json_string};
+use crate::wire::{CallKind, Members, Outcome, TaskVerb, json_string};
 
 /// `outcome` of a request of this kind with addresses that lead back to `server`; `None` if there
 /// are none in it.
@@ -65,9 +65,7 @@ fn in_error(server: &str, error: &Bytes) -> Option<Bytes> {
 /// A JSON string with an address, in the form it is shown under.
 fn shown(server: &str, uri: &Bytes) -> Option<Bytes> {
     let own: String = serde_json::from_slice(uri).ok()?;
-    let mut out = Vec::with_capacity(uri.len() + server.len() + 1);
-    write_json_string(&mut out, &addresses::public(server, &own));
-    Some(Bytes::from(out))
+    Some(json_string(&addresses::public(server, &own)))
 }
 
 /// `object` with what `change` makes of its member `key`, if it makes something of it.

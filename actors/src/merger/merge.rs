@@ -17,7 +17,7 @@ use super::sanitize::{JudgedEntry, Namespace, Verdict};
 use super::slice::Slice;
 use crate::model::{ListKind, PerList, Target};
 use crate::server::Rejected;
-use crate::wire::{Marks, Members, Text, write_json_string};
+use crate::wire::{Marks, Members, Text, json_string};
 
 /// The views of all servers. `revision` is left at 0: only the publisher counts.
 pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettings) -> Catalog {
@@ -207,7 +207,7 @@ impl Shown<'_> {
             ListKind::Templates => "uriTemplate",
         };
         let mut definition = self.definition.clone();
-        definition.set(key, quoted(&name));
+        definition.set(key, json_string(&name));
         if let Some(server) = server
             && let Some(meta) = definition.get("_meta").and_then(|meta| with_app(server, meta))
         {
@@ -247,19 +247,13 @@ fn with_app(server: &str, meta: &Bytes) -> Option<Bytes> {
         && let Ok(mut ui) = Members::read(ui)
         && let Some(own) = ui.text("resourceUri")
     {
-        ui.set("resourceUri", quoted(&addresses::public(server, &own)));
+        ui.set("resourceUri", json_string(&addresses::public(server, &own)));
         meta.set("ui", ui.to_json());
     }
     if let Some(own) = meta.text("ui/resourceUri") {
-        meta.set("ui/resourceUri", quoted(&addresses::public(server, &own)));
+        meta.set("ui/resourceUri", json_string(&addresses::public(server, &own)));
     }
     Some(meta.to_json())
-}
-
-fn quoted(text: &str) -> Bytes {
-    let mut quoted = Vec::with_capacity(text.len() + 2);
-    write_json_string(&mut quoted, text);
-    Bytes::from(quoted)
 }
 
 /// Addresses that would be shown unchanged for several servers of a workspace.

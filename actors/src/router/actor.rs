@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use super::berths::{Berths, Boarding};
 use super::handle::{Claim, RouterHandle, Rule, Rules};
 use super::retry::Budget;
-use super::routes::{Life, Routes, Ruling, Timed, Waiting};
+use super::routes::{Life, Routes, Ruling, Timed};
+use super::waiting::Waiting;
 use crate::model::{Answer, Generation, Holder, InstanceId, Need, Needs, Outage, ServerState};
 use crate::server::{Body, CallFailure, Ports, RefusedCall, Returned, ServerLink};
 
@@ -164,7 +165,7 @@ impl Actor for RouterActor {
     ) -> Result<(), ActorProcessingErr> {
         match message {
             Message::Dispatch(call) => state.accept(call),
-            Message::Ask { id, reply } => state.ask(id, reply),
+            Message::Ask { id, reply } => state.board(id, Guest::Visitor(reply)),
             Message::Leave(holder) => {
                 drop(state.berths.leave(&holder));
                 state.need(Need::Gone(holder));
@@ -236,11 +237,11 @@ impl State {
         }
         let apart = call.holder.is_apart();
         if apart && self.berths.is_known(&call.instance()) {
-            return self.board(call);
+            return self.board(call.instance(), Guest::Call(call));
         }
         match self.routes.dispatch(&server, call) {
             // An instance is only begun of a server that comes up.
-            Ruling::Send(_, call) if apart => self.board(call),
+            Ruling::Send(_, call) if apart => self.board(call.instance(), Guest::Call(call)),
             Ruling::Send(link, call) => self.send(&link, *call),
             Ruling::Parked { wake: true } => self.need(Need::Server(server)),
             Ruling::Parked { wake: false } => {}
@@ -252,12 +253,10 @@ impl State {
         }
     }
 
-    /// Brings a call to the instance that it is for.
-    fn board(&mut self, call: Box<Dispatch>) {
-        let id = call.instance();
-        match self.berths.dispatch(&id, Guest::Call(call)) {
-            Boarding::Send(link, Guest::Call(call)) => self.send(&link, *call),
-            Boarding::Send(_, Guest::Visitor(_)) => {}
+    /// Brings a guest to the instance that it waits for.
+    fn board(&mut self, id: InstanceId, guest: Guest) {
+        match self.berths.dispatch(&id, guest) {
+            Boarding::Send(link, guest) => self.welcome(&link, guest),
             Boarding::Parked { ask: true } => self.need(Need::Instance(id)),
             Boarding::Parked { ask: false } => {}
             Boarding::Full(guest, limit) => {
@@ -266,25 +265,19 @@ impl State {
         }
     }
 
-    fn ask(&mut self, id: InstanceId, reply: oneshot::Sender<Result<(), CallFailure>>) {
-        match self.berths.dispatch(&id, Guest::Visitor(reply)) {
-            Boarding::Send(_, Guest::Visitor(reply)) => drop(reply.send(Ok(()))),
-            Boarding::Send(_, Guest::Call(_)) => {}
-            Boarding::Parked { ask: true } => self.need(Need::Instance(id)),
-            Boarding::Parked { ask: false } => {}
-            Boarding::Full(guest, limit) => {
-                guest.fail(CallFailure::Refused(RefusedCall::Busy { limit }));
-            }
+    /// The instance is there.
+    fn welcome(&mut self, link: &ServerLink, guest: Guest) {
+        match guest {
+            Guest::Call(call) => self.send(link, *call),
+            // Whoever asked may have left.
+            Guest::Visitor(reply) => drop(reply.send(Ok(()))),
         }
     }
 
     fn instance_up(&mut self, link: ServerLink) {
-        for guest in self.berths.up(link.instance(), link.clone()) {
-            match guest {
-                Guest::Call(call) if call.is_abandoned() => {}
-                Guest::Call(call) => self.send(&link, *call),
-                Guest::Visitor(reply) => drop(reply.send(Ok(()))),
-            }
+        let waited = self.berths.up(link.instance(), link.clone()).into_iter();
+        for guest in waited.filter(|guest| !guest.is_abandoned()) {
+            self.welcome(&link, guest);
         }
     }
 
@@ -312,19 +305,16 @@ impl State {
     fn on_refused(&mut self, refused: RefusedCall, call: Box<Dispatch>) {
         let kept = match refused {
             RefusedCall::Closed if call.holder.is_apart() => {
-                match self.berths.hold(&call.instance(), Guest::Call(call)) {
-                    Err(Guest::Call(call)) => Err(call),
-                    Ok(()) | Err(Guest::Visitor(_)) => Ok(()),
-                }
+                self.berths.hold(&call.instance(), Guest::Call(call))
             }
             RefusedCall::Closed => {
                 let server = call.server.clone();
-                self.routes.hold(&server, call)
+                self.routes.hold(&server, call).map_err(Guest::Call)
             }
-            RefusedCall::Busy { .. } => Err(call),
+            RefusedCall::Busy { .. } => Err(Guest::Call(call)),
         };
-        if let Err(call) = kept {
-            fail(*call, CallFailure::Refused(refused));
+        if let Err(guest) = kept {
+            guest.fail(CallFailure::Refused(refused));
         }
     }
 

@@ -7,7 +7,8 @@ use std::collections::{HashMap, VecDeque};
 
 use conductor_config::ServerId;
 
-use super::routes::{Life, Waiting};
+use super::routes::Life;
+use super::waiting::{Waiting, park};
 use crate::model::{Generation, Holder, InstanceId};
 
 /// What is to be done with a call.
@@ -65,7 +66,7 @@ impl<L: Life + Clone, C: Waiting> Berths<L, C> {
         };
         match &berth.life {
             Some(life) => Boarding::Send(life.clone(), call),
-            None => match berth.park(call, self.queue_limit) {
+            None => match park(&mut berth.parked, call, self.queue_limit) {
                 Ok(()) => Boarding::Parked { ask: false },
                 Err(call) => Boarding::Full(call, self.queue_limit),
             },
@@ -99,7 +100,7 @@ impl<L: Life + Clone, C: Waiting> Berths<L, C> {
     /// yet. The call waits for the news.
     pub(super) fn hold(&mut self, id: &InstanceId, call: C) -> Result<(), C> {
         match self.entries.get_mut(id) {
-            Some(berth) => berth.park(call, self.queue_limit),
+            Some(berth) => park(&mut berth.parked, call, self.queue_limit),
             None => Err(call),
         }
     }
@@ -121,18 +122,5 @@ impl<L: Life + Clone, C: Waiting> Berths<L, C> {
     fn remove_all(&mut self, which: impl Fn(&InstanceId) -> bool) -> Vec<C> {
         let gone = self.entries.extract_if(|id, _| which(id));
         gone.flat_map(|(_, berth)| berth.parked).collect()
-    }
-}
-
-impl<L, C: Waiting> Berth<L, C> {
-    fn park(&mut self, call: C, limit: usize) -> Result<(), C> {
-        if self.parked.len() >= limit {
-            self.parked.retain(|waiting| !waiting.is_abandoned());
-        }
-        if self.parked.len() >= limit {
-            return Err(call);
-        }
-        self.parked.push_back(call);
-        Ok(())
     }
 }

@@ -28,6 +28,7 @@ mod tests_berths;
 mod tests_calls;
 #[cfg(test)]
 mod tests_routes;
+mod waiting;
 
 pub(crate) use actor::RouterActor;
 pub(crate) use handle::RouterHandle;

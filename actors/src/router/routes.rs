@@ -8,6 +8,7 @@ use std::sync::Arc;
 use conductor_config::{ServerId, ServerSpec};
 use tokio::time::Instant;
 
+use super::waiting::{Waiting, park};
 use crate::model::{Cause, Generation, Outage};
 
 /// Where calls to one server go.
@@ -22,12 +23,6 @@ enum Route<L> {
 /// Something that knows which life of a server it leads to.
 pub(super) trait Life {
     fn generation(&self) -> Generation;
-}
-
-/// Something that waits, as far as queues care.
-pub(super) trait Waiting {
-    /// Whether nobody waits for it any more.
-    fn is_abandoned(&self) -> bool;
 }
 
 /// A call as far as routing cares.
@@ -81,7 +76,7 @@ impl<L: Life + Clone, C: Timed> Routes<L, C> {
                     return Ruling::Down(call, outage.clone());
                 }
                 let wake = *wakeable;
-                entry.park(call, self.queue_limit).map_or_else(
+                park(&mut entry.parked, call, self.queue_limit).map_or_else(
                     |call| Ruling::Full(call, self.queue_limit),
                     |()| Ruling::Parked { wake },
                 )
@@ -138,7 +133,7 @@ impl<L: Life + Clone, C: Timed> Routes<L, C> {
     /// here yet. The call waits for the news.
     pub(super) fn hold(&mut self, server: &ServerId, call: C) -> Result<(), C> {
         match self.entries.get_mut(server) {
-            Some(entry) => entry.park(call, self.queue_limit),
+            Some(entry) => park(&mut entry.parked, call, self.queue_limit),
             None => Err(call),
         }
     }
@@ -146,19 +141,6 @@ impl<L: Life + Clone, C: Timed> Routes<L, C> {
     /// `server` is no more. Returns the calls that waited for it.
     pub(super) fn forget(&mut self, server: &ServerId) -> VecDeque<C> {
         self.entries.remove(server).map(|entry| entry.parked).unwrap_or_default()
-    }
-}
-
-impl<L, C: Waiting> Entry<L, C> {
-    fn park(&mut self, call: C, limit: usize) -> Result<(), C> {
-        if self.parked.len() >= limit {
-            self.parked.retain(|waiting| !waiting.is_abandoned());
-        }
-        if self.parked.len() >= limit {
-            return Err(call);
-        }
-        self.parked.push_back(call);
-        Ok(())
     }
 }
 

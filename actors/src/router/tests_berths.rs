@@ -9,7 +9,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::berths::{Berths, Boarding};
-use super::routes::{Life, Waiting};
+use super::tests_routes::Lead;
+use super::waiting::Waiting;
 use super::{RouterActor, RouterHandle};
 use crate::audience::principal_of;
 use crate::delegation::Admission;
@@ -21,15 +22,6 @@ use crate::server::CallFailure;
 use crate::server::tests_peer::Peer;
 use crate::tests::id;
 use crate::wire::{CallParams, Outcome};
-
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Lead(Generation);
-
-impl Life for Lead {
-    fn generation(&self) -> Generation {
-        self.0
-    }
-}
 
 impl Waiting for u32 {
     fn is_abandoned(&self) -> bool {

@@ -10,11 +10,12 @@ use std::time::Duration;
 use conductor_config::{ServerId, ServerSpec};
 use tokio::time::Instant;
 
-use super::routes::{Life, Routes, Ruling, Timed, Waiting};
+use super::routes::{Life, Routes, Ruling, Timed};
+use super::waiting::Waiting;
 use crate::model::{Cause, Downfall, Generation, Outage, ServerState};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-struct Lead(Generation);
+pub(super) struct Lead(pub(super) Generation);
 
 impl Life for Lead {
     fn generation(&self) -> Generation {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::downstream::{CallFailure, Coming, Lane, Ticket};
 use super::keeper::{Mouth, Noticed, at};
 use crate::model::{Addresses, Answer, Hearing, Settled, Tells, Told};
-use crate::wire::{LogLevel, Outcome, write_json_string};
+use crate::wire::{LogLevel, Outcome, json_strings};
 
 /// Waits before a request that has ended is made again.
 const AGAIN: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -236,12 +236,8 @@ fn filter(tells: Tells, addresses: &BTreeSet<Arc<str>>) -> Bytes {
     let wishes = lists.iter().filter(|(tells, _)| *tells);
     let mut wishes: Vec<String> = wishes.map(|(_, list)| format!(r#""{list}":true"#)).collect();
     if !addresses.is_empty() {
-        let mut all = Vec::new();
-        for address in addresses {
-            all.push(if all.is_empty() { b'[' } else { b',' });
-            write_json_string(&mut all, address);
-        }
-        wishes.push(format!(r#""resourceSubscriptions":{}]"#, String::from_utf8_lossy(&all)));
+        let all = json_strings(addresses);
+        wishes.push(format!(r#""resourceSubscriptions":{}"#, String::from_utf8_lossy(&all)));
     }
     Bytes::from(format!(r#""notifications":{{{}}}"#, wishes.join(",")))
 }

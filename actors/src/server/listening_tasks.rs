@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use super::downstream::{Coming, Lane, Ticket};
 use super::keeper::at;
 use crate::model::{Addresses, Hearing, InstanceId};
-use crate::wire::{Hop, write_json_string};
+use crate::wire::{Hop, json_strings};
 
 /// When a request that has ended is made again.
 const AGAIN: Duration = Duration::from_secs(5);
@@ -70,15 +70,7 @@ async fn end_of(open: &mut Option<Open>) {
 
 /// What is to be told of.
 fn filter(tasks: &BTreeSet<Arc<str>>) -> Bytes {
-    let mut out = br#""notifications":{"taskIds":["#.to_vec();
-    for (at, task) in tasks.iter().enumerate() {
-        if at > 0 {
-            out.push(b',');
-        }
-        write_json_string(&mut out, task);
-    }
-    out.extend_from_slice(b"]}");
-    Bytes::from(out)
+    Bytes::from([br#""notifications":{"taskIds":"#, &*json_strings(tasks), b"}"].concat())
 }
 
 #[cfg(test)]

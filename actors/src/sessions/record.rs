@@ -8,7 +8,7 @@ use bytes::Bytes;
 use ring::digest::{SHA256, digest};
 
 use crate::model::Scope;
-use crate::wire::{LogLevel, Members, write_json_string};
+use crate::wire::{LogLevel, Members, json_string, json_strings};
 
 /// On whose behalf sessions are; there are no others yet.
 const PRINCIPAL: &str = "local";
@@ -67,31 +67,21 @@ pub struct SessionRecord {
 impl SessionRecord {
     /// As it is written into the store.
     pub(super) fn written(&self) -> Vec<u8> {
-        let mut out = Vec::with_capacity(256 + self.capabilities.len());
-        let mut member = |key: &str, value: &str| {
-            out.push(if out.is_empty() { b'{' } else { b',' });
-            write_json_string(&mut out, key);
-            out.push(b':');
-            write_json_string(&mut out, value);
-        };
         let (kind, name) = parts(&self.scope);
-        member("principal", PRINCIPAL);
-        member("door", &self.door);
-        member(kind, &name);
-        member("version", &self.version);
-        if let Some(level) = self.level {
-            member("level", level.as_str());
-        }
-        out.extend_from_slice(b",\"capabilities\":");
-        out.extend_from_slice(&self.capabilities);
-        out.extend_from_slice(b",\"resources\":[");
-        for (at, address) in self.resources.iter().enumerate() {
-            if at > 0 {
-                out.push(b',');
-            }
-            write_json_string(&mut out, address);
-        }
-        out.extend_from_slice(format!("],\"used\":{}}}", self.used).as_bytes());
+        let level = self.level.map(|level| ("level", json_string(level.as_str())));
+        let head = [
+            ("principal", json_string(PRINCIPAL)),
+            ("door", json_string(&self.door)),
+            (kind, json_string(&name)),
+            ("version", json_string(&self.version)),
+        ];
+        let tail = [
+            ("capabilities", self.capabilities.clone()),
+            ("resources", json_strings(&self.resources)),
+            ("used", Bytes::from(self.used.to_string())),
+        ];
+        let mut out = Vec::new();
+        head.into_iter().chain(level).chain(tail).collect::<Members>().write(&mut out);
         out
     }
 

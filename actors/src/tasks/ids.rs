@@ -5,7 +5,7 @@
 use bytes::Bytes;
 use memchr::memmem;
 
-use crate::wire::{CallKind, Hop, Members, RELATED_TASK, TaskVerb, write_json_string};
+use crate::wire::{CallKind, Hop, Members, RELATED_TASK, TaskVerb, json_string};
 
 /// An answer with ids as they are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,9 +69,7 @@ impl<F: Fn(&str) -> Option<String>> Change<F> {
     fn id(&mut self, members: &mut Members) -> Result<Option<String>, String> {
         let Some(own) = members.text("taskId") else { return Ok(None) };
         let shown = (self.shown)(&own).ok_or("the id of its task is too long")?;
-        let mut quoted = Vec::with_capacity(shown.len() + 2);
-        write_json_string(&mut quoted, &shown);
-        members.set("taskId", Bytes::from(quoted));
+        members.set("taskId", json_string(&shown));
         self.changed = true;
         Ok(Some(own.to_string()))
     }

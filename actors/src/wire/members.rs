@@ -90,6 +90,14 @@ impl Members {
     }
 }
 
+/// Keys and raw values in their order; no key may occur twice.
+impl<K: AsRef<str>> FromIterator<(K, Bytes)> for Members {
+    fn from_iter<I: IntoIterator<Item = (K, Bytes)>>(pairs: I) -> Self {
+        let member = |(key, value): (K, Bytes)| Member { key: Text::from(key.as_ref()), value };
+        Self(pairs.into_iter().map(member).collect())
+    }
+}
+
 struct Pairs<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Pairs<'a> {

@@ -32,4 +32,4 @@ pub use meta::{
 pub use params::{CallKind, CallParams, ParamsError, TaskVerb};
 pub use reply::{Outcome, write_error, write_notification, write_request, write_result};
 pub use scan::{depth, has_broken_text};
-pub use text::{Text, write_json_string};
+pub use text::{Text, json_string, json_strings, write_json_string};

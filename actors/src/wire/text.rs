@@ -106,3 +106,23 @@ pub fn write_json_string(out: &mut Vec<u8>, text: &str) {
     // Writing a `str` into a `Vec` can fail in no way that serde_json knows of.
     let _ = serde_json::to_writer(out, text);
 }
+
+/// `text` as a JSON string.
+pub fn json_string(text: &str) -> Bytes {
+    let mut out = Vec::with_capacity(text.len() + 2);
+    write_json_string(&mut out, text);
+    Bytes::from(out)
+}
+
+/// `texts` as a JSON array of strings.
+pub fn json_strings<T: AsRef<str>>(texts: impl IntoIterator<Item = T>) -> Bytes {
+    let mut out = vec![b'['];
+    for text in texts {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        write_json_string(&mut out, text.as_ref());
+    }
+    out.push(b']');
+    Bytes::from(out)
+}

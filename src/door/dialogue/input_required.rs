@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use conductor_actors::InquiryKind;
-use conductor_actors::wire::{Member, Members, Text, write_json_string};
+use conductor_actors::wire::{Members, Text, json_string};
 use memchr::memmem;
 
 use super::presentation::without_marks;
@@ -77,27 +77,17 @@ fn write<K: AsRef<str>>(
     rest: &Members,
 ) -> Vec<u8> {
     let request = |(key, kind, params): (K, InquiryKind, Option<Bytes>)| {
-        let method = ("method", text(kind.method()));
+        let method = ("method", json_string(kind.method()));
         let members = [method].into_iter().chain(params.map(|params| ("params", params)));
-        (key, object(members))
+        (key, members.collect::<Members>().to_json())
     };
-    let head =
-        [("resultType", text("input_required")), ("inputRequests", object(requests.map(request)))];
-    let state = state.map(|state| ("requestState", text(state)));
+    let requests = requests.map(request).collect::<Members>().to_json();
+    let head = [("resultType", json_string("input_required")), ("inputRequests", requests)];
+    let state = state.map(|state| ("requestState", json_string(state)));
     let rest = rest.0.iter().map(|member| (&*member.key, member.value.clone()));
-    object(head.into_iter().chain(state).chain(rest)).to_vec()
-}
-
-/// An object with these raw members.
-pub(in crate::door) fn object<K: AsRef<str>>(members: impl Iterator<Item = (K, Bytes)>) -> Bytes {
-    let member = |(key, value): (K, Bytes)| Member { key: Text::from(key.as_ref()), value };
-    Members(members.map(member).collect()).to_json()
-}
-
-fn text(text: &str) -> Bytes {
-    let mut out = Vec::with_capacity(text.len() + 2);
-    write_json_string(&mut out, text);
-    out.into()
+    let mut out = Vec::new();
+    head.into_iter().chain(state).chain(rest).collect::<Members>().write(&mut out);
+    out
 }
 
 /// The addresses that an error of an older server wants to be visited (MCP 2025-11-25,

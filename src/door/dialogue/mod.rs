@@ -22,7 +22,7 @@ mod seal;
 
 pub(super) use client::Client;
 pub(super) use conversation::{Conversation, Step, Whose};
-pub(super) use input_required::{InputRequired, object, url_required, write_input_required};
+pub(super) use input_required::{InputRequired, url_required, write_input_required};
 pub use parking::Parking;
 pub(super) use parking::{PARKED_MAX, Parked};
 pub(super) use presentation::{for_legacy, for_modern};

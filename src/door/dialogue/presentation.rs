@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 use conductor_actors::InquiryKind;
-use conductor_actors::wire::{Members, write_json_string};
+use conductor_actors::wire::{Members, json_string};
 
 /// Members that mean something between two neighbours only.
 const MARKS: [&str; 3] = ["_meta", "task", "elicitationId"];
@@ -41,9 +41,7 @@ pub(in crate::door) fn for_legacy(
     if kind == InquiryKind::Elicitation {
         match params.text("mode").as_deref() {
             Some("url") if params.get("elicitationId").is_none() => {
-                let mut quoted = Vec::new();
-                write_json_string(&mut quoted, id);
-                params.set("elicitationId", quoted.into());
+                params.set("elicitationId", json_string(id));
             }
             // Modes came with 2025-11-25.
             Some("form") if version < "2025-11-25" => drop(params.take("mode")),
@@ -58,9 +56,7 @@ fn named(kind: InquiryKind, params: &mut Members, label: Option<&str>) {
     if let (InquiryKind::Elicitation, Some(label), Some(message)) =
         (kind, label, params.text("message"))
     {
-        let mut text = Vec::new();
-        write_json_string(&mut text, &format!("[{label}] {message}"));
-        params.set("message", text.into());
+        params.set("message", json_string(&format!("[{label}] {message}")));
     }
 }
 
