@@ -60,6 +60,8 @@ pub(crate) const LISTEN: Keys = &[&[
     key("unix", Text),
     key("unixMode", Text),
     key("unixGroup", Text),
+    key("httpExportStyle", Text),
+    key("unixExportStyle", Text),
     key("allowedHosts", List),
     key("allowedOrigins", List),
     key("maxBody", Text),
@@ -81,6 +83,7 @@ pub(crate) const SOCKET: Keys = &[&[
     key("workspace", Text),
     key("servers", List),
     key("tools", List),
+    key("exportStyle", Text),
 ]];
 
 /// `state`
@@ -93,11 +96,19 @@ pub(crate) const CATALOG: Keys = &[&[
     key("exportStyle", Text),
     key("pageSize", Count),
     key("views", Each(VIEW)),
+    key("clients", Each(CLIENT)),
 ]];
 
 /// `catalog.views.NAME`
-pub(crate) const VIEW: Keys =
-    &[&[key("workspace", Text), key("servers", List), key("tools", List)]];
+pub(crate) const VIEW: Keys = &[&[
+    key("workspace", Text),
+    key("servers", List),
+    key("tools", List),
+    key("exportStyle", Text),
+]];
+
+/// `catalog.clients.NAME`
+pub(crate) const CLIENT: Keys = &[&[key("exportStyle", Text)]];
 
 /// `calls`
 pub(crate) const CALLS: Keys = &[&[

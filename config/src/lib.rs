@@ -11,6 +11,7 @@ mod duration;
 mod env_file;
 mod environment;
 mod expand;
+mod export;
 mod group;
 mod hazard;
 mod isolation;
@@ -49,6 +50,7 @@ pub const DEFAULTS: &str = include_str!("../default.toml");
 pub use decrypter::Decrypter;
 pub use defaults::ServerDefaults;
 pub use duration::{DurationError, format_duration, parse_duration};
+pub use export::{ExportStyle, ExportStyles};
 pub use group::{Group, GroupError};
 pub use isolation::{Instances, Isolation};
 pub use limits::{Limits, RestartAbove};
@@ -66,8 +68,7 @@ pub use secret::Secret;
 pub use server::{server_socket, workspace_socket};
 pub use settings::{
     ApiSettings, AuthSettings, CallSettings, CatalogSettings, Config, DelegationSettings,
-    DelegatorLimit, ExportStyle, Listen, LogFormat, LogSettings, ReloadSettings, SocketSpec,
-    SocketView, State,
+    DelegatorLimit, Listen, LogFormat, LogSettings, ReloadSettings, SocketSpec, SocketView, State,
 };
 pub use size::{SizeError, format_size, parse_size};
 pub use spec::{

@@ -135,6 +135,7 @@ fn read(root: &Node<'_>) -> Option<Config> {
     }
     let mut catalog = sections::catalog(&root);
     if let (Some(listen), Some(catalog)) = (&listen, &mut catalog) {
+        catalog.export_styles.doors = listen.export_styles();
         for (name, socket) in &listen.sockets {
             if let SocketView::Own(view) = &socket.view {
                 catalog.views.entry(name.clone()).or_insert_with(|| view.clone());

@@ -5,10 +5,11 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use crate::{
     ApiSettings, AuthSettings, CallSettings, CatalogSettings, DelegationSettings, DelegatorLimit,
-    ExportStyle, Listen, LogFormat, LogSettings, NameError, Rate, ReloadSettings, ServerName,
-    SocketSpec, SocketView, State, ViewSpec,
+    ExportStyle, ExportStyles, Listen, LogFormat, LogSettings, NameError, Rate, ReloadSettings,
+    ServerName, SocketSpec, SocketView, State, ViewSpec,
     keys::{
-        API, AUTH, CALLS, CATALOG, DELEGATION, LIMIT, LISTEN, LOG, RELOAD, SOCKET, STATE, VIEW,
+        API, AUTH, CALLS, CATALOG, CLIENT, DELEGATION, LIMIT, LISTEN, LOG, RELOAD, SOCKET, STATE,
+        VIEW,
     },
     reader::{Node, Table},
     server,
@@ -24,6 +25,8 @@ pub(crate) fn listen(root: &Table<'_>) -> Option<Listen> {
         unix: table.unless_off("unix", server::socket_path).flatten(),
         unix_mode: table.get("unixMode").and_then(|node| tuning::mode(&node)).unwrap_or_default(),
         unix_group: table.unless_off("unixGroup", tuning::group).flatten(),
+        http_export_style: table.unless_off("httpExportStyle", Node::choice).flatten(),
+        unix_export_style: table.unless_off("unixExportStyle", Node::choice).flatten(),
         allowed_hosts: texts(&table, "allowedHosts", host_fault),
         allowed_origins: texts(&table, "allowedOrigins", origin_fault),
         max_body: table.size("maxBody", 1 << 10..=1 << 30).unwrap_or_default(),
@@ -51,6 +54,7 @@ fn socket(name: &str, node: &Node<'_>) -> Option<SocketSpec> {
         node.note(error.to_string());
     }
     let table = node.table(SOCKET, |_, _| false)?;
+    let export_style = table.choice("exportStyle");
     let path = match table.get("path") {
         Some(node) => server::socket_path(&node),
         None => node.fail("has no `path`: say where the socket is to be"),
@@ -64,7 +68,8 @@ fn socket(name: &str, node: &Node<'_>) -> Option<SocketSpec> {
         Some(node) => SocketView::Named(named_view(&table, &node)?),
         None => SocketView::Own(view(&table)),
     };
-    Some(SocketSpec { path: path?, mode: mode.unwrap_or(Some(SOCKET_MODE))?, group, uids, view })
+    let (path, mode) = (path?, mode.unwrap_or(Some(SOCKET_MODE))?);
+    Some(SocketSpec { path, mode, group, uids, view, export_style })
 }
 
 /// The name of a view, which says everything of what is shown.
@@ -83,6 +88,7 @@ fn view(table: &Table<'_>) -> ViewSpec {
         workspace: server::workspace(table),
         servers: servers.map(|nodes| nodes.iter().filter_map(server_name).collect()),
         tools: server::patterns(table, "tools"),
+        export_style: None,
     }
 }
 
@@ -93,9 +99,21 @@ fn views(catalog: &Table<'_>) -> BTreeMap<String, ViewSpec> {
         if let Err(error) = name.parse::<ServerName>() {
             node.note(error.to_string());
         }
-        Some(((*name).to_owned(), view(&node.table(VIEW, |_, _| false)?)))
+        let table = node.table(VIEW, |_, _| false)?;
+        let export_style = table.choice("exportStyle");
+        Some(((*name).to_owned(), ViewSpec { export_style, ..view(&table) }))
     });
     views.collect()
+}
+
+/// `catalog.clients`, whose names are those that clients give themselves.
+fn clients(catalog: &Table<'_>) -> BTreeMap<String, ExportStyle> {
+    let entries = catalog.get("clients").and_then(|node| node.entries()).unwrap_or_default();
+    let styles = entries.iter().filter_map(|(name, node)| {
+        let style = node.table(CLIENT, |_, _| false)?.choice("exportStyle")?;
+        Some(((*name).to_owned(), style))
+    });
+    styles.collect()
 }
 
 fn server_name(node: &Node<'_>) -> Option<ServerName> {
@@ -168,7 +186,10 @@ pub(crate) fn catalog(root: &Table<'_>) -> Option<CatalogSettings> {
     Some(CatalogSettings {
         ttl: table.duration("ttl", TIME).unwrap_or_default(),
         separator: separator.unwrap_or_default(),
-        export_style: table.choice("exportStyle").unwrap_or(ExportStyle::Dot),
+        export_styles: ExportStyles {
+            clients: clients(&table),
+            ..ExportStyles::all(table.choice("exportStyle").unwrap_or(ExportStyle::Dot))
+        },
         page_size: table.count("pageSize", 1..=100_000).unwrap_or_default(),
         views: views(&table),
     })

@@ -11,7 +11,7 @@ use std::{
 };
 
 use crate::{
-    Group, Rate, ServerDefaults, ServerId, ServerSpec, ViewSpec,
+    ExportStyle, ExportStyles, Group, Rate, ServerDefaults, ServerId, ServerSpec, ViewSpec,
     spec::{Choice, choice},
 };
 
@@ -62,6 +62,10 @@ pub struct Listen {
     pub unix_mode: u32,
     /// The group that socket belongs to; none means that of the daemon.
     pub unix_group: Option<Group>,
+    /// How names are written at the HTTP door; none means as elsewhere.
+    pub http_export_style: Option<ExportStyle>,
+    /// The same at that socket.
+    pub unix_export_style: Option<ExportStyle>,
     /// Further Unix sockets, by name, each with a part of the tools.
     pub sockets: BTreeMap<String, SocketSpec>,
     /// Values of `Host` accepted beside the loopback names.
@@ -82,6 +86,18 @@ pub struct Listen {
     pub max_sessions: usize,
 }
 
+impl Listen {
+    /// How names are written at doors that have their own way, by the keys of their settings.
+    pub(crate) fn export_styles(&self) -> BTreeMap<String, ExportStyle> {
+        let http = self.http_export_style.map(|style| ("listen.http".to_owned(), style));
+        let unix = self.unix_export_style.map(|style| ("listen.unix".to_owned(), style));
+        let sockets = self.sockets.iter().filter_map(|(name, socket)| {
+            Some((format!("listen.sockets.{name}"), socket.export_style?))
+        });
+        http.into_iter().chain(unix).chain(sockets).collect()
+    }
+}
+
 /// A Unix socket with a part of the tools.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SocketSpec {
@@ -95,6 +111,8 @@ pub struct SocketSpec {
     pub uids: Option<BTreeSet<u32>>,
     /// What it shows.
     pub view: SocketView,
+    /// How names are written there; none means as its view says.
+    pub export_style: Option<ExportStyle>,
 }
 
 /// What a socket shows.
@@ -120,21 +138,20 @@ pub struct CatalogSettings {
     pub ttl: Duration,
     /// What stands between server and tool; no server's name contains it.
     pub separator: String,
-    /// How names are written for clients.
-    pub export_style: ExportStyle,
+    /// How names are written, and for whom otherwise.
+    pub export_styles: ExportStyles,
     /// Entries of one page of a list, at least 1.
     pub page_size: usize,
     /// Parts of workspaces that have names: those given here, and those of `listen.sockets`.
     pub views: BTreeMap<String, ViewSpec>,
 }
 
-choice! {
-    /// How the names of tools are written for clients.
-    ExportStyle {
-        /// Server, separator and tool as they are.
-        Dot = "dot",
-        /// With letters, digits, `_` and `-` only, for clients that refuse the rest.
-        Safe = "safe",
+impl CatalogSettings {
+    /// Whether somebody is shown names in another form than the usual one.
+    #[must_use]
+    pub fn has_other_style(&self) -> bool {
+        let mut views = self.views.values().filter_map(|view| view.export_style);
+        self.export_styles.are_mixed() || views.any(|style| style != self.export_styles.usual)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{ServerName, WorkspaceName};
+use crate::{ExportStyle, ServerName, WorkspaceName};
 
 /// A part of the tools of one workspace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -14,6 +14,8 @@ pub struct ViewSpec {
     pub servers: Option<BTreeSet<ServerName>>,
     /// Patterns of the tools shown, by their names in the merged list; all if there is no list.
     pub tools: Option<Vec<String>>,
+    /// How names are written in it; none means as elsewhere.
+    pub export_style: Option<ExportStyle>,
 }
 
 impl ViewSpec {
@@ -55,6 +57,7 @@ mod tests {
             workspace: WorkspaceName::default(),
             servers: servers.map(|names| names.iter().map(|name| name.parse().unwrap()).collect()),
             tools: tools.map(|tools| tools.iter().map(|tool| (*tool).to_owned()).collect()),
+            ..ViewSpec::default()
         };
         for (names, expected) in [(shown, true), (hidden, false)] {
             for name in names {

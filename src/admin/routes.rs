@@ -16,7 +16,9 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use conductor_actors::wire::{CallParams, Hop, Outcome, one_line};
-use conductor_actors::{Call, CallError, Caller, ListKind, ListState, LocalCaller, Scope, System};
+use conductor_actors::{
+    Call, CallError, Caller, Form, ListKind, ListState, LocalCaller, Scope, System,
+};
 use conductor_config::{WorkspaceName, parse_duration};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -194,8 +196,8 @@ async fn tools(
         };
     };
     let list = view.list(ListKind::Tools);
-    let page =
-        list.page(None, usize::MAX, Hop::Legacy).map(|page| page.entries).unwrap_or_default();
+    let form = Form { hop: Hop::Legacy, style: list.style() };
+    let page = list.page(None, usize::MAX, form).map(|page| page.entries).unwrap_or_default();
     let tools = serde_json::from_slice(&page).map_err(|error| unreadable(&error))?;
     let word = |state: &ListState| match state {
         ListState::Known => "known",

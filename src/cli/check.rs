@@ -47,6 +47,8 @@ struct Report {
     listen: Option<String>,
     state_dir: PathBuf,
     export_style: &'static str,
+    /// Where, or for whom, names are written in another style.
+    other_styles: BTreeMap<String, &'static str>,
     separator: String,
     servers: Vec<Shown>,
     collisions: Vec<String>,
@@ -92,7 +94,8 @@ impl Report {
             sources: config.sources.clone(),
             listen: config.listen.http.map(|address| format!("http://{address}/mcp")),
             state_dir: config.state.dir.clone(),
-            export_style: config.catalog.export_style.as_str(),
+            export_style: config.catalog.export_styles.usual.as_str(),
+            other_styles: other_styles(config),
             separator: config.catalog.separator.clone(),
             servers: config.servers.values().map(|spec| Shown::new(spec, config)).collect(),
             collisions: judge::look_alikes(config.servers.keys()),
@@ -116,6 +119,9 @@ impl Report {
             self.export_style,
             self.separator
         );
+        for (key, style) in &self.other_styles {
+            text.push_str(&format!("\n          in style {style:?} for {key}"));
+        }
         if self.servers.is_empty() {
             text.push_str("\nservers   none");
         } else {
@@ -141,7 +147,7 @@ impl Shown {
                 (None, Vec::new(), remote.headers.keys().cloned().collect())
             }
         };
-        let separator = match config.catalog.export_style {
+        let separator = match config.catalog.export_styles.usual {
             ExportStyle::Dot => config.catalog.separator.as_str(),
             ExportStyle::Safe => "__",
         };
@@ -181,6 +187,22 @@ impl Shown {
             command.or_else(|| self.url.clone()).unwrap_or_default(),
         ]
     }
+}
+
+/// The keys of doors, views and clients that have a style of their own, and which.
+fn other_styles(config: &Config) -> BTreeMap<String, &'static str> {
+    let styles = &config.catalog.export_styles;
+    let doors = styles.doors.iter().map(|(key, style)| (key.clone(), *style));
+    let clients =
+        styles.clients.iter().map(|(name, style)| (format!("catalog.clients.{name}"), *style));
+    let views = config
+        .catalog
+        .views
+        .iter()
+        .filter_map(|(name, view)| Some((format!("catalog.views.{name}"), view.export_style?)));
+    let all = doors.chain(clients).chain(views);
+    let others = all.filter(|(_, style)| *style != styles.usual);
+    others.map(|(key, style)| (key, style.as_str())).collect()
 }
 
 /// That the program of an enabled server is nowhere to be found. The daemon may be started with

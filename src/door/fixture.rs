@@ -97,7 +97,8 @@ impl Fixture {
 
     /// A service over everything.
     pub(super) fn service(&self) -> Service {
-        Service::new(self.system.clone(), everything(), LocalCaller::new("test"), Parking::new())
+        let at = ("test".into(), everything());
+        Service::new(self.system.clone(), at, LocalCaller::new("test"), Parking::new())
     }
 }
 

@@ -6,8 +6,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use conductor_actors::{CatalogReader, ListKind, Scope};
+use conductor_actors::ListKind;
 use tokio::sync::watch;
+
+use super::service::Service;
 
 /// The digests of the lists that a peer has seen last. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -78,17 +80,16 @@ impl Seen {
 
 /// Waits for changes of what a peer sees.
 pub(super) struct Changes {
-    catalog: CatalogReader,
-    scope: Scope,
+    service: Service,
     revision: watch::Receiver<u64>,
     seen: Seen,
 }
 
 impl Changes {
-    /// Changes of `scope` beyond what `seen` says.
-    pub(super) fn new(catalog: CatalogReader, scope: Scope, seen: Seen) -> Self {
-        let revision = catalog.changes();
-        Self { catalog, scope, revision, seen }
+    /// Changes of what `service` shows beyond what `seen` says.
+    pub(super) fn new(service: Service, seen: Seen) -> Self {
+        let revision = service.system().catalog().changes();
+        Self { service, revision, seen }
     }
 
     /// Returns when the peer would see another list than it has seen last; `None` if there will be
@@ -96,7 +97,7 @@ impl Changes {
     pub(super) async fn next(&mut self) -> Option<News> {
         loop {
             self.revision.borrow_and_update();
-            let news = self.seen.catch_up(digests(&self.catalog, &self.scope));
+            let news = self.seen.catch_up(self.service.digests());
             if news != News::default() {
                 return Some(news);
             }
@@ -105,11 +106,6 @@ impl Changes {
             }
         }
     }
-}
-
-/// The digests of the lists that `scope` shows now; 0 where it shows nothing.
-pub(super) fn digests(catalog: &CatalogReader, scope: &Scope) -> [u64; 4] {
-    catalog.current().view(scope).map_or([0; 4], |view| view.digests())
 }
 
 #[cfg(test)]

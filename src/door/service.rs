@@ -12,8 +12,10 @@ use conductor_actors::wire::{
     write_result,
 };
 use conductor_actors::{
-    Caller, Inbox, List, ListKind, ListState, Listener, LocalCaller, Scope, Seat, System,
+    Caller, Catalog, Form, Inbox, List, ListKind, ListState, Listener, LocalCaller, Scope, Seat,
+    System,
 };
+use conductor_config::ExportStyle;
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -25,7 +27,7 @@ use super::era::Era;
 use super::greeting;
 use super::hearing::Hearing;
 use super::reply::{Answer, Refusal, refuse};
-use super::seen::{Changes, Seen, digests};
+use super::seen::{Changes, Seen};
 use super::tasks;
 
 /// How long a list waits for servers that are coming up for the first time.
@@ -40,6 +42,10 @@ const TTL_INCOMPLETE: Duration = Duration::from_secs(1);
 pub struct Service {
     system: System,
     scope: Scope,
+    /// The key of the door's settings.
+    door: Arc<str>,
+    /// What the peer called itself in a handshake, if it did.
+    client: Option<Arc<str>>,
     caller: Caller,
     parking: Parking,
     /// When the first list was asked for, where lists then wait for all servers.
@@ -73,11 +79,16 @@ pub(super) struct Peer<'a> {
 }
 
 impl Service {
-    /// A service that shows `scope` to `caller`. Calls that wait for their clients do so in
-    /// `parking`.
-    pub fn new(system: System, scope: Scope, caller: LocalCaller, parking: Parking) -> Self {
-        let caller = Caller::Local(caller);
-        Self { system, scope, caller, parking, awaits_all: None, hearing: None }
+    /// A service that shows `scope` to `caller` at the door whose settings have this key. Calls that
+    /// wait for their clients do so in `parking`.
+    pub fn new(
+        system: System,
+        (door, scope): (Arc<str>, Scope),
+        caller: LocalCaller,
+        parking: Parking,
+    ) -> Self {
+        let (client, caller) = (None, Caller::Local(caller));
+        Self { system, scope, door, client, caller, parking, awaits_all: None, hearing: None }
     }
 
     pub(super) fn system(&self) -> &System {
@@ -102,6 +113,23 @@ impl Service {
     #[must_use]
     pub fn awaiting_all(self) -> Self {
         Self { awaits_all: Some(Arc::default()), ..self }
+    }
+
+    /// The same for a peer that introduced itself like this.
+    pub(super) fn greeted(self, client: &Client) -> Self {
+        Self { client: client.name.clone(), ..self }
+    }
+
+    /// How names are written for the peer.
+    fn style(&self, catalog: &Catalog) -> ExportStyle {
+        catalog.export_style(&self.scope, &self.door, self.client.as_deref())
+    }
+
+    /// The digests of the lists that the peer would see now; 0 where there is nothing to see.
+    pub(super) fn digests(&self) -> [u64; 4] {
+        let catalog = self.system.catalog().current();
+        let style = self.style(&catalog);
+        catalog.view(&self.scope).map_or([0; 4], |view| view.digests(style))
     }
 
     /// The same for the peer that hears this beside answers.
@@ -147,7 +175,7 @@ impl Service {
 
     /// Changes of the lists beyond what `seen` says.
     pub(super) fn changes(&self, seen: Seen) -> Changes {
-        Changes::new(self.system.catalog().clone(), self.scope.clone(), seen)
+        Changes::new(self.clone(), seen)
     }
 
     /// The arguments of the tool that is called which headers repeat.
@@ -160,7 +188,7 @@ impl Service {
 
     /// Notes that a peer knows the lists as they are now.
     pub(super) fn catch_up(&self, seen: &Seen) {
-        seen.catch_up(digests(self.system.catalog(), &self.scope));
+        seen.catch_up(self.digests());
     }
 
     /// Answers a request, whatever happens. Dropping the future takes a call back.
@@ -241,18 +269,19 @@ impl Service {
         };
         self.await_list(kind).await;
         let catalog = self.system.catalog().current();
-        let list = catalog.view(&self.scope).map(|view| view.list(kind));
+        let (list, style) = (catalog.view(&self.scope), self.style(&catalog));
+        let list = list.map(|view| view.list(kind));
         let size = self.system.config().catalog.page_size;
         let (entries, next) = match list {
             Some(list) => {
-                let page = list.page(cursor.as_deref(), size, era.hop());
+                let page = list.page(cursor.as_deref(), size, Form { hop: era.hop(), style });
                 let page = page.map_err(|_| bad_cursor())?;
                 (page.entries, page.next_cursor)
             }
             None => (Bytes::from_static(b"[]"), None),
         };
         if let Some(seen) = seen {
-            seen.update(kind, list.map_or(0, List::digest));
+            seen.update(kind, list.map_or(0, |list| list.digest(style)));
         }
         let mut result = Vec::with_capacity(entries.len() + 128);
         result.extend_from_slice(format!("{{\"{}\":", kind.key()).as_bytes());

@@ -15,7 +15,7 @@ use crate::door::dialogue::Parking;
 /// A read of a terminal may still block a thread afterwards, so the process should exit rather
 /// than wait for its runtime.
 pub async fn serve(system: System, scope: Scope, shutdown: CancellationToken) {
-    let service =
-        Service::new(system, scope, LocalCaller::new("stdio"), Parking::new()).awaiting_all();
+    let (at, caller) = (("stdio".into(), scope), LocalCaller::new("stdio"));
+    let service = Service::new(system, at, caller, Parking::new()).awaiting_all();
     stream::serve(tokio::io::stdin(), tokio::io::stdout(), service, shutdown).await;
 }

@@ -78,6 +78,7 @@ pub(super) async fn serve_until<R, W, G>(
         service,
         out,
         seen,
+        changes,
         tasks: JoinSet::new(),
         running: HashMap::new(),
         version: None,
@@ -86,7 +87,7 @@ pub(super) async fn serve_until<R, W, G>(
         closing: CancellationToken::new(),
     };
     let mut lines = Lines::new(input, LINE_MAX);
-    stream.run(&mut lines, changes, shutdown).await;
+    stream.run(&mut lines, shutdown).await;
     stream.finish(given_up(lines.into_input())).await;
     drop(stream);
     // A peer that does not read any more is not waited for.
@@ -100,6 +101,8 @@ struct Stream {
     service: Service,
     out: mpsc::Sender<Bytes>,
     seen: Seen,
+    /// What the peer would see otherwise than it has.
+    changes: Changes,
     /// Each task ends with the ids of the requests it served.
     tasks: JoinSet<Vec<Id>>,
     /// Takes back the request of this id.
@@ -121,7 +124,6 @@ impl Stream {
     async fn run<R: AsyncRead + Unpin>(
         &mut self,
         lines: &mut Lines<R>,
-        mut changes: Changes,
         shutdown: CancellationToken,
     ) {
         let mut inbox = None;
@@ -135,7 +137,7 @@ impl Stream {
                     Ok(None) | Err(_) => return,
                 },
                 Some(ended) = self.tasks.join_next() => self.forget(ended.unwrap_or_default()),
-                news = changes.next(), if self.pushes => match news {
+                news = self.changes.next(), if self.pushes => match news {
                     Some(news) => {
                         for line in list_changed(news) {
                             self.send(line).await;
@@ -238,7 +240,10 @@ impl Stream {
         if let (Method::Initialize, Asked::Other { params, .. }) = (method, &asked) {
             let version = negotiate(params);
             self.version = Some(version);
-            self.client = Some(Arc::new(Client::greeted(params, version)));
+            let client = Client::greeted(params, version);
+            self.service = self.service.clone().greeted(&client);
+            self.client = Some(Arc::new(client));
+            self.changes = self.service.changes(self.seen.clone());
             self.service.catch_up(&self.seen);
         }
         let cancel = CancellationToken::new();

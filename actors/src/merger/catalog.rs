@@ -5,14 +5,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use conductor_config::{ServerId, ViewSpec, WorkspaceName};
+use conductor_config::{ExportStyle, ExportStyles, ServerId, ViewSpec, WorkspaceName};
 use tokio::time::Instant;
 
 use super::account::{Account, Accounts};
 use super::addresses;
 use super::arguments::Arguments as CheckedArguments;
 use super::list::{List, ListState, ListedEntry, Named};
-use super::names::{SAFE_SEPARATOR, canonical};
+use super::names::{canonical, own_name};
 use super::sanitize::Finding;
 use crate::model::{ListKind, PerList, Scope, Target};
 use crate::server::Rejected;
@@ -26,6 +26,8 @@ pub struct Catalog {
     pub(super) workspaces: BTreeMap<WorkspaceName, Arc<View>>,
     pub(super) servers: BTreeMap<ServerId, Arc<View>>,
     pub(super) views: BTreeMap<String, Arc<View>>,
+    /// In which form names are written, and for whom.
+    pub(super) export_styles: Option<ExportStyles>,
     pub(super) rejected: BTreeMap<ServerId, Vec<Rejected>>,
     pub(super) accounts: Accounts,
     /// Servers that say that they complete nothing.
@@ -66,15 +68,26 @@ impl Catalog {
 
     /// Whether clients would see the same lists.
     pub(super) fn looks_like(&self, other: &Self) -> bool {
-        let digests = |catalog: &Self| -> Vec<[u64; 4]> {
+        let digests = |catalog: &Self| -> Vec<[[u64; 4]; 2]> {
             let views = catalog.workspaces.values();
             let views = views.chain(catalog.servers.values()).chain(catalog.views.values());
-            views.map(|view| view.digests()).collect()
+            let styles = [ExportStyle::Dot, ExportStyle::Safe];
+            views.map(|view| styles.map(|style| view.digests(style))).collect()
         };
         self.workspaces.keys().eq(other.workspaces.keys())
             && self.servers.keys().eq(other.servers.keys())
             && self.views.keys().eq(other.views.keys())
+            && self.export_styles == other.export_styles
             && digests(self) == digests(other)
+    }
+
+    /// How names are written for a client at a door that shows `scope`, by the name that it gave in
+    /// its handshake and the key of the door's settings.
+    pub fn export_style(&self, scope: &Scope, door: &str, client: Option<&str>) -> ExportStyle {
+        let part = self.view(scope).and_then(|view| view.part.as_ref());
+        let of_view = part.and_then(|part| part.export_style);
+        let styles = self.export_styles.as_ref();
+        styles.map_or(ExportStyle::Dot, |styles| styles.style(client, door, of_view))
     }
 
     /// Whether there is such a server.
@@ -186,7 +199,7 @@ impl View {
             servers.retain(|id, _| {
                 (is_tools || spec.tools.is_none()) && spec.may_show(&id.name, separator)
             });
-            List::new(kind, entries, servers, true)
+            List::new(kind, whole.style(), entries, servers, true)
         });
         Self { lists, separator: self.separator.clone(), part: Some(spec) }
     }
@@ -212,7 +225,7 @@ impl View {
     /// Whether a tool can be called in no other way than as a task.
     pub fn is_task(&self, tool: &str) -> bool {
         let Named::One(entry) = self.list(ListKind::Tools).find(tool) else { return false };
-        entry.execution.as_ref().is_some_and(|execution| execution.is_task)
+        entry.is_task
     }
 
     /// What checks the arguments of a tool, if the settings ask for that.
@@ -235,9 +248,9 @@ impl View {
     }
 
     /// A number for each list, in the order of [`ListKind::ALL`], that changes exactly when a client
-    /// would see something else.
-    pub fn digests(&self) -> [u64; 4] {
-        ListKind::ALL.map(|kind| self.list(kind).digest())
+    /// would see something else whose names are written like this.
+    pub fn digests(&self, style: ExportStyle) -> [u64; 4] {
+        ListKind::ALL.map(|kind| self.list(kind).digest(style))
     }
 
     /// What `name` leads to in a request of this kind.
@@ -260,15 +273,16 @@ impl View {
             Named::None => {}
         }
         let awaited = |(id, state): (&ServerId, &ListState)| {
-            let named = match &self.separator {
-                Some(separator) => name.strip_prefix(id.name.as_ref()).is_some_and(|rest| {
-                    rest.starts_with(&**separator) || rest.starts_with(SAFE_SEPARATOR)
-                }),
-                None => true,
-            };
-            let shown = self.part.as_ref().is_none_or(|part| part.shows(&id.name, name));
             let unknown = !matches!(state, ListState::Known | ListState::Absent);
-            (named && shown && unknown).then(|| id.clone())
+            let own = match &self.separator {
+                Some(separator) => own_name(separator, id, name)?,
+                None => name,
+            };
+            let shown =
+                self.part.as_ref().zip(self.separator.as_ref()).is_none_or(|(part, separator)| {
+                    part.shows(&id.name, &canonical(separator, id, own))
+                });
+            (shown && unknown).then(|| id.clone())
         };
         list.servers().iter().find_map(awaited).map_or(Resolution::Unknown, Resolution::Awaited)
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use conductor_config::ServerId;
+use conductor_config::{ExportStyle, ServerId};
 use thiserror::Error;
 
 use super::arguments::Arguments;
@@ -20,34 +20,46 @@ use crate::wire::{Hop, Marks, Text};
 pub struct ListedEntry {
     /// The name or address it is shown under.
     pub name: Text,
-    /// Another name it can be called by, unless that is another's as well.
+    /// Another name it can be called by, unless that is another's as well. Of tools and prompts in
+    /// a merged list it is the name in the other style.
     pub alias: Option<Text>,
     /// Whose it is, and what it is called there.
     pub target: Target,
-    /// Its definition, the shown name in it: one JSON object.
-    pub json: Bytes,
+    /// Its definition, with that name in it.
+    pub definition: Definition,
+    /// The same with the other name, where somebody is shown that.
+    pub other: Option<Definition>,
     /// The arguments of a tool that are repeated in headers, if any are.
     pub marks: Option<Arc<Marks>>,
-    /// What a tool says about being made into a task, if it says anything.
-    pub execution: Option<Arc<Execution>>,
+    /// Whether it is a tool that can be called in no other way than as a task.
+    pub is_task: bool,
     /// What checks the arguments of a tool, if the settings ask for that.
     pub(crate) arguments: Option<Arc<Arguments>>,
 }
 
-/// What a tool says about being made into a task (MCP 2025-11-25, Tool, `execution`).
-#[derive(Debug)]
-pub struct Execution {
-    /// Whether it can be called in no other way.
-    pub is_task: bool,
-    /// Its definition without that, for revisions that know nothing of it.
-    pub without: Bytes,
+/// A definition, ready to be sent.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    /// One JSON object.
+    pub json: Bytes,
+    /// The same without what a tool says about being made into a task, if it says anything: newer
+    /// revisions know nothing of that (MCP 2025-11-25, Tool, `execution`).
+    pub modern: Option<Bytes>,
+}
+
+/// In which form a list is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Form {
+    /// For readers of a revision of this kind.
+    pub hop: Hop,
+    /// With names written like this.
+    pub style: ExportStyle,
 }
 
 impl ListedEntry {
-    /// Its definition for readers of a revision of this kind.
-    fn json_for(&self, hop: Hop) -> &Bytes {
-        let execution = self.execution.as_ref().filter(|_| hop == Hop::Modern);
-        execution.map_or(&self.json, |execution| &execution.without)
+    fn json(&self, hop: Hop, other: bool) -> &Bytes {
+        let definition = self.other.as_ref().filter(|_| other).unwrap_or(&self.definition);
+        definition.modern.as_ref().filter(|_| hop == Hop::Modern).unwrap_or(&definition.json)
     }
 }
 
@@ -72,14 +84,34 @@ pub struct List {
     by_name: HashMap<Text, usize>,
     /// Aliases of several entries: they lead nowhere.
     shared: HashSet<Text>,
-    /// The whole list as one JSON array.
+    /// The style of the names that entries are shown under.
+    style: ExportStyle,
+    /// The whole list with these names.
+    usual: Whole,
+    /// The same with the other names, if somebody is shown those and they differ.
+    other: Option<Whole>,
+    servers: BTreeMap<ServerId, ListState>,
+    sorted: bool,
+}
+
+/// A whole list in one style, ready to be sent.
+#[derive(Debug)]
+struct Whole {
+    /// One JSON array.
     array: Bytes,
     /// The same for readers without a handshake, if it is another.
     modern: Option<Bytes>,
     /// Changes exactly when `array` does.
     digest: u64,
-    servers: BTreeMap<ServerId, ListState>,
-    sorted: bool,
+}
+
+impl Whole {
+    fn new(entries: &[ListedEntry], other: bool) -> Self {
+        let array = join(entries, Hop::Legacy, other);
+        let differs = entries.iter().any(|entry| entry.definition.modern.is_some());
+        let modern = differs.then(|| join(entries, Hop::Modern, other));
+        Self { digest: digest(&array), array, modern }
+    }
 }
 
 /// A cursor that this program did not make, or made for another list.
@@ -105,9 +137,11 @@ pub(super) enum Named<'a> {
 }
 
 impl List {
-    /// A list of `entries`, which are sorted here if they are of several servers.
+    /// A list of `entries`, which are sorted here if they are of several servers. Their names are
+    /// in `style`.
     pub(super) fn new(
         kind: ListKind,
+        style: ExportStyle,
         mut entries: Vec<ListedEntry>,
         servers: BTreeMap<ServerId, ListState>,
         sorted: bool,
@@ -117,10 +151,9 @@ impl List {
                 (&a.target.server, &a.target.name).cmp(&(&b.target.server, &b.target.name))
             });
         }
-        let array = join(&entries, Hop::Legacy);
-        let tasks = entries.iter().any(|entry| entry.execution.is_some());
-        let modern = tasks.then(|| join(&entries, Hop::Modern));
-        let digest = digest(&array);
+        let usual = Whole::new(&entries, false);
+        let differs = entries.iter().any(|entry| entry.other.is_some());
+        let other = differs.then(|| Whole::new(&entries, true));
         let (mut by_name, mut shared) = (HashMap::new(), HashSet::new());
         for (at, entry) in entries.iter().enumerate() {
             if let Some(alias) = &entry.alias
@@ -134,7 +167,7 @@ impl List {
             shared.remove(&entry.name);
             by_name.insert(entry.name.clone(), at);
         }
-        Self { kind, entries, by_name, shared, array, modern, digest, servers, sorted }
+        Self { kind, entries, by_name, shared, style, usual, other, servers, sorted }
     }
 
     /// The entries in the order they are shown.
@@ -142,14 +175,26 @@ impl List {
         &self.entries
     }
 
+    /// The style of the names that entries are shown under if nobody asks for another.
+    pub fn style(&self) -> ExportStyle {
+        self.style
+    }
+
     /// The servers shown, and what is known of their lists.
     pub fn servers(&self) -> &BTreeMap<ServerId, ListState> {
         &self.servers
     }
 
-    /// A number that is the same exactly as long as a client would see the same list.
-    pub fn digest(&self) -> u64 {
-        self.digest
+    /// A number that is the same exactly as long as a client would see the same list, with names in
+    /// this style.
+    pub fn digest(&self, style: ExportStyle) -> u64 {
+        self.whole(style).0.digest
+    }
+
+    /// The whole list with names in this style, and whether these are the other ones.
+    fn whole(&self, style: ExportStyle) -> (&Whole, bool) {
+        let other = self.other.as_ref().filter(|_| style != self.style);
+        (other.unwrap_or(&self.usual), other.is_some())
     }
 
     /// The entry of this name or alias.
@@ -164,16 +209,18 @@ impl List {
         }
     }
 
-    /// Up to `size` entries from `cursor` on, for readers of a revision of this kind. A list that fits is sent as it is kept.
+    /// Up to `size` entries from `cursor` on, in this form. A list that fits is sent as it is kept.
     ///
     /// The cursor names the last entry shown, so that a list that changed in between goes on
     /// behind it instead of failing. Where that entry is gone, a sorted list goes on with the one
     /// that would follow it, any other with the one in its place.
-    pub fn page(&self, cursor: Option<&str>, size: usize, hop: Hop) -> Result<Page, BadCursor> {
+    pub fn page(&self, cursor: Option<&str>, size: usize, form: Form) -> Result<Page, BadCursor> {
+        let Form { hop, style } = form;
+        let (whole, other) = self.whole(style);
         let start = match cursor {
             None if self.entries.len() <= size => {
-                let modern = self.modern.as_ref().filter(|_| hop == Hop::Modern);
-                let entries = modern.unwrap_or(&self.array).clone();
+                let modern = whole.modern.as_ref().filter(|_| hop == Hop::Modern);
+                let entries = modern.unwrap_or(&whole.array).clone();
                 return Ok(Page { entries, next_cursor: None });
             }
             None => 0,
@@ -187,7 +234,7 @@ impl List {
             }
             Some(_) | None => None,
         };
-        Ok(Page { entries: join(shown, hop), next_cursor })
+        Ok(Page { entries: join(shown, hop, other), next_cursor })
     }
 
     fn after(&self, cursor: &str) -> Result<usize, BadCursor> {
@@ -229,14 +276,15 @@ fn decode(kind: ListKind, cursor: &str) -> Option<(usize, (String, String))> {
     Some((place.parse().ok()?, (server.to_owned(), name.to_owned())))
 }
 
-fn join(entries: &[ListedEntry], hop: Hop) -> Bytes {
-    let mut array = Vec::with_capacity(entries.iter().map(|entry| entry.json.len() + 1).sum());
+fn join(entries: &[ListedEntry], hop: Hop, other: bool) -> Bytes {
+    let size = entries.iter().map(|entry| entry.json(hop, other).len() + 1).sum();
+    let mut array = Vec::with_capacity(size);
     array.push(b'[');
     for (at, entry) in entries.iter().enumerate() {
         if at > 0 {
             array.push(b',');
         }
-        array.extend_from_slice(entry.json_for(hop));
+        array.extend_from_slice(entry.json(hop, other));
     }
     array.push(b']');
     Bytes::from(array)

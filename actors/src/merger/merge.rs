@@ -11,7 +11,7 @@ use conductor_config::{CatalogSettings, ServerId, WorkspaceName};
 use super::account::{Account, Visibility, filter, matches_any};
 use super::addresses;
 use super::catalog::{Catalog, View};
-use super::list::{Execution, List, ListState, ListedEntry};
+use super::list::{Definition, List, ListState, ListedEntry};
 use super::names::exported;
 use super::sanitize::{JudgedEntry, Namespace, Verdict};
 use super::slice::Slice;
@@ -21,7 +21,8 @@ use crate::wire::{Marks, Members, Text, json_string};
 
 /// The views of all servers. `revision` is left at 0: only the publisher counts.
 pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettings) -> Catalog {
-    let mut catalog = Catalog::default();
+    let styles = settings.export_styles.clone();
+    let mut catalog = Catalog { export_styles: Some(styles), ..Catalog::default() };
     // The default workspace is there even when nothing is in it.
     let mut merged = BTreeMap::from([(WorkspaceName::default(), PerList::<Parts>::default())]);
     let namespaces = namespaces(slices);
@@ -50,7 +51,7 @@ pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettin
         let separator = Arc::from(settings.separator.as_str());
         let lists = PerList::make(|kind| {
             let parts = std::mem::take(all.get_mut(kind));
-            List::new(kind, parts.entries, parts.servers, true)
+            List::new(kind, settings.export_styles.usual, parts.entries, parts.servers, true)
         });
         catalog.workspaces.insert(workspace, Arc::new(View::new(lists, Some(separator))));
     }
@@ -117,7 +118,7 @@ impl Names<'_> {
                     let checked =
                         is_tool && matches_any(&slice.spec.validate_arguments, &entry.name);
                     let shown = Shown { kind, id: self.id, entry, definition, checked };
-                    own.push(shown.list(entry.name.clone(), None, None));
+                    own.push(shown.alone());
                     self.add(&shown, parts)
                 };
                 let (tool, findings) = (entry.name.clone(), verdict.findings.clone());
@@ -133,7 +134,7 @@ impl Names<'_> {
             catalog.accounts.insert(self.id.clone(), accounts);
         }
         let servers = BTreeMap::from([(self.id.clone(), part.state())]);
-        List::new(kind, own, servers, false)
+        List::new(kind, self.settings.export_styles.usual, own, servers, false)
     }
 
     /// Adds an entry to a merged list, unless its name there is taken. A name that is only a second
@@ -145,9 +146,11 @@ impl Names<'_> {
         };
         let server = self.id.name.as_ref();
         let own = &shown.entry.name;
+        let usual = self.settings.export_styles.usual;
+        let is_named = matches!(shown.kind, ListKind::Tools | ListKind::Prompts);
         let (name, alias) = match shown.kind {
             ListKind::Tools | ListKind::Prompts => {
-                exported(self.settings.export_style, &self.settings.separator, self.id, own)
+                exported(usual, &self.settings.separator, self.id, own)
             }
             ListKind::Resources | ListKind::Templates => {
                 let twice = self.listed_twice.contains(&(&self.id.workspace, own));
@@ -161,17 +164,18 @@ impl Names<'_> {
         if parts.taken.contains_key(&name) {
             return taken(&name);
         }
-        if matches!(shown.kind, ListKind::Tools | ListKind::Prompts) {
-            if parts.taken.get(&alias) == Some(&true) {
+        let both = is_named && self.settings.has_other_style();
+        if is_named {
+            let owner = parts.taken.get(&alias);
+            if owner == Some(&true) || both && owner.is_some() {
                 return taken(&alias);
             }
-            parts.taken.insert(alias.clone(), false);
+            parts.taken.insert(alias.clone(), both);
         }
         parts.taken.insert(name.clone(), true);
         let alias = (name != alias).then(|| Text::from(alias));
-        let named_by = Some(server).filter(|_| shown.kind == ListKind::Tools);
         let name = Text::from(name);
-        parts.entries.push(shown.list(name.clone(), alias, named_by));
+        parts.entries.push(shown.merged(name.clone(), alias, both));
         Visibility::Shown { name }
     }
 
@@ -199,26 +203,52 @@ struct Shown<'a> {
 }
 
 impl Shown<'_> {
-    /// The entry under `name`; in a merged list addresses in it are those of `server`.
-    fn list(&self, name: Text, alias: Option<Text>, server: Option<&str>) -> ListedEntry {
+    /// The entry as its server alone is shown.
+    fn alone(&self) -> ListedEntry {
+        self.list(self.definition.clone(), self.entry.name.clone(), None, false)
+    }
+
+    /// The entry in a merged list, under `name`, and under `alias` as well if `both` are shown.
+    /// Addresses in it are those that are shown there.
+    fn merged(&self, name: Text, alias: Option<Text>, both: bool) -> ListedEntry {
+        let mut definition = self.definition.clone();
+        if self.kind == ListKind::Tools
+            && let Some(meta) = definition.get("_meta")
+            && let Some(meta) = with_app(self.id.name.as_ref(), meta)
+        {
+            definition.set("_meta", meta);
+        }
+        self.list(definition, name, alias, both)
+    }
+
+    fn list(
+        &self,
+        mut definition: Members,
+        name: Text,
+        alias: Option<Text>,
+        both: bool,
+    ) -> ListedEntry {
+        let target = Target { server: self.id.clone(), name: self.entry.name.clone() };
+        let is_tool = self.kind == ListKind::Tools;
+        let marks = marks(&definition).filter(|_| is_tool);
+        let is_task = is_tool && is_task(&definition);
+        let arguments = self.entry.arguments.clone().filter(|_| self.checked);
+        let other = alias.as_ref().filter(|_| both).map(|alias| self.named(&mut definition, alias));
+        let definition = self.named(&mut definition, &name);
+        ListedEntry { name, alias, target, definition, other, marks, is_task, arguments }
+    }
+
+    /// The definition with this name.
+    fn named(&self, definition: &mut Members, name: &str) -> Definition {
         let key = match self.kind {
             ListKind::Tools | ListKind::Prompts => "name",
             ListKind::Resources => "uri",
             ListKind::Templates => "uriTemplate",
         };
-        let mut definition = self.definition.clone();
-        definition.set(key, json_string(&name));
-        if let Some(server) = server
-            && let Some(meta) = definition.get("_meta").and_then(|meta| with_app(server, meta))
-        {
-            definition.set("_meta", meta);
-        }
-        let target = Target { server: self.id.clone(), name: self.entry.name.clone() };
-        let marks = marks(&definition).filter(|_| self.kind == ListKind::Tools);
-        let execution = execution(&definition).filter(|_| self.kind == ListKind::Tools);
-        let arguments = self.entry.arguments.clone().filter(|_| self.checked);
-        let json = definition.to_json();
-        ListedEntry { name, alias, target, json, marks, execution, arguments }
+        definition.set(key, json_string(name));
+        let mut without = definition.clone();
+        let execution = without.take("execution").filter(|_| self.kind == ListKind::Tools);
+        Definition { json: definition.to_json(), modern: execution.map(|_| without.to_json()) }
     }
 }
 
@@ -229,13 +259,10 @@ fn marks(definition: &Members) -> Option<Arc<Marks>> {
     (!marks.is_empty()).then(|| Arc::new(marks))
 }
 
-/// What a tool says about being made into a task.
-fn execution(definition: &Members) -> Option<Arc<Execution>> {
-    let mut without = definition.clone();
-    let said = Members::read(&without.take("execution")?).ok();
-    let support = said.and_then(|said| said.text("taskSupport"));
-    let is_task = support.as_deref() == Some("required");
-    Some(Arc::new(Execution { is_task, without: without.to_json() }))
+/// Whether a tool says that it can be called in no other way than as a task.
+fn is_task(definition: &Members) -> bool {
+    let said = definition.get("execution").and_then(|said| Members::read(said).ok());
+    said.and_then(|said| said.text("taskSupport")).as_deref() == Some("required")
 }
 
 /// `_meta` of a tool whose app is a resource, with the address that the resource is shown under

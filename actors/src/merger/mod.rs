@@ -30,6 +30,8 @@ mod tests_library;
 #[cfg(test)]
 mod tests_live;
 #[cfg(test)]
+mod tests_styles;
+#[cfg(test)]
 mod tests_views;
 
 pub use account::{Account, Filter, Visibility};
@@ -40,7 +42,7 @@ pub use catalog::{Catalog, Resolution, View};
 pub use handle::CatalogReader;
 pub(crate) use handle::MergerHandle;
 pub(crate) use links::with_public_addresses;
-pub use list::{BadCursor, List, ListState, ListedEntry, Page};
+pub use list::{BadCursor, Definition, Form, List, ListState, ListedEntry, Page};
 pub(crate) use memory::Memory;
 pub use pins::{PinChange, PinDifference, Unapproved};
 #[cfg(any(test, fuzzing))]

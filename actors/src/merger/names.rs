@@ -5,7 +5,7 @@
 use conductor_config::{ExportStyle, ServerId};
 
 /// What stands between server and tool in the safe style.
-pub(super) const SAFE_SEPARATOR: &str = "__";
+const SAFE_SEPARATOR: &str = "__";
 /// Longest name in the safe style: what every model API takes.
 const SAFE_MAX: usize = 60;
 /// Hexadecimal digits that tell shortened names apart.
@@ -28,6 +28,13 @@ pub(super) fn exported(
 /// The true name: server, separator, the server's own name. Settings speak of tools by it.
 pub(super) fn canonical(separator: &str, server: &ServerId, tool: &str) -> String {
     format!("{}{separator}{tool}", server.name)
+}
+
+/// What `server` may call what is called `name` here, in either style; none if `name` is of another
+/// server. A name with a hash in it is not led back.
+pub(super) fn own_name<'a>(separator: &str, server: &ServerId, name: &'a str) -> Option<&'a str> {
+    let rest = name.strip_prefix(server.name.as_ref())?;
+    rest.strip_prefix(separator).or_else(|| rest.strip_prefix(SAFE_SEPARATOR))
 }
 
 /// A name of `[A-Za-z0-9_-]`, at most 60 characters. Where the plain form would lose something or

@@ -14,12 +14,13 @@ use super::catalog::{Catalog, Resolution, View};
 use super::memory::Memory;
 use super::merge::merge;
 use super::slice::{Remembered, Slice};
+use super::tests_views::FORM;
 use super::{ListState, MergerActor};
 use crate::model::{ListKind, Offers, Scope, ServerState};
 use crate::server::Listing;
 use crate::server::tests_peer::Peer;
 use crate::store::{SqliteStore, StateDir, Store, WallClock};
-use crate::wire::{CallKind, Hop};
+use crate::wire::CallKind;
 
 fn listing(kind: ListKind, entries: Value) -> Remembered {
     let mut listing = Listing::new(kind);
@@ -111,7 +112,7 @@ fn prompts_are_named_like_tools_and_addresses_name_their_server() {
     assert_eq!(names(&own, ListKind::Prompts), "p");
     assert_eq!(names(&own, ListKind::Resources), "db://x/1 https://e.org/1 urn:1");
     let one = &all.list(ListKind::Resources).entries()[0];
-    assert_eq!(one.json, r#"{"name":"db://x/1","uri":"db://a/x/1"}"#);
+    assert_eq!(one.definition.json, r#"{"name":"db://x/1","uri":"db://a/x/1"}"#);
 }
 
 #[test]
@@ -175,7 +176,7 @@ fn a_tool_names_its_app_as_it_is_shown() {
     let catalog = catalog([slice]);
     for (at, expected) in [("", "ui://a/app"), ("a", "ui://app")] {
         let view = view(&catalog, at);
-        let shown: Value = serde_json::from_slice(&view.tools()[0].json).unwrap();
+        let shown: Value = serde_json::from_slice(&view.tools()[0].definition.json).unwrap();
         assert_eq!(shown["_meta"]["ui"], json!({ "resourceUri": expected, "x": 1 }));
         assert_eq!(shown["_meta"]["ui/resourceUri"], expected);
     }
@@ -187,10 +188,9 @@ fn a_cursor_belongs_to_one_list() {
     let entries: Vec<&str> = entries.iter().map(String::as_str).collect();
     let catalog = catalog([slice("a", &["p", "q", "r"], &entries, &[])]);
     let all = view(&catalog, "");
-    let next =
-        all.list(ListKind::Resources).page(None, 2, Hop::Legacy).unwrap().next_cursor.unwrap();
-    assert!(all.list(ListKind::Prompts).page(Some(&next), 2, Hop::Legacy).is_err());
-    let rest = all.list(ListKind::Resources).page(Some(&next), 2, Hop::Legacy).unwrap();
+    let next = all.list(ListKind::Resources).page(None, 2, FORM).unwrap().next_cursor.unwrap();
+    assert!(all.list(ListKind::Prompts).page(Some(&next), 2, FORM).is_err());
+    let rest = all.list(ListKind::Resources).page(Some(&next), 2, FORM).unwrap();
     assert_eq!(rest.next_cursor, None);
     assert!(String::from_utf8(rest.entries.to_vec()).unwrap().contains("db://a/x/2"));
 }

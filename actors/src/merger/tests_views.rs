@@ -5,17 +5,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use conductor_config::{CatalogSettings, ExportStyle, ServerId, ServerSpec};
+use conductor_config::{CatalogSettings, ExportStyle, ExportStyles, ServerId, ServerSpec};
 use proptest::prelude::*;
 
 use super::catalog::{Catalog, Resolution, View};
-use super::list::BadCursor;
+use super::list::{BadCursor, Form};
 use super::merge::merge;
 use super::names;
 use super::slice::{Remembered, Slice};
 use crate::model::{ListKind, Scope, ServerState};
 use crate::server::Listing;
 use crate::wire::{CallKind, Hop};
+
+/// What older clients are shown that need nothing else.
+pub(super) const FORM: Form = Form { hop: Hop::Legacy, style: ExportStyle::Dot };
 
 /// A list with tools of these names.
 pub(super) fn listing(tools: &[&str]) -> Listing {
@@ -32,12 +35,12 @@ fn read(page: &str) -> Listing {
     listing
 }
 
-fn slice(spec: ServerSpec, tools: &[&str]) -> (ServerId, Slice) {
+pub(super) fn slice(spec: ServerSpec, tools: &[&str]) -> (ServerId, Slice) {
     (spec.id.clone(), Slice::new(Arc::new(spec), [Remembered::List(listing(tools))]))
 }
 
 /// Each word is `SERVER:TOOL,TOOL`; one without a colon has told no list yet.
-fn slices(words: &str) -> BTreeMap<ServerId, Slice> {
+pub(super) fn slices(words: &str) -> BTreeMap<ServerId, Slice> {
     let one = |word: &str| match word.split_once(':') {
         Some((server, tools)) => {
             let tools: Vec<&str> = tools.split(',').filter(|tool| !tool.is_empty()).collect();
@@ -52,10 +55,11 @@ fn slices(words: &str) -> BTreeMap<ServerId, Slice> {
 }
 
 fn safe() -> CatalogSettings {
-    CatalogSettings { export_style: ExportStyle::Safe, ..crate::tests::catalog() }
+    let export_styles = ExportStyles::all(ExportStyle::Safe);
+    CatalogSettings { export_styles, ..crate::tests::catalog() }
 }
 
-fn merged(catalog: &Catalog) -> Arc<View> {
+pub(super) fn merged(catalog: &Catalog) -> Arc<View> {
     let scope = Scope::Workspace("default".parse().unwrap());
     Arc::clone(catalog.view(&scope).unwrap())
 }
@@ -75,13 +79,13 @@ fn names(view: &View) -> String {
 }
 
 /// The names on a page.
-fn shown(page: &Bytes) -> Vec<String> {
+pub(super) fn shown(page: &Bytes) -> Vec<String> {
     let tools: Vec<serde_json::Value> = serde_json::from_slice(page).unwrap();
     tools.iter().map(|tool| tool["name"].as_str().unwrap().to_owned()).collect()
 }
 
 /// What `name` leads to.
-fn leads(view: &View, name: &str) -> String {
+pub(super) fn leads(view: &View, name: &str) -> String {
     match view.resolve(CallKind::Tool, name) {
         Resolution::Found(target) => format!("{} of {}", target.name, target.server.name),
         Resolution::Awaited(server) => format!("await {}", server.name),
@@ -92,10 +96,10 @@ fn leads(view: &View, name: &str) -> String {
 
 /// Reads all pages of `size`, looking at `before` for the first and at `after` for the rest.
 fn pages(before: &View, after: &View, size: usize) -> Vec<String> {
-    let first = before.list(ListKind::Tools).page(None, size, Hop::Legacy).unwrap();
+    let first = before.list(ListKind::Tools).page(None, size, FORM).unwrap();
     let (mut found, mut next) = (shown(&first.entries), first.next_cursor);
     while let Some(cursor) = next {
-        let page = after.list(ListKind::Tools).page(Some(&cursor), size, Hop::Legacy).unwrap();
+        let page = after.list(ListKind::Tools).page(Some(&cursor), size, FORM).unwrap();
         found.extend(shown(&page.entries));
         next = page.next_cursor;
     }
@@ -127,9 +131,9 @@ fn only_the_name_of_a_definition_changes() {
         BTreeMap::from([(spec.id.clone(), Slice::new(Arc::new(spec), [Remembered::List(list)]))]);
     let view = merged(&merge(&slices, &crate::tests::catalog()));
     let expected = r#"{"x":[1.0, 1e2],"name":"a.to","inputSchema":{"type": "object","a": 123456789012345678901},"_meta":{"k":"\u00e9"}}"#;
-    assert_eq!(view.tools()[0].json, expected);
+    assert_eq!(view.tools()[0].definition.json, expected);
     assert_eq!(
-        view.list(ListKind::Tools).page(None, 10, Hop::Legacy).unwrap().entries,
+        view.list(ListKind::Tools).page(None, 10, FORM).unwrap().entries,
         format!("[{expected}]")
     );
 }
@@ -182,7 +186,7 @@ fn a_name_that_could_mean_two_tools_leads_to_none_that_it_is_not_shown_for() {
     let rejected = &catalog.rejected()[&crate::tests::id("a__b")];
     assert_eq!(rejected[0].reason, "another tool is already shown as `a__b-c`");
     // Of two second names that are the same, none is taken.
-    settings.export_style = ExportStyle::Safe;
+    settings.export_styles = ExportStyles::all(ExportStyle::Safe);
     settings.separator = "_".to_owned();
     let view = merged(&merge(&slices("a:b_c a_b:c"), &settings));
     assert_eq!(names(&view), "a__b_c a_b__c");
@@ -246,7 +250,7 @@ fn a_name_of_a_server_whose_list_is_not_known_is_worth_waiting_for() {
 #[test]
 fn a_list_that_fits_is_one_page() {
     for words in ["a:x,y", "a:", "a"] {
-        let page = view(words).list(ListKind::Tools).page(None, 2, Hop::Legacy).unwrap();
+        let page = view(words).list(ListKind::Tools).page(None, 2, FORM).unwrap();
         assert_eq!(page.next_cursor, None, "{words}");
         assert_eq!(shown(&page.entries).join(" "), names(&view(words)));
     }
@@ -290,7 +294,7 @@ fn a_cursor_that_was_made_up_is_refused() {
     let view = view("a:1,2");
     for cursor in ["", "x", "%%%", "dDEK", "dDEKYQ", "dDIKYQox"] {
         assert_eq!(
-            view.list(ListKind::Tools).page(Some(cursor), 1, Hop::Legacy),
+            view.list(ListKind::Tools).page(Some(cursor), 1, FORM),
             Err(BadCursor),
             "{cursor}"
         );
@@ -299,9 +303,16 @@ fn a_cursor_that_was_made_up_is_refused() {
 
 #[test]
 fn a_digest_changes_with_what_is_shown_and_with_nothing_else() {
-    assert_eq!(view("a:x b:y").digests(), view("b:y a:x").digests());
-    assert_eq!(view("a:x").digests(), view("a:x b").digests(), "a server without tools");
-    assert_ne!(view("a:x").digests(), view("a:y").digests());
+    assert_eq!(
+        view("a:x b:y").digests(ExportStyle::Dot),
+        view("b:y a:x").digests(ExportStyle::Dot)
+    );
+    assert_eq!(
+        view("a:x").digests(ExportStyle::Dot),
+        view("a:x b").digests(ExportStyle::Dot),
+        "a server without tools"
+    );
+    assert_ne!(view("a:x").digests(ExportStyle::Dot), view("a:y").digests(ExportStyle::Dot));
 }
 
 #[test]
@@ -342,7 +353,7 @@ proptest! {
         mixed.sort_by_key(|tool| {
             tool.bytes().fold(seed, |sum, byte| (sum ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
         });
-        let digest = |tools: &[&str]| view(&format!("a:{}", tools.join(","))).digests();
+        let digest = |tools: &[&str]| view(&format!("a:{}", tools.join(","))).digests(ExportStyle::Dot);
         prop_assert_eq!(digest(&sorted), digest(&mixed));
     }
 
@@ -364,7 +375,7 @@ proptest! {
         prop_assert_eq!(view.tools().len(), 2 * tools.len());
         for tool in view.tools() {
             let (shown, other) = names::exported(
-                settings.export_style, &settings.separator, &tool.target.server, &tool.target.name,
+                settings.export_styles.usual, &settings.separator, &tool.target.server, &tool.target.name,
             );
             prop_assert_eq!(&*tool.name, shown);
             for name in [&*tool.name, &other] {
@@ -390,7 +401,7 @@ fn hostile_tools_are_held_back_alone_and_told() {
     assert_eq!(catalog.rejected()[&id][0].name, "bad");
     let odd = crate::model::Target { server: id, name: "odd".into() };
     assert_eq!(catalog.findings(&odd)[0].rule, "forced.strange_call");
-    let shown = merged(&catalog).list(ListKind::Tools).page(None, 10, Hop::Legacy).unwrap().entries;
+    let shown = merged(&catalog).list(ListKind::Tools).page(None, 10, FORM).unwrap().entries;
     assert!(std::str::from_utf8(&shown).unwrap().contains(r#""description":"Adds. [removed]""#));
 }
 
@@ -408,7 +419,7 @@ fn an_order_about_another_servers_tool_is_cut_once_that_server_is_there() {
         BTreeMap::from([(spec.id.clone(), Slice::new(Arc::new(spec), [Remembered::List(list)]))]);
     let text = |slices: &BTreeMap<ServerId, Slice>| {
         let catalog = merge(slices, &crate::tests::catalog());
-        String::from_utf8(merged(&catalog).tools()[0].json.to_vec()).unwrap()
+        String::from_utf8(merged(&catalog).tools()[0].definition.json.to_vec()).unwrap()
     };
     assert!(text(&slices).contains("instead of send_mail"));
     let (id, other) = slice(crate::tests::spec("b"), &["send_mail"]);

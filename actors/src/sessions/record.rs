@@ -54,6 +54,8 @@ pub struct SessionRecord {
     pub scope: Scope,
     /// The revision that was agreed upon.
     pub version: Box<str>,
+    /// What its client called itself, if it did.
+    pub client: Option<Box<str>>,
     /// What its client said it can do, a raw object.
     pub capabilities: Bytes,
     /// The level that it has named.
@@ -68,6 +70,7 @@ impl SessionRecord {
     /// As it is written into the store.
     pub(super) fn written(&self) -> Vec<u8> {
         let (kind, name) = parts(&self.scope);
+        let client = self.client.as_deref().map(|name| ("client", json_string(name)));
         let level = self.level.map(|level| ("level", json_string(level.as_str())));
         let head = [
             ("principal", json_string(PRINCIPAL)),
@@ -81,7 +84,12 @@ impl SessionRecord {
             ("used", Bytes::from(self.used.to_string())),
         ];
         let mut out = Vec::new();
-        head.into_iter().chain(level).chain(tail).collect::<Members>().write(&mut out);
+        head.into_iter()
+            .chain(client)
+            .chain(level)
+            .chain(tail)
+            .collect::<Members>()
+            .write(&mut out);
         out
     }
 
@@ -96,6 +104,7 @@ impl SessionRecord {
             door: text("door")?.into(),
             scope: scope(text)?,
             version: text("version")?.into(),
+            client: text("client").map(Into::into),
             capabilities: members.get("capabilities")?.clone(),
             level: match text("level") {
                 Some(level) => Some(level.parse().ok()?),

@@ -20,6 +20,7 @@ fn record(door: &str, used: i64) -> SessionRecord {
         door: door.into(),
         scope: Scope::Server("lab/git".parse().unwrap()),
         version: "2025-11-25".into(),
+        client: Some("a \"client\"".into()),
         capabilities: r#"{"roots":{}, "x":1.50}"#.into(),
         level: Some(LogLevel::Debug),
         resources: vec!["n:/a".into(), "n:/\"b\"".into()],
@@ -137,6 +138,7 @@ proptest! {
         door in "\\PC{0,20}",
         at in 0_usize..3,
         resources in prop::collection::vec("\\PC{0,30}", 0..5),
+        client in proptest::option::of(".{0,10}"),
         level in 0..=LogLevel::ALL.len(),
         used in any::<i64>(),
     ) {
@@ -148,6 +150,7 @@ proptest! {
         let record = SessionRecord {
             scope: scopes[at].clone(),
             level: LogLevel::ALL.get(level).copied(),
+            client: client.map(Into::into),
             resources,
             ..record(&door, used)
         };

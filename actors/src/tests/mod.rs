@@ -12,9 +12,10 @@ use std::time::Duration;
 
 use conductor_config::{
     Backoff, CallSettings, CatalogSettings, Config, Danger, DelegationSettings, DelegatorLimit,
-    ExportStyle, Heartbeat, Instances, Isolation, Limits, Listen, LogFormat, LogSettings, Measure,
-    PinPolicy, ProtocolMode, Rate, ReloadSettings, RestartAbove, RestartPolicy, Restarts, Sanitize,
-    ServerDefaults, ServerId, ServerSpec, StartMode, State, StdioSpec, StopGrace, Transport,
+    ExportStyle, ExportStyles, Heartbeat, Instances, Isolation, Limits, Listen, LogFormat,
+    LogSettings, Measure, PinPolicy, ProtocolMode, Rate, ReloadSettings, RestartAbove,
+    RestartPolicy, Restarts, Sanitize, ServerDefaults, ServerId, ServerSpec, StartMode, State,
+    StdioSpec, StopGrace, Transport,
 };
 
 use crate::model::{Holder, InstanceId};
@@ -87,7 +88,7 @@ pub(crate) fn catalog() -> CatalogSettings {
     CatalogSettings {
         ttl: Duration::from_secs(300),
         separator: ".".to_owned(),
-        export_style: ExportStyle::Dot,
+        export_styles: ExportStyles::all(ExportStyle::Dot),
         views: BTreeMap::new(),
         page_size: 1000,
     }
@@ -102,6 +103,8 @@ pub(crate) fn config(dir: &Path, servers: Vec<ServerSpec>) -> Arc<Config> {
             unix: None,
             unix_mode: 0o660,
             unix_group: None,
+            http_export_style: None,
+            unix_export_style: None,
             sockets: BTreeMap::new(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),

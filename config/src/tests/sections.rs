@@ -141,13 +141,36 @@ fn sections_are_read_as_they_are_written() {
     );
     assert_eq!(config.catalog.ttl.as_secs(), 60);
     assert_eq!(
-        (config.catalog.separator.as_str(), config.catalog.export_style),
+        (config.catalog.separator.as_str(), config.catalog.export_styles.usual),
         ("/", ExportStyle::Safe)
     );
     assert_eq!((config.calls.max_in_flight, config.calls.max_queued_per_server), (1, 0));
     assert_eq!((config.log.filter.as_str(), config.log.format), ("debug", LogFormat::Json));
     assert_eq!(config.listen.allowed_hosts, ["a.example"]);
     assert_eq!(config.listen.allowed_origins, ["https://a.example"]);
+}
+
+#[test]
+fn names_are_written_as_client_door_and_view_say() {
+    let config = loaded(
+        "a.toml",
+        "[listen]\nunixExportStyle = 'safe'\n\
+         [listen.sockets.one]\npath = '/one.sock'\nexportStyle = 'safe'\n\
+         [listen.sockets.two]\npath = '/two.sock'\n\
+         [catalog.views.reading]\nexportStyle = 'safe'\n\
+         [catalog.clients.\"cursor-vscode\"]\nexportStyle = 'safe'\n",
+    );
+    let catalog = &config.catalog;
+    let of = |client, door| catalog.export_styles.style(client, door, None);
+    assert_eq!(of(None, "listen.http"), ExportStyle::Dot);
+    assert_eq!(of(None, "listen.unix"), ExportStyle::Safe);
+    assert_eq!(of(None, "listen.sockets.one"), ExportStyle::Safe);
+    assert_eq!(of(None, "listen.sockets.two"), ExportStyle::Dot);
+    assert_eq!(of(Some("cursor-vscode"), "listen.http"), ExportStyle::Safe);
+    assert_eq!(catalog.views["reading"].export_style, Some(ExportStyle::Safe));
+    assert!(catalog.has_other_style());
+    let plain = "[listen]\nhttpExportStyle = 'off'\n[catalog.views.a]\nexportStyle = 'dot'";
+    assert!(!loaded("a.toml", plain).catalog.has_other_style());
 }
 
 #[test]
@@ -166,6 +189,8 @@ fn a_wrong_value_is_told_what_is_expected() {
         ("[listen]\nmaxBody = '4'", "listen.maxBody: a size needs a unit"),
         ("[catalog]\nseparator = '::'", "catalog.separator: must be one of"),
         ("[catalog]\nexportStyle = 'dott'", "catalog.exportStyle: must be one of … \"dot\"?"),
+        ("[listen]\nhttpExportStyle = 'x'", "listen.httpExportStyle: must be one of \"dot\""),
+        ("[catalog.clients]\na = 'safe'", "catalog.clients.a: must be an object"),
         ("[catalog]\nttl = '0s'", "catalog.ttl: must be a duration from 1ms"),
         ("[catalog]\npageSize = 0", "catalog.pageSize: must be a whole number from 1"),
         ("[log]\nformat = 'xml'", "log.format: must be one of \"text\", \"json\""),

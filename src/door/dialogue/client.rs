@@ -17,6 +17,8 @@ use tokio::sync::{mpsc, oneshot};
 const PREFIX: &str = "q-";
 /// Questions that may be open at once with one client.
 const OPEN_MAX: usize = 64;
+/// Longer names of clients are none, in bytes.
+const NAME: usize = 128;
 /// How long a client may take; people answer.
 pub(super) const PATIENCE: Duration = Duration::from_secs(600);
 
@@ -103,6 +105,8 @@ pub(in crate::door) struct Client {
     pub(in crate::door) abilities: Abilities,
     /// The revision agreed upon.
     pub(in crate::door) version: &'static str,
+    /// What it called itself, if it did.
+    pub(in crate::door) name: Option<Arc<str>>,
 }
 
 impl Client {
@@ -116,14 +120,23 @@ impl Client {
     /// A client with which `version` was agreed upon, by the parameters of its `initialize`.
     pub(in crate::door) fn greeted(params: &Members, version: &'static str) -> Self {
         let nothing = || Bytes::from_static(b"{}");
-        Self::with(params.get("capabilities").cloned().unwrap_or_else(nothing), version)
+        let info = params.get("clientInfo").and_then(|info| Members::read(info).ok());
+        let name = info.and_then(|info| info.text("name")).filter(|name| name.len() <= NAME);
+        let capabilities = params.get("capabilities").cloned().unwrap_or_else(nothing);
+        Self::with(name.as_deref(), capabilities, version)
     }
 
-    /// A client with these capabilities, raw, with which `version` was agreed upon.
-    pub(in crate::door) fn with(capabilities: Bytes, version: &'static str) -> Self {
+    /// A client that called itself so, with these capabilities, raw, with which `version` was agreed
+    /// upon.
+    pub(in crate::door) fn with(
+        name: Option<&str>,
+        capabilities: Bytes,
+        version: &'static str,
+    ) -> Self {
         let capabilities = without_tasks(&capabilities);
         let abilities = Abilities::of(&capabilities);
-        Self { questions: Questions::default(), capabilities, abilities, version }
+        let (questions, name) = (Questions::default(), name.map(Arc::from));
+        Self { questions, capabilities, abilities, version, name }
     }
 }
 

@@ -46,7 +46,8 @@ pub(super) fn get(door: &Door, scope: Scope, headers: &HeaderMap) -> Response {
     };
     let closing = CancellationToken::new();
     if reader.is_of_news() {
-        let service = door.service(scope).hearing(Arc::clone(&session.hearing));
+        let service = door.service(scope).greeted(&session.client);
+        let service = service.hearing(Arc::clone(&session.hearing));
         let (shutdown, missed) = (door.shutdown.clone(), reader.has_missed());
         let (session, closing) = (Arc::clone(&session), closing.clone());
         tokio::spawn(async move {

@@ -2,8 +2,6 @@
 //!
 //! It leaves single messages to `post`.
 
-use std::sync::Arc;
-
 use axum::response::Response;
 use bytes::Bytes;
 use conductor_actors::wire::{self, Message};
@@ -17,7 +15,7 @@ use crate::door::batch;
 use crate::door::classify;
 use crate::door::era::Era;
 use crate::door::reply::{Answer, Refusal, refuse};
-use crate::door::service::{Job, Service};
+use crate::door::service::Job;
 use crate::door::stream::id_of;
 
 /// Serves one batch.
@@ -30,8 +28,7 @@ pub(super) async fn serve(post: &Post<'_>, body: &Bytes) -> Response {
         Ok(sorted) => sorted,
         Err(refusal) => return respond::refusal(&refusal),
     };
-    let hearing = Arc::clone(&session.hearing);
-    let service: Service = post.door.service(post.scope.clone()).hearing(hearing);
+    let service = post.service_in(&session);
     // As with single requests, a client that goes away does not end the calls.
     let task = tokio::spawn(async move {
         let (service, session) = (&service, &session);

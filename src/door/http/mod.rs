@@ -49,6 +49,8 @@ use sessions::Sessions;
 
 /// What all requests share.
 struct Door {
+    /// The key of its settings.
+    key: Arc<str>,
     system: System,
     sessions: Arc<Sessions>,
     gate: Gate,
@@ -61,7 +63,8 @@ struct Door {
 
 impl Door {
     fn service(&self, scope: Scope) -> Service {
-        Service::new(self.system.clone(), scope, self.caller.clone(), self.parking.clone())
+        let at = (Arc::clone(&self.key), scope);
+        Service::new(self.system.clone(), at, self.caller.clone(), self.parking.clone())
     }
 
     /// Whether there is a server of this name, up or not.
@@ -97,9 +100,9 @@ pub async fn serve(
     let sessions = Arc::new(sessions);
     let sweeper = tokio::spawn(sweep(Arc::clone(&sessions), session_idle));
     let (caller, closing) = (LocalCaller::new("http"), shutdown.clone());
-    let parking = Parking::new();
-    let door =
-        Arc::new(Door { system, sessions, gate, settings, caller, parking, shutdown: closing });
+    let (key, parking) = ("listen.http".into(), Parking::new());
+    let door = Door { key, system, sessions, gate, settings, caller, parking, shutdown: closing };
+    let door = Arc::new(door);
     let routes = routes::router(Arc::clone(&door), rest);
     accept::accept(listener, routes, door, shutdown).await;
     sweeper.abort();

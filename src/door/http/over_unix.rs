@@ -27,6 +27,7 @@ use crate::door::reply::{Problem, Refusal};
 /// The HTTP side of one Unix socket. Sessions are those of the socket; limits and times are those
 /// of the HTTP door.
 pub(in crate::door) struct OverUnix {
+    key: Arc<str>,
     system: System,
     scope: Scope,
     sessions: Arc<Sessions>,
@@ -38,11 +39,12 @@ pub(in crate::door) struct OverUnix {
 }
 
 impl OverUnix {
-    /// For the socket at `path` that shows `scope` until `closed`. Must be called within a runtime.
+    /// For the socket at `path` that shows `scope` until `closed`; its settings have this key. Must
+    /// be called within a runtime.
     pub(in crate::door) fn new(
         system: System,
         path: &str,
-        scope: Scope,
+        (key, scope): (Arc<str>, Scope),
         closed: CancellationToken,
     ) -> Self {
         let settings = system.config().listen.clone();
@@ -53,7 +55,7 @@ impl OverUnix {
         let sweeping = sweep(Arc::clone(&sessions), session_idle);
         tokio::spawn(closed.clone().run_until_cancelled_owned(sweeping));
         let parking = Parking::new();
-        Self { system, scope, sessions, parking, gate, settings, closed }
+        Self { key, system, scope, sessions, parking, gate, settings, closed }
     }
 
     /// Serves one connection of `caller` until it ends.
@@ -63,6 +65,7 @@ impl OverUnix {
         caller: LocalCaller,
     ) -> impl Future<Output = ()> + Send + use<> {
         let door = Arc::new(Door {
+            key: Arc::clone(&self.key),
             system: self.system.clone(),
             sessions: Arc::clone(&self.sessions),
             gate: self.gate.clone(),

@@ -16,7 +16,7 @@ use tokio::time::sleep;
 
 use super::negotiation::{Accepts, is_json};
 use super::replay::Reader;
-use super::sessions::{Busy, taken_back};
+use super::sessions::{Busy, Session, taken_back};
 use super::{Door, body, events, many, respond};
 use crate::door::asked::Asked;
 use crate::door::batch;
@@ -87,6 +87,11 @@ pub(super) async fn post(door: &Door, scope: Scope, request: Request) -> Respons
 impl Post<'_> {
     fn service(&self) -> Service {
         self.door.service(self.scope.clone())
+    }
+
+    /// What is shown in a session.
+    pub(super) fn service_in(&self, session: &Session) -> Service {
+        self.service().greeted(&session.client).hearing(Arc::clone(&session.hearing))
     }
 
     /// The session it belongs to.
@@ -164,7 +169,7 @@ impl Post<'_> {
             }
             Asked::Call(_) => return Err(Refusal::Internal),
         };
-        let service = self.service();
+        let service = self.service().greeted(&client);
         let (session, id) = self.door.sessions.open(self.scope.clone(), client).await?;
         service.catch_up(&session.seen);
         let answer =
@@ -174,7 +179,7 @@ impl Post<'_> {
 
     async fn legacy(&self, job: Job, session: Busy) -> Response {
         let replay = Arc::clone(&session.replay);
-        let service = self.service().hearing(Arc::clone(&session.hearing));
+        let service = self.service_in(&session);
         if self.wants_events(&job) {
             let (out, waiting) = events::channel();
             tokio::spawn(async move {
@@ -201,7 +206,7 @@ impl Post<'_> {
     async fn deferred(&self, job: Job, session: Busy) -> Response {
         let replay = Arc::clone(&session.replay);
         let id = job.request.id.clone();
-        let service = self.service().hearing(Arc::clone(&session.hearing));
+        let service = self.service_in(&session);
         let (out, mut waiting) = events::channel();
         let (done, mut answer) = oneshot::channel();
         tokio::spawn(async move {

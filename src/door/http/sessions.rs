@@ -232,6 +232,7 @@ impl Recorded for Session {
             door: self.desk.door.clone(),
             scope: self.scope.clone(),
             version: self.client.version.into(),
+            client: self.client.name.as_deref().map(Into::into),
             capabilities: self.client.capabilities.clone(),
             level,
             resources,
@@ -270,7 +271,8 @@ impl Session {
 
     /// A session of an earlier run; none if it cannot be gone on with.
     fn again(key: SessionKey, record: SessionRecord, desk: &Arc<Desk>) -> Option<Self> {
-        let client = Client::with(record.capabilities, legacy_version(&record.version)?);
+        let version = legacy_version(&record.version)?;
+        let client = Client::with(record.client.as_deref(), record.capabilities, version);
         let hearing = Hearing::again(record.level, record.resources);
         // A clock that was set back is no reason to end it.
         let unused = desk.kept.now().saturating_sub(record.used).max(0);

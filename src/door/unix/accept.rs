@@ -73,9 +73,9 @@ impl Door {
     /// Takes connections until the door is closed; returns when the last one has ended.
     pub(super) async fn serve(self) {
         let (mut inside, mut turned_away) = (JoinSet::new(), JoinSet::new());
-        let (system, scope) = (self.system.clone(), self.wanted.scope.clone());
+        let (system, at) = (self.system.clone(), self.wanted.door());
         let name = self.wanted.path.to_string_lossy();
-        let http = Arc::new(OverUnix::new(system, &name, scope, self.closed.clone()));
+        let http = Arc::new(OverUnix::new(system, &name, at, self.closed.clone()));
         loop {
             while inside.try_join_next().is_some() {}
             while turned_away.try_join_next().is_some() {}
@@ -134,8 +134,8 @@ impl Door {
         http: Arc<OverUnix>,
     ) -> impl Future<Output = ()> + Send + use<> {
         let (label, caller) = (peer.label(), peer.caller());
-        let (system, scope) = (self.system.clone(), self.wanted.scope.clone());
-        let service = Service::new(system, scope, caller.clone(), Parking::new());
+        let (system, at) = (self.system.clone(), self.wanted.door());
+        let service = Service::new(system, at, caller.clone(), Parking::new());
         let closed = self.closed.clone();
         async move {
             // A door that closes still hears a request that is on its way.

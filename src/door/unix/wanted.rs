@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use conductor_actors::Scope;
 use conductor_config::{Config, Group, SocketView, WorkspaceName, workspace_socket};
@@ -28,6 +29,11 @@ pub struct Wanted {
 impl Wanted {
     fn new(key: String, path: &Path, modes: Modes, scope: Scope) -> Self {
         Self { key, path: path.to_owned(), modes, scope, uids: None }
+    }
+
+    /// The key of its settings, and what it shows.
+    pub(super) fn door(&self) -> (Arc<str>, Scope) {
+        (self.key.as_str().into(), self.scope.clone())
     }
 }
 
