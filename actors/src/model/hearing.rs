@@ -142,6 +142,16 @@ impl Wishes {
         }
     }
 
+    /// From which level on somebody hears what `id` logs for no call in particular; none if nobody
+    /// does. For what runs apart that is not known here.
+    pub(crate) fn heard_from(&self, id: &InstanceId) -> Option<LogLevel> {
+        if id.holder != Holder::Everybody {
+            return Some(LogLevel::Debug);
+        }
+        let levels = self.levels.iter().filter(|(reach, _)| reach.includes(&id.server));
+        levels.map(|(_, level)| level.unwrap_or(LogLevel::UNSAID)).min()
+    }
+
     /// Of a server that all share.
     fn level_of_all(&self, id: &InstanceId) -> Option<LogLevel> {
         let levels = || self.levels.iter().filter(|(reach, _)| reach.includes(&id.server));

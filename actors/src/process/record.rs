@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use super::engine::Engine;
 use super::run::Run;
-use crate::store::{PrivateFileError, read_private, write_private};
+use crate::store::{PrivateFileError, read_private, write_private, write_private_until_boot};
 
 /// Larger than the record of any machine's processes.
 const BYTES_MAX: u64 = 16 << 20;
@@ -65,9 +65,16 @@ impl RecordFile {
         }
     }
 
-    /// Puts `record` in its place, all or nothing. Blocks on the disk.
+    /// Puts `record` in its place, all or nothing. Blocks on the disk where there are containers:
+    /// no process outlives the machine's power, so the others need not be known after that, and a
+    /// server that crashes all the time would keep the disk busy.
     pub(super) fn write(&self, record: &Record) -> io::Result<()> {
-        write_private(&self.0, &serde_json::to_vec(record)?)
+        let bytes = serde_json::to_vec(record)?;
+        if record.containers.is_empty() {
+            write_private_until_boot(&self.0, &bytes)
+        } else {
+            write_private(&self.0, &bytes)
+        }
     }
 
     /// Takes it away: the run has left nothing.

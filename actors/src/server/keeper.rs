@@ -17,7 +17,7 @@ use super::keeping::{Keeping, Question, Step};
 use super::listening::listen;
 use super::listening_tasks::listen_to_tasks;
 use super::outbox::Outbox;
-use crate::model::{Hearing, InstanceId, Settled, Told};
+use crate::model::{Hearing, InstanceId, Settled, Told, Wish, Wishes};
 use crate::wire::{Hop, LogLevel, Outcome, write_json_string};
 
 /// How long a server may take to answer one of these questions.
@@ -26,6 +26,8 @@ const LIMIT: Duration = Duration::from_secs(10);
 const RETRY: Duration = Duration::from_secs(5);
 /// News are told this often at most, those of the meantime together.
 const CALM: Duration = Duration::from_millis(20);
+/// How often the log says of one server that something was missed.
+const WARN_EVERY: Duration = Duration::from_secs(60);
 
 /// Serves as long as the life lasts. `begun` is told as soon as the server has been asked for what
 /// was wanted before, so that no call can come earlier.
@@ -59,7 +61,7 @@ async fn ask(lane: &Lane, hearing: &Hearing, mouth: &mut Mouth, begun: oneshot::
     let mut work: JoinSet<Done> = JoinSet::new();
     let mut retry_at: Option<Instant> = None;
     loop {
-        let wish = wishes.borrow_and_update().of(&mouth.id);
+        let wish = mouth.wish(lane, &wishes.borrow_and_update());
         while let Some(step) = keeping.next(&wish) {
             match step {
                 Step::Tell(told) => mouth.outbox.fact(told),
@@ -179,6 +181,8 @@ pub(super) struct Mouth {
     said: broadcast::Receiver<Said>,
     /// Before that, news wait for more of them.
     calm_until: Instant,
+    /// When the log says again that something was missed.
+    warn_at: Instant,
 }
 
 impl Mouth {
@@ -191,7 +195,14 @@ impl Mouth {
             told: hearing.told.clone(),
             said: lane.gauges().said.subscribe(),
             calm_until: Instant::now(),
+            warn_at: Instant::now(),
         }
+    }
+
+    /// What is wanted of this server now.
+    pub(super) fn wish(&self, lane: &Lane, wishes: &Wishes) -> Wish {
+        lane.gauges().logs.send_replace(wishes.heard_from(&self.id));
+        wishes.of(&self.id)
     }
 
     /// Runs until there is something for the keeper itself. Nothing is lost if it is given up.
@@ -236,7 +247,11 @@ impl Mouth {
                 return Some(Noticed::Acknowledged { ticket, addresses });
             }
             Err(broadcast::error::RecvError::Lagged(missed)) => {
-                warn!(server = %self.id.server, missed, "server says more than can be told");
+                let now = Instant::now();
+                if self.warn_at <= now {
+                    self.warn_at = now + WARN_EVERY;
+                    warn!(server = %self.id.server, missed, "server says more than can be told");
+                }
                 self.outbox.missed();
                 return Some(Noticed::Missed);
             }

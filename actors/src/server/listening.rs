@@ -71,7 +71,7 @@ pub(super) async fn listen(lane: &Lane, hearing: &Hearing, mouth: &mut Mouth) {
         gap: false,
     };
     loop {
-        let wish = wishes.borrow_and_update().of(&listening.mouth.id);
+        let wish = listening.mouth.wish(lane, &wishes.borrow_and_update());
         listening.note_level(wish.level);
         listening.go_for(&wish.resources);
         let late = listening.next.as_ref().map(|open| open.since + LIMIT);

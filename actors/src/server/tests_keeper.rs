@@ -38,6 +38,12 @@ fn wishes(resources: &[&str], level: Option<LogLevel>) -> Arc<Wishes> {
     })
 }
 
+/// Somebody listens who has named no level.
+fn silent_listener() -> Arc<Wishes> {
+    let levels = vec![(Reach::Servers([id("a")].into()), None)];
+    Arc::new(Wishes { levels, ..Wishes::default() })
+}
+
 impl Kept {
     fn start(hop: Hop, offers: Offers, first: Arc<Wishes>) -> Self {
         let mut peer = Peer::start();
@@ -181,7 +187,7 @@ async fn a_flood_of_updates_is_told_a_few_times_and_misses_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn log_messages_of_no_call_are_told_with_who_has_called() {
-    let mut kept = Kept::legacy(wishes(&[], None));
+    let mut kept = Kept::legacy(silent_listener());
     kept.told().await;
     let message = |callers| LogMessage {
         level: LogLevel::Error,
@@ -207,6 +213,41 @@ async fn log_messages_of_no_call_are_told_with_who_has_called() {
     kept.peer.answer(&request, "{}").await;
     let _ = coming.await;
     assert!(logs.try_recv().is_err() && others.try_recv().is_err());
+}
+
+#[tokio::test(start_paused = true)]
+async fn log_messages_that_nobody_hears_are_left_out_before_they_cost_anything() {
+    let mut kept = Kept::legacy(wishes(&[], None));
+    kept.told().await;
+    let log = |level: &str| json!({ "level": level, "data": 1 });
+    kept.say("notifications/message", log("emergency")).await;
+    kept.say("notifications/resources/updated", json!({ "uri": "n:/1" })).await;
+    assert_eq!(kept.told().await, Told::Updated(vec!["n:/1".into()]));
+    kept.wishes.send_replace(silent_listener());
+    // Read after the change was seen, for what is asked next is asked because of it.
+    let resources = wishes(&["n:/2"], None).resources.clone();
+    kept.wishes.send_modify(|wishes| Arc::make_mut(wishes).resources = resources);
+    kept.asked().await;
+    kept.say("notifications/message", log("debug")).await;
+    kept.say("notifications/message", log("error")).await;
+    let Told::Logged(messages) = kept.told().await else { panic!("nothing was logged") };
+    assert_eq!(messages.iter().map(|it| it.level).collect::<Vec<_>>(), [LogLevel::Error]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_log_messages_costs_no_update() {
+    let mut kept = Kept::legacy(silent_listener());
+    kept.told().await;
+    let log = r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"error"}}"#;
+    kept.peer.say(&[log; 2000].join("\n")).await;
+    kept.say("notifications/resources/updated", json!({ "uri": "n:/1" })).await;
+    let updated = loop {
+        match kept.told().await {
+            Told::Logged(_) => {}
+            told => break told,
+        }
+    };
+    assert_eq!(updated, Told::Updated(vec!["n:/1".into()]), "and not of everything");
 }
 
 #[tokio::test(start_paused = true)]

@@ -29,6 +29,7 @@ use std::pin::Pin;
 use thiserror::Error;
 
 pub use clock::WallClock;
+pub(crate) use private_file::write_private_until_boot;
 pub use private_file::{PrivateFileError, read_private, write_private};
 pub use sqlite::{OpenError, SqliteStore};
 pub use state_dir::{StateDir, StateDirError};

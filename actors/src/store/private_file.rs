@@ -88,6 +88,25 @@ pub fn read_private(path: &Path, bytes_max: u64) -> Result<Vec<u8>, PrivateFileE
 /// Writes a file with mode 0600 so that at any time, even after a power cut, either
 /// the old content is there or the new. Blocks on the disk.
 pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, Lasting::Power)
+}
+
+/// The same for what is of no use once the machine has stopped: a crash of this process leaves the
+/// old content or the new, a power cut may leave anything. Does not wait for the disk.
+pub(crate) fn write_private_until_boot(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace(path, bytes, Lasting::Boot)
+}
+
+/// What a written file is to outlast.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lasting {
+    /// The process that wrote it.
+    Boot,
+    /// The power of the machine.
+    Power,
+}
+
+fn replace(path: &Path, bytes: &[u8], lasting: Lasting) -> io::Result<()> {
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(io::Error::from(io::ErrorKind::InvalidInput));
     };
@@ -100,16 +119,22 @@ pub fn write_private(path: &Path, bytes: &[u8]) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
-    let written = write_new(&temporary, bytes).and_then(|()| fs::rename(&temporary, path));
+    let written = write_new(&temporary, bytes, lasting).and_then(|()| fs::rename(&temporary, path));
     if written.is_err() {
         let _ = fs::remove_file(&temporary); // the first error is the one that counts
     }
     written?;
+    if lasting == Lasting::Boot {
+        return Ok(());
+    }
     File::open(folder)?.sync_all()
 }
 
-fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
+fn write_new(path: &Path, bytes: &[u8], lasting: Lasting) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    match lasting {
+        Lasting::Boot => Ok(()),
+        Lasting::Power => file.sync_all(),
+    }
 }

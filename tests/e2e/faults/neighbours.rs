@@ -77,9 +77,12 @@ async fn r44_a_server_that_takes_all_processors_leaves_enough() {
 const CRASHES: &[&str] = &["--fault", "crash_after=50"];
 
 /// What a healthy server has beside it.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 enum Beside {
     Nobody,
+    Crashing,
+    Flooding,
+    Frozen,
     /// A crash-looping, a flooding and a frozen one, as they are by default.
     Trouble,
     /// The same, and the crashing one is started anew after some 30 ms each time, for ever.
@@ -88,16 +91,20 @@ enum Beside {
 
 /// A healthy server's calls.
 async fn measure(beside: Beside, calls: usize) -> Spread {
-    let crashing = match beside {
-        Beside::HardTrouble => Victim::hardy(CRASHES, json!({})).entry,
-        Beside::Nobody | Beside::Trouble => mock_with(CRASHES, json!({})),
-    };
     let frozen = Victim::hardy(&[], super::heartbeat(1000, 500, 2));
+    let troubles = [
+        ("crashing", Beside::Crashing, mock_with(CRASHES, json!({}))),
+        ("frozen", Beside::Frozen, frozen.entry.clone()),
+        ("flooding", Beside::Flooding, mock(&["--fault", "notify_flood"])),
+    ];
     let mut servers = json!({ "good": mock(&[]) });
-    if beside != Beside::Nobody {
-        servers["crashing"] = crashing;
-        servers["frozen"] = frozen.entry.clone();
-        servers["flooding"] = mock(&["--fault", "notify_flood"]);
+    for (name, trouble, entry) in troubles {
+        if [trouble, Beside::Trouble, Beside::HardTrouble].contains(&beside) {
+            servers[name] = entry;
+        }
+    }
+    if beside == Beside::HardTrouble {
+        servers["crashing"] = Victim::hardy(CRASHES, json!({})).entry;
     }
     let daemon = serve(servers).await.unwrap();
     wait_tool(&daemon, "good.echo").await.unwrap();
@@ -124,12 +131,14 @@ async fn compare(trouble: Beside, rounds: usize, calls: usize) -> f64 {
         let alone = measure(Beside::Nobody, calls).await;
         let beside = measure(trouble, calls).await;
         let times = ratio(beside.p99(), alone.p99());
-        println!("neighbour, round {round}: alone {alone}; in trouble {beside}: {times:.2} times");
+        println!(
+            "{trouble:?}, round {round}: alone {alone}; in trouble {beside}: {times:.2} times"
+        );
         ratios.push(times);
     }
     ratios.sort_by(f64::total_cmp);
     let middle = ratios[ratios.len() / 2];
-    println!("neighbour: p99 {middle:.2} times, of {rounds} rounds {ratios:.2?}");
+    println!("{trouble:?}: p99 {middle:.2} times, of {rounds} rounds {ratios:.2?}");
     middle
 }
 
@@ -144,8 +153,9 @@ async fn three_broken_servers_side_by_side_are_hardly_felt_by_the_fourth() {
 #[ignore = "takes minutes, and a machine that does nothing else: see tests/README.md"]
 async fn three_broken_servers_side_by_side_at_length() {
     let _alone = alone().await;
-    let hard = compare(Beside::HardTrouble, 7, 3000).await;
-    println!("neighbour: {hard:.2} times beside a crash loop without waits");
+    for beside in [Beside::Crashing, Beside::Flooding, Beside::Frozen, Beside::HardTrouble] {
+        compare(beside, 7, 3000).await;
+    }
     let times = compare(Beside::Trouble, 7, 10_000).await;
     assert!(times <= 1.5, "{times:.2}");
 }

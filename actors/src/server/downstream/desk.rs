@@ -212,13 +212,17 @@ impl Desk {
                     let _ = logs.sink.try_send(message);
                 }
             }
-            None => self.tell(said::unattributed(level, params, &self.callers)),
+            None if self.gauges.logs.borrow().is_some_and(|from| from <= level) => {
+                self.tell(said::unattributed(level, params, &self.callers));
+            }
+            None => {}
         }
     }
 
     fn tell(&self, said: Option<Said>) {
-        // Between two lives nobody hears.
-        let _ = said.map(|said| self.gauges.said.send(said));
+        if let Some(said) = said {
+            self.gauges.say(said);
+        }
     }
 
     fn on_progress(&mut self, params: Option<&Bytes>) {

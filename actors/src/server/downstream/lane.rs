@@ -19,7 +19,7 @@ use super::pending::{Ports, ReplyPort};
 use super::said::Said;
 use super::sdk::SdkTransport;
 use crate::model::{Answer, Downfall, Offers, Outage};
-use crate::wire::{CallKind, CallParams, Hop, Text};
+use crate::wire::{CallKind, CallParams, Hop, LogLevel, Text};
 
 /// The parameters of one request to a server.
 #[derive(Debug)]
@@ -157,6 +157,8 @@ pub(crate) struct Gauges {
     pub(crate) lists_changed: watch::Sender<u64>,
     /// What else it said that was no answer. Who hears too slowly misses the oldest of it, and knows.
     pub(crate) said: broadcast::Sender<Said>,
+    /// From which level on somebody hears log messages that belong to no call; none if nobody does.
+    pub(crate) logs: watch::Sender<Option<LogLevel>>,
     /// What it last answered to the SDK, raw: in the end, what it said of itself.
     pub(super) welcome: ArcSwap<Bytes>,
     /// Resources of whose updates it tells.
@@ -178,9 +180,20 @@ impl Gauges {
             unmatched: AtomicU64::new(0),
             lists_changed: watch::Sender::new(0),
             said: broadcast::Sender::new(SAID),
+            logs: watch::Sender::new(None),
             welcome: ArcSwap::default(),
             subscribed: AtomicUsize::new(0),
             sessions: watch::Sender::new(0),
+        }
+    }
+
+    /// Tells it to who hears. A log message is left out if there is little room, so that no other
+    /// news are missed for it.
+    pub(super) fn say(&self, said: Said) {
+        let is_left_out = matches!(said, Said::Logged(_)) && self.said.len() >= SAID / 2;
+        if !is_left_out {
+            // Between two lives nobody hears.
+            let _ = self.said.send(said);
         }
     }
 

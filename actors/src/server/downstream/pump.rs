@@ -6,6 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::BufMut as _;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep};
@@ -133,10 +134,11 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
         tokio::pin!(linger);
         let rest = sleep(LINGER);
         tokio::pin!(rest);
-        let (mut pace, mut resting) = (Pace::default(), false);
+        let (mut pace, mut resting) = (Pace::new(Instant::now()), false);
         let mut exited = false;
         let mut ending = None;
         loop {
+            let mut space = decoder.space().limit(pace.room());
             tokio::select! {
                 biased;
                 // The end comes first: who escaped the group may keep the output busy for ever.
@@ -162,7 +164,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
                     None => return Cause::Asked,
                 },
                 () = &mut rest, if resting => resting = false,
-                read = reader.read_buf(decoder.space()), if !resting => {
+                read = reader.read_buf(&mut space), if !resting => {
                     if !matches!(read, Ok(count) if count > 0) {
                         return Cause::OutputClosed;
                     }
@@ -172,9 +174,9 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
                         link.on_line(line);
                     }
                     let answered = link.desk.pending.len() < waiting;
-                    if let Some(pause) = pace.on_lines(bytes, answered) {
+                    if let Some(until) = pace.on_lines(bytes, answered, Instant::now()) {
                         resting = true;
-                        rest.as_mut().reset(Instant::now() + pause);
+                        rest.as_mut().reset(until);
                     }
                     if decoder.skipped() > ENDLESS * *max_line as u64 {
                         return Cause::EndlessLine(decoder.skipped());
