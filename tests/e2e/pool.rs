@@ -105,7 +105,7 @@ async fn m24_a_server_that_floods_stderr_before_it_listens_is_read_and_comes_up(
 }
 
 #[tokio::test]
-async fn m26_m27_m28_m29_a_stop_closes_the_input_asks_and_at_last_kills_and_says_so() {
+async fn m26_m27_m28_m29_p61_a_stop_closes_the_input_asks_and_at_last_kills_and_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let journal = journal(&folder, "journal");
     let path = journal.path().display().to_string();

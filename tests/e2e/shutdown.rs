@@ -8,7 +8,9 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use crate::world::{CONDUCTOR, SOON, client, mock, mock_with, serve, wait_tool, wait_tools};
+use crate::world::{
+    CONDUCTOR, SOON, client, journal, mock, mock_with, serve, wait_tool, wait_tools,
+};
 
 #[tokio::test]
 async fn sigterm_leaves_no_process_and_exits_0() {
@@ -26,13 +28,39 @@ async fn sigterm_leaves_no_process_and_exits_0() {
 }
 
 #[tokio::test]
-async fn twenty_stubborn_servers_are_gone_within_the_grace() {
+async fn p59_p60_a_server_that_ends_with_its_input_is_sent_no_signal_if_it_takes_a_second_and_a_half()
+ {
+    let folder = tempfile::tempdir().unwrap();
+    let journals = ["prompt", "slow"].map(|name| journal(&folder, name));
+    let [prompt, slow] = journals.each_ref().map(|it| it.path().display().to_string());
+    let mut daemon = serve(json!({
+        "prompt": mock(&["--log", &prompt]), "slow": mock(&["--fault", "slow_end", "--log", &slow]),
+    }))
+    .await
+    .unwrap();
+    wait_tools(&daemon, &["prompt.echo", "slow.echo"]).await.unwrap();
+    assert_eq!(daemon.terminate(SOON).await.unwrap().code(), Some(0));
+    for journal in &journals {
+        let path = journal.path().display();
+        assert_eq!(journal.of_kind("stdin_eof").len(), 1, "{path}");
+        assert_eq!(journal.of_kind("signal"), [] as [Value; 0], "{path}");
+        assert_eq!(journal.of_kind("exit")[0]["code"], 0, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn p61_p62_p63_twenty_stubborn_servers_are_gone_within_the_grace_and_stop_no_other() {
     let grace = json!({ "stop": { "stdinGrace": "500ms", "termGrace": "500ms" } });
-    let servers: serde_json::Map<String, Value> = (0..20)
-        .map(|number| (format!("s{number}"), mock_with(&["--fault", "stubborn"], grace.clone())))
-        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let willing = journal(&folder, "willing");
+    let path = willing.path().display().to_string();
+    let stubborn =
+        |number| (format!("s{number}"), mock_with(&["--fault", "stubborn"], grace.clone()));
+    let mut servers: serde_json::Map<String, Value> = (0..20).map(stubborn).collect();
+    servers.insert("willing".to_owned(), mock(&["--log", &path]));
     let mut daemon = serve(Value::Object(servers)).await.unwrap();
-    let names: Vec<String> = (0..20).map(|number| format!("s{number}.echo")).collect();
+    let mut names: Vec<String> = (0..20).map(|number| format!("s{number}.echo")).collect();
+    names.push("willing.echo".to_owned());
     wait_tools(&daemon, &names.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
     let sandbox = daemon.sandbox();
     let begun = Instant::now();
@@ -41,6 +69,8 @@ async fn twenty_stubborn_servers_are_gone_within_the_grace() {
     assert_eq!(status.code(), Some(0));
     assert!(begun.elapsed() < Duration::from_secs(6));
     sandbox.expect_no_process(Duration::from_millis(500)).await.unwrap();
+    assert_eq!(willing.of_kind("exit")[0]["code"], 0);
+    assert_eq!(willing.of_kind("signal"), [] as [Value; 0], "as if the others were not there");
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Rows A10, A33 to A37, P46, P47 and C8: servers come, change and go through the API.
+//! Rows A10 to A12, A33 to A37, P46, P47 and C8: servers come, change and go through the API.
 //! They leave who may ask to `access.rs`.
 
 use conductor_e2e::client::Client;
@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::json;
 
 use super::Stage;
-use crate::world::{SOON, mock, wait_tool};
+use crate::world::{SOON, mock, mock_with, wait_tool};
 
 #[tokio::test]
 async fn a33_a36_a37_a_registered_server_runs_survives_and_leaves_no_plain_secret() {
@@ -44,6 +44,33 @@ async fn a33_a36_a37_a_registered_server_runs_survives_and_leaves_no_plain_secre
         let plain = bytes.windows(6).any(|part| part == b"canary");
         assert!(!plain, "{} has the secret in it", entry.path().display());
     }
+}
+
+#[tokio::test]
+async fn a10_a11_a12_a_connection_shows_its_process_its_transport_and_when_it_was_last_heard() {
+    let beat = json!({ "heartbeat": { "interval": "1s", "timeout": "500ms", "misses": 2 } });
+    let stage = Stage::start(json!({ "mcpServers": {
+        "one": mock_with(&[], beat), "far": { "url": "http://127.0.0.1:9/mcp" },
+    }}))
+    .await;
+    let one = stage.until("/default/one", "running").await;
+    assert_eq!((&one["name"], &one["transport"]), (&json!("one"), &json!("stdio")));
+    assert_eq!(one["command"][0], crate::world::MOCK);
+    let pid = one["pid"].as_u64().unwrap();
+    assert!(std::path::Path::new(&format!("/proc/{pid}")).exists(), "{one}");
+    assert_eq!(one["health"], "healthy");
+    let first = one["last_heartbeat"].as_str().unwrap();
+    assert!(first.ends_with('Z') && first.find('T') == Some(10), "no time of RFC 3339: {first}");
+    let mut api = stage.api().await;
+    let later = wait::until("a later heartbeat", SOON, async || {
+        let row = api.get("/default/one").await.ok()?.body;
+        // Of the same form, so that the later one is the greater text.
+        (row["last_heartbeat"].as_str()? > first).then_some(row)
+    });
+    assert_eq!(later.await.unwrap()["pid"], pid);
+    let far = api.get("/default/far").await.unwrap().with(200);
+    assert_eq!((&far["transport"], &far["pid"]), (&json!("http"), &json!(null)), "{far}");
+    assert_eq!(far["url"], "http://127.0.0.1:9/mcp");
 }
 
 #[tokio::test]

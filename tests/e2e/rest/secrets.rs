@@ -8,7 +8,7 @@ use conductor_e2e::client::Client;
 use conductor_e2e::daemon::{command, run_to_end};
 use conductor_e2e::sandbox::Sandbox;
 use conductor_e2e::wait;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt as _;
 
 use super::{Stage, boot};
@@ -64,6 +64,30 @@ async fn a35_an_encrypted_value_reaches_the_child_in_plain_and_nobody_else() {
     let told = said["problems"][0]["message"].as_str().unwrap();
     assert_eq!(told, "cannot be decrypted: it was encrypted with another key, or changed");
     assert!(!stage.daemon.log_tail(1000).contains("canary"), "a secret is in the log");
+}
+
+#[tokio::test]
+async fn c11_a_value_may_be_plain_a_variable_a_file_or_encrypted() {
+    let sandbox = Arc::new(Sandbox::new().unwrap());
+    let encrypted = encrypted(&sandbox, "from-fernet").await;
+    sandbox.write("token", "from-a-file\n").unwrap();
+    let entry = |value: Value| mock_with(&[], json!({ "env": { "API_TOKEN": value } }));
+    let settings = json!({ "mcpServers": {
+        "plain": entry(json!("literally")),
+        "variable": entry(json!("${C11_TOKEN:-by-default}")),
+        "file": entry(json!({ "file": sandbox.path("token") })),
+        "fernet": entry(json!(encrypted)),
+    }});
+    let daemon = boot(&sandbox, &settings).await;
+    let stage = Stage { daemon, sandbox, settings };
+    for (server, expected) in [
+        ("plain", "literally"),
+        ("variable", "by-default"),
+        ("file", "from-a-file"),
+        ("fernet", "from-fernet"),
+    ] {
+        assert_eq!(seen(&stage, server).await, expected, "{server}");
+    }
 }
 
 #[tokio::test]

@@ -62,6 +62,8 @@ pub(crate) enum Kind {
     StderrFirst,
     /// Ignores end of input, SIGTERM, SIGINT and SIGHUP.
     Stubborn,
+    /// Ends (1500) ms after the end of its input.
+    SlowEnd,
     /// Starts a child and a grandchild on the same pipes; pids go to the file ARG.
     ForkTree,
     /// Answers one message after the other: no ping while a call runs.

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::sync::{mpsc, watch};
 use tokio::task::AbortHandle;
-use tokio::time::{Duration, sleep};
+use tokio::time::{Duration, Instant, sleep};
 
 use super::args::Args;
 use super::fault::{Fault, Kind};
@@ -55,6 +55,9 @@ async fn serve(args: Args, journal: Journal) -> std::io::Result<u8> {
         return Ok(code);
     }
     let stubborn = shared.has(Kind::Stubborn);
+    let slow = shared.fault(Kind::SlowEnd).map(|fault| Duration::from_millis(fault.number(1500)));
+    let ending = sleep(Duration::MAX);
+    tokio::pin!(ending);
     let mut lines = read_lines(shared.reading.subscribe());
     let mut talk = Conversation::new(shared.clone());
     let mut at_end = false;
@@ -66,8 +69,10 @@ async fn serve(args: Args, journal: Journal) -> std::io::Result<u8> {
                 },
                 None => {
                     shared.journal.note("stdin_eof", json!({}));
-                    if !stubborn {
-                        return Ok(0);
+                    match slow {
+                        Some(slow) => ending.as_mut().reset(Instant::now() + slow),
+                        None if stubborn => {}
+                        None => return Ok(0),
                     }
                     at_end = true;
                 }
@@ -79,6 +84,7 @@ async fn serve(args: Args, journal: Journal) -> std::io::Result<u8> {
                     return Ok(0);
                 }
             }
+            () = &mut ending => return Ok(0),
             () = &mut lifetime => return Ok(0),
         }
     }
