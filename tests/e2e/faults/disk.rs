@@ -1,4 +1,5 @@
-//! Row R48: the disk with the state directory fills up while the daemon runs.
+//! Rows R48 and R49: the disk with the state directory fills up while the daemon runs, or may not be
+//! written to.
 //! It leaves a state directory that cannot be used from the start to `settings.rs`.
 
 use std::io::Write as _;
@@ -6,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use conductor_e2e::daemon::{Daemon, Options, command};
+use conductor_e2e::daemon::{Daemon, Options, command, run_to_end};
 use conductor_e2e::rest::Api;
 use conductor_e2e::sandbox::{Sandbox, signal};
 use conductor_e2e::wait;
@@ -14,7 +15,7 @@ use rustix::process::Signal;
 use serde_json::json;
 
 use super::Victim;
-use crate::world::{CONDUCTOR, SOON, client, mock, wait_tool, wait_tools};
+use crate::world::{CONDUCTOR, SOON, client, journal, mock, wait_tool, wait_tools};
 
 /// Goes on as the daemon, with a small disk of its own for the state directory.
 const SMALL_DISK: &str = r#"#!/bin/sh
@@ -121,4 +122,30 @@ async fn r48_a_registration_that_does_not_fit_is_refused_and_costs_nothing() {
     let _ = api.register(&body("large", 1000)).await.unwrap().with(201);
     let _ = api.remove("default/before").await.unwrap().with(204);
     assert_eq!(daemon.terminate(SOON).await.unwrap().code(), Some(0));
+}
+
+#[tokio::test]
+async fn r49_a_disk_that_may_not_be_written_to_is_named_before_any_server_starts() {
+    let sandbox = Arc::new(Sandbox::new().unwrap());
+    if on_a_small_disk(&sandbox).await.is_none() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let journal = journal(&folder, "journal");
+    let path = journal.path().display().to_string();
+    let settings = json!({ "mcpServers": { "a": mock(&["--log", &path]) } });
+    sandbox.write_settings(settings).unwrap();
+    let state = sandbox.state_dir().display().to_string();
+    let file = sandbox.path("conductor.json").display().to_string();
+    let inside = format!("mount -t tmpfs -o ro,mode=0700 none {state}; exec \"$@\"");
+    let serve = [CONDUCTOR, "serve", "--config", &file, "--state-dir", &state];
+    let words: Vec<&str> = ["-rm", "sh", "-c", &inside, "sh"].into_iter().chain(serve).collect();
+    let ended = run_to_end("unshare", &words, &[], SOON).await.unwrap();
+    assert_eq!(ended.code, Some(5), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains(&state) && ended.stderr.contains("Read-only file system"),
+        "{}",
+        ended.stderr
+    );
+    assert!(journal.started().is_empty(), "no server runs without what remembers it");
 }
