@@ -6,8 +6,10 @@ use bytes::{Buf, Bytes, BytesMut};
 
 use crate::wire::{Id, head_id};
 
-/// Room made for one read, in bytes.
+/// Room made for reads, in bytes.
 const CHUNK: usize = 16 * 1024;
+/// With less room than this left, more is made. Short lines share what was made once.
+const ROOM_MIN: usize = 2 * 1024;
 
 /// One line of a child's output.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,9 +50,10 @@ impl Decoder {
 
     /// Where the next bytes are to be read into.
     pub(super) fn space(&mut self) -> &mut BytesMut {
-        // Growing by a share of what is there keeps long lines linear without doubling them.
-        let room = CHUNK.max(self.buffer.len() / 8);
-        self.buffer.reserve(room);
+        if self.buffer.capacity() - self.buffer.len() < ROOM_MIN {
+            // Growing by a share of what is there keeps long lines linear without doubling them.
+            self.buffer.reserve(CHUNK.max(self.buffer.len() / 8));
+        }
         &mut self.buffer
     }
 

@@ -160,7 +160,10 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
                     }
                 },
                 command = commands.recv(), if link.output.has_room() => match command {
-                    Some(command) => link.on_command(command),
+                    Some(command) => {
+                        link.on_command(command);
+                        link.on_waiting(commands);
+                    }
                     None => return Cause::Asked,
                 },
                 () = &mut rest, if resting => resting = false,
@@ -200,6 +203,15 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
 }
 
 impl<W: AsyncWrite + Unpin> Link<W> {
+    /// Takes what else waits, so that it goes out in one write, which wakes the child once.
+    fn on_waiting(&mut self, commands: &mut mpsc::Receiver<Command>) {
+        while self.output.has_room()
+            && let Ok(command) = commands.try_recv()
+        {
+            self.on_command(command);
+        }
+    }
+
     fn on_command(&mut self, command: Command) {
         match command {
             Command::Request { ticket, method, hop, body, reply, ports, slot } => {

@@ -2,6 +2,7 @@
 //! It says nothing by itself; what a test wants said, it says.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
+use tokio_util::io::InspectWriter;
 
 use super::lane::{Body, CallFailure, Lane, RefusedCall, Ticket};
 use super::peers::Peers;
@@ -36,6 +38,8 @@ pub(crate) struct Peer {
     pub(crate) input: Option<Lines<BufReader<DuplexStream>>>,
     /// Tells how the process ended.
     pub(crate) exit: watch::Sender<Option<Exit>>,
+    /// How often something was written to the server.
+    pub(crate) writes: Arc<AtomicUsize>,
     /// Ends with the pump.
     pub(crate) end: JoinHandle<Arc<Downfall>>,
 }
@@ -59,6 +63,11 @@ impl Peer {
     fn behind(peers: Peers, limit: usize, pipe: usize) -> Self {
         let (reader, out) = tokio::io::duplex(pipe);
         let (writer, input) = tokio::io::duplex(pipe);
+        let writes = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&writes);
+        let writer = InspectWriter::new(writer, move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+        });
         let (exit, told) = watch::channel(None);
         let parts = PumpParts {
             reader,
@@ -73,7 +82,7 @@ impl Peer {
         let (pump, lane) = Pump::new(parts);
         let end = tokio::spawn(pump.run());
         let input = Some(BufReader::new(input).lines());
-        Self { lane, out: Some(out), input, exit, end }
+        Self { lane, out: Some(out), input, exit, writes, end }
     }
 
     /// The way to this life for router and merger.

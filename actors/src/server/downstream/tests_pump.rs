@@ -252,6 +252,16 @@ async fn a_server_that_leaves_its_input_unread_is_stuck_after_five_seconds() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn calls_that_come_together_go_out_in_one_write() {
+    let mut peer = Peer::start();
+    let calls: Vec<_> = (0..8).map(|_| peer.call(CALL)).collect();
+    for _ in &calls {
+        peer.read().await;
+    }
+    assert_eq!(peer.writes.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_that_reads_slowly_is_not_stuck() {
     let mut peer = Peer::with(64, 64);
     let big = format!(r#"{{"name":"x","arguments":{{"a":"{}"}}}}"#, "x".repeat(600));
