@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use crate::{
-    Backoff, Group, Heartbeat, Instances, Isolation, Limits, PinPolicy, ProtocolMode, RestartAbove,
-    RestartPolicy, Restarts, Sanitize, StartMode, StopGrace,
+    Backoff, Group, Heartbeat, Instances, Isolation, Limits, Patterns, PinPolicy, ProtocolMode,
+    RestartAbove, RestartPolicy, Restarts, Sanitize, StartMode, StopGrace,
 };
 
 /// What holds for a server that does not say otherwise; the fields are those of
@@ -21,7 +21,7 @@ pub struct ServerDefaults {
     /// What follows when a tool is not as it was approved.
     pub pins: PinPolicy,
     /// Patterns of tools whose arguments are checked against their schemas before a call is sent.
-    pub validate_arguments: Vec<String>,
+    pub validate_arguments: Patterns,
     /// What is done about what is found in its definitions.
     pub sanitize: Sanitize,
     /// From its start to the answer of its handshake, at most.

@@ -203,7 +203,12 @@ fn checked(config: Config, layers: &Layers) -> Result<Config, ConfigError> {
         Problem { file, key, message }
     });
     let problems: Vec<Problem> = problems.collect();
-    if problems.is_empty() { Ok(config) } else { Err(ConfigError::new(problems)) }
+    if !problems.is_empty() {
+        return Err(ConfigError::new(problems));
+    }
+    let doubts = validate::doubts(&config);
+    let warnings = config.warnings.into_iter().chain(doubts).collect();
+    Ok(Config { warnings, ..config })
 }
 
 /// The tag of the value at a path, or of the innermost table on the way that exists.

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::{
-    Origin, ServerDefaults, ServerId, ServerName, ServerSpec, Transport, WorkspaceName, clients,
+    Origin, Pattern, Patterns, ServerDefaults, ServerId, ServerName, ServerSpec, Transport,
+    WorkspaceName, clients,
     keys::ENTRY,
     name::slug,
     reader::{Node, Table},
@@ -118,14 +119,14 @@ fn enabled(entry: &Table<'_>) -> bool {
 }
 
 /// Which tools are shown and hidden: our keys, or those of clients in their place.
-fn filters(entry: &Table<'_>) -> (Vec<String>, Vec<String>) {
+fn filters(entry: &Table<'_>) -> (Patterns, Patterns) {
     let include = either(entry, "includeTools", "tools");
     let exclude = either(entry, "excludeTools", "disabledTools");
-    let all = include.iter().any(|pattern| pattern == "*");
-    (if all { Vec::new() } else { include }, exclude)
+    let all = include.iter().any(|pattern| pattern.as_str() == "*");
+    (if all { Patterns::NONE } else { include }, exclude)
 }
 
-fn either(entry: &Table<'_>, ours: &str, theirs: &str) -> Vec<String> {
+fn either(entry: &Table<'_>, ours: &str, theirs: &str) -> Patterns {
     if let (Some(_), Some(node)) = (entry.get(ours), entry.get(theirs)) {
         node.note(format!("means the same as `{ours}`; keep that one"));
     }
@@ -133,27 +134,12 @@ fn either(entry: &Table<'_>, ours: &str, theirs: &str) -> Vec<String> {
 }
 
 /// Patterns of tool names.
-pub(crate) fn patterns(entry: &Table<'_>, key: &str) -> Option<Vec<String>> {
+pub(crate) fn patterns(entry: &Table<'_>, key: &str) -> Option<Patterns> {
+    let pattern = |node: &Node<'_>| match node.text()?.parse::<Pattern>() {
+        Ok(pattern) => Some(pattern),
+        Err(error) => node.fail(error.to_string()),
+    };
     Some(entry.texts(key)?.iter().filter_map(pattern).collect())
-}
-
-/// A pattern of tool names whose brackets, if any, are closed.
-fn pattern(node: &Node<'_>) -> Option<String> {
-    let text = node.text()?;
-    if text.trim().is_empty() {
-        return node.fail("must be a name or a pattern, got empty text");
-    }
-    let mut rest = text;
-    while let Some((_, class)) = rest.split_once('[') {
-        // The first character of a class may be `]` itself, behind a `!`.
-        let class = class.strip_prefix('!').unwrap_or(class);
-        let first = class.chars().next().map_or(0, char::len_utf8);
-        let Some((_, tail)) = class[first..].split_once(']') else {
-            return node.fail(format!("the pattern {text:?} has a `[` without `]`"));
-        };
-        rest = tail;
-    }
-    Some(text.to_owned())
 }
 
 /// The longest path a Unix socket can have on Linux.

@@ -3,7 +3,9 @@
 
 use std::{collections::BTreeMap, fmt, path::PathBuf, time::Duration};
 
-use crate::{Group, Instances, Isolation, Limits, Reach, RestartAbove, Sanitize, Secret, ServerId};
+use crate::{
+    Group, Instances, Isolation, Limits, Patterns, Reach, RestartAbove, Sanitize, Secret, ServerId,
+};
 
 /// Everything about one server that the settings decide. Two specs are equal exactly if
 /// nothing about the server changed.
@@ -22,12 +24,12 @@ pub struct ServerSpec {
     /// Whether readiness of the whole daemon waits for it.
     pub required: bool,
     /// Patterns of tool names to show; empty means all.
-    pub include_tools: Vec<String>,
+    pub include_tools: Patterns,
     /// Patterns of tool names to hide; they win over `include_tools`.
-    pub exclude_tools: Vec<String>,
+    pub exclude_tools: Patterns,
     /// Patterns of tools that do no harm when they run twice: a call that was lost with the
     /// server may be repeated once.
-    pub safe_to_repeat: Vec<String>,
+    pub safe_to_repeat: Patterns,
     /// When it is started.
     pub start: StartMode,
     /// How long it may be unused before it is stopped; none means never.
@@ -37,7 +39,7 @@ pub struct ServerSpec {
     /// What follows when one of its tools is not as it was approved.
     pub pins: PinPolicy,
     /// Patterns of tools whose arguments are checked against their schemas before a call is sent.
-    pub validate_arguments: Vec<String>,
+    pub validate_arguments: Patterns,
     /// What is done about what is found in its definitions.
     pub sanitize: Sanitize,
     /// From its start to the answer of its handshake, at most.

@@ -4,9 +4,9 @@
 use std::{ops::RangeInclusive, time::Duration};
 
 use crate::{
-    Backoff, Group, Heartbeat, Instances, Isolation, Limits, PinPolicy, ProtocolMode, RestartAbove,
-    RestartPolicy, Restarts, Sanitize, ServerDefaults, StartMode, StopGrace, clients, document,
-    isolation,
+    Backoff, Group, Heartbeat, Instances, Isolation, Limits, Patterns, PinPolicy, ProtocolMode,
+    RestartAbove, RestartPolicy, Restarts, Sanitize, ServerDefaults, StartMode, StopGrace, clients,
+    document, isolation,
     keys::{BACKOFF, HEARTBEAT, RESTARTS, STOP},
     limits,
     reader::{Node, Table},
@@ -31,7 +31,7 @@ pub(crate) const UNREAD: ServerDefaults = ServerDefaults {
     idle_stop: None,
     restart: RestartPolicy::OnFailure,
     pins: PinPolicy::Warn,
-    validate_arguments: Vec::new(),
+    validate_arguments: Patterns::NONE,
     sanitize: Sanitize::UNREAD,
     startup_timeout: Duration::ZERO,
     timeout: Duration::ZERO,

@@ -8,7 +8,8 @@ use std::{
 };
 
 use crate::{
-    Config, ServerName, SocketView, ViewSpec, WorkspaceName, nearest::nearest, workspace_socket,
+    Config, Pattern, ServerName, SocketView, ViewSpec, WorkspaceName, nearest::nearest,
+    workspace_socket,
 };
 
 /// The faults of settings each of which is right by itself: the server or key at fault,
@@ -18,6 +19,26 @@ pub(crate) fn faults(config: &Config) -> Vec<(String, String)> {
     faults.extend(sockets(config));
     faults.extend(strangers(config));
     faults
+}
+
+/// What is right and hardly meant: patterns of views that match no tool of any server there is.
+pub(crate) fn doubts(config: &Config) -> Vec<String> {
+    let separator = config.catalog.separator.as_str();
+    let mut doubts = Vec::new();
+    for (name, view) in &config.catalog.views {
+        let ids = config.servers.keys().filter(|id| id.workspace == view.workspace);
+        let prefixes: Vec<String> = ids.map(|id| format!("{}{separator}", id.name)).collect();
+        let matches = |pattern: &&Pattern| prefixes.iter().any(|prefix| pattern.may_begin(prefix));
+        let lost = view.tools.iter().flatten().filter(|pattern| !matches(pattern));
+        doubts.extend(lost.map(|pattern| {
+            format!(
+                "view `{name}`: `{pattern}` matches no tool of any server in workspace {}; names of \
+                 tools begin with their server and {separator:?}",
+                view.workspace
+            )
+        }));
+    }
+    doubts
 }
 
 /// A name that has the separator in it, or ends in a part of it, would make

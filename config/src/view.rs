@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{ExportStyle, ServerName, WorkspaceName};
+use crate::{ExportStyle, Patterns, ServerName, WorkspaceName};
 
 /// A part of the tools of one workspace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -13,7 +13,7 @@ pub struct ViewSpec {
     /// The servers shown; all of them if there is no list.
     pub servers: Option<BTreeSet<ServerName>>,
     /// Patterns of the tools shown, by their names in the merged list; all if there is no list.
-    pub tools: Option<Vec<String>>,
+    pub tools: Option<Patterns>,
     /// How names are written in it; none means as elsewhere.
     pub export_style: Option<ExportStyle>,
 }
@@ -23,23 +23,15 @@ impl ViewSpec {
     /// the separator as it is.
     #[must_use]
     pub fn shows(&self, server: &ServerName, name: &str) -> bool {
-        let matches = |pattern: &String| {
-            glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(name))
-        };
-        self.shows_server(server)
-            && self.tools.as_ref().is_none_or(|patterns| patterns.iter().any(matches))
+        self.shows_server(server) && self.tools.as_ref().is_none_or(|patterns| patterns.any(name))
     }
 
     /// Whether any tool of `server` could belong to it, names being put together with `separator`.
     #[must_use]
     pub fn may_show(&self, server: &ServerName, separator: &str) -> bool {
         let prefix = format!("{server}{separator}");
-        let could = |pattern: &String| {
-            let literal = pattern.split(['*', '?', '[']).next().unwrap_or_default();
-            literal.starts_with(&prefix) || (prefix.starts_with(literal) && literal != pattern)
-        };
-        self.shows_server(server)
-            && self.tools.as_ref().is_none_or(|patterns| patterns.iter().any(could))
+        let could = |patterns: &Patterns| patterns.iter().any(|one| one.may_begin(&prefix));
+        self.shows_server(server) && self.tools.as_ref().is_none_or(could)
     }
 
     fn shows_server(&self, server: &ServerName) -> bool {
@@ -56,7 +48,7 @@ mod tests {
         let spec = ViewSpec {
             workspace: WorkspaceName::default(),
             servers: servers.map(|names| names.iter().map(|name| name.parse().unwrap()).collect()),
-            tools: tools.map(|tools| tools.iter().map(|tool| (*tool).to_owned()).collect()),
+            tools: tools.map(|tools| Patterns::read(tools.iter().copied()).unwrap()),
             ..ViewSpec::default()
         };
         for (names, expected) in [(shown, true), (hidden, false)] {
@@ -81,7 +73,7 @@ mod tests {
     #[test]
     fn a_server_none_of_whose_tools_can_match_is_not_woken() {
         let spec = |tools: &[&str]| ViewSpec {
-            tools: Some(tools.iter().map(|tool| (*tool).to_owned()).collect()),
+            tools: Some(Patterns::read(tools.iter().copied()).unwrap()),
             ..ViewSpec::default()
         };
         for (pattern, expected) in [

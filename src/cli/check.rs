@@ -5,7 +5,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use conductor_config::{Config, ExportStyle, Overrides, ServerSpec, Transport, format_duration};
+use conductor_config::{
+    Config, ExportStyle, Overrides, Patterns, ServerSpec, Transport, format_duration,
+};
 use serde::Serialize;
 use serde_json::json;
 
@@ -79,7 +81,7 @@ struct Shown {
     timeout: String,
     max_in_flight: usize,
     /// Patterns.
-    validate_arguments: Vec<String>,
+    validate_arguments: Patterns,
     /// What is done about each danger in definitions.
     sanitize: BTreeMap<&'static str, &'static str>,
     /// What its tools are called.

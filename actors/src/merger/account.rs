@@ -46,33 +46,27 @@ pub enum Filter {
 /// By server, in the order of its list.
 pub(super) type Accounts = BTreeMap<ServerId, Vec<Account>>;
 
-/// Whether one of these patterns matches a tool.
-pub(super) fn matches_any(patterns: &[String], tool: &str) -> bool {
-    let matches = |pattern: &String| glob::Pattern::new(pattern).is_ok_and(|it| it.matches(tool));
-    patterns.iter().any(matches)
-}
-
 /// What the settings of a server say against showing a tool: they win that exclude.
 pub(super) fn filter(spec: &ServerSpec, tool: &str) -> Option<Filter> {
-    let matches =
-        |pattern: &&String| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(tool));
-    if let Some(pattern) = spec.exclude_tools.iter().find(matches) {
-        return Some(Filter::Excluded(pattern.clone()));
+    if let Some(pattern) = spec.exclude_tools.find(tool) {
+        return Some(Filter::Excluded(pattern.to_string()));
     }
-    let included = spec.include_tools.is_empty() || matches_any(&spec.include_tools, tool);
+    let included = spec.include_tools.is_empty() || spec.include_tools.any(tool);
     (!included).then_some(Filter::NotIncluded)
 }
 
 #[cfg(test)]
 mod tests {
+    use conductor_config::Patterns;
+
     use super::*;
 
     #[track_caller]
     fn check(include: &[&str], exclude: &[&str], tool: &str, expected: Option<Filter>) {
-        let owned = |texts: &[&str]| texts.iter().map(|&text| text.to_owned()).collect();
+        let patterns = |texts: &[&str]| Patterns::read(texts.iter().copied()).unwrap();
         let spec = ServerSpec {
-            include_tools: owned(include),
-            exclude_tools: owned(exclude),
+            include_tools: patterns(include),
+            exclude_tools: patterns(exclude),
             ..crate::tests::spec("a")
         };
         assert_eq!(filter(&spec, tool), expected, "{include:?} {exclude:?} {tool}");

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use conductor_config::{CatalogSettings, ServerId, WorkspaceName};
 
-use super::account::{Account, Visibility, filter, matches_any};
+use super::account::{Account, Visibility, filter};
 use super::addresses;
 use super::catalog::{Catalog, View};
 use super::list::{Definition, List, ListState, ListedEntry};
@@ -115,8 +115,7 @@ impl Names<'_> {
                     Visibility::Rejected(UNAPPROVED.to_owned())
                 } else {
                     let definition = &verdict.definition;
-                    let checked =
-                        is_tool && matches_any(&slice.spec.validate_arguments, &entry.name);
+                    let checked = is_tool && slice.spec.validate_arguments.any(&entry.name);
                     let shown = Shown { kind, id: self.id, entry, definition, checked };
                     own.push(shown.alone());
                     self.add(&shown, parts)

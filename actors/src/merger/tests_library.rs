@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use conductor_config::{ServerId, ViewSpec};
+use conductor_config::{Patterns, ServerId, ViewSpec};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -48,7 +48,7 @@ fn catalog(slices: impl IntoIterator<Item = Slice>) -> Catalog {
     let mut settings = crate::tests::catalog();
     let servers = Some(["b".parse().unwrap()].into());
     settings.views.insert("one".to_owned(), ViewSpec { servers, ..ViewSpec::default() });
-    let tools = Some(vec!["*".to_owned()]);
+    let tools = Some(Patterns::read(["*"]).unwrap());
     settings.views.insert("tools".to_owned(), ViewSpec { tools, ..ViewSpec::default() });
     merge(&slices, &settings)
 }

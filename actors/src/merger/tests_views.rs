@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use conductor_config::{CatalogSettings, ExportStyle, ExportStyles, ServerId, ServerSpec};
+use conductor_config::{
+    CatalogSettings, ExportStyle, ExportStyles, Patterns, ServerId, ServerSpec,
+};
 use proptest::prelude::*;
 
 use super::catalog::{Catalog, Resolution, View};
@@ -148,7 +150,7 @@ fn the_settings_decide_what_is_shown_and_hiding_wins() {
         ("nothing", "", ""),
         ("*", "*", ""),
     ] {
-        let patterns = |text: &str| text.split_whitespace().map(str::to_owned).collect();
+        let patterns = |text: &str| Patterns::read(text.split_whitespace()).unwrap();
         let mut spec = crate::tests::spec("a");
         (spec.include_tools, spec.exclude_tools) = (patterns(include), patterns(exclude));
         let slices = BTreeMap::from([slice(spec, &["get", "get_all", "put"])]);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use conductor_config::{Isolation, ServerId, ServerSpec};
+use conductor_config::{Isolation, Patterns, ServerId, ServerSpec};
 use ractor::{Actor, ActorRef};
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout_at};
@@ -37,16 +37,15 @@ pub(super) struct Rule {
     /// How long a call may take where its caller sets no limit.
     timeout: Duration,
     /// Tools that do no harm when they run twice.
-    harmless: Vec<glob::Pattern>,
+    harmless: Patterns,
     /// Who shares a process of it.
     pub(super) isolation: Isolation,
 }
 
 impl Rule {
     pub(super) fn of(spec: &ServerSpec) -> Self {
-        let harmless = spec.safe_to_repeat.iter().filter_map(|text| glob::Pattern::new(text).ok());
         let (timeout, isolation) = (spec.timeout, spec.isolation);
-        Self { timeout, harmless: harmless.collect(), isolation }
+        Self { timeout, harmless: spec.safe_to_repeat.clone(), isolation }
     }
 }
 
@@ -241,8 +240,7 @@ impl RouterHandle {
             _ => return true,
         }
         let (rules, target) = (self.rules.load(), wanted.target);
-        let harmless = rules.get(&target.server).map(|rule| rule.harmless.iter());
-        harmless.into_iter().flatten().any(|pattern| pattern.matches(&target.name))
+        rules.get(&target.server).is_some_and(|rule| rule.harmless.any(&target.name))
     }
 
     /// How long a call to `server` may take.

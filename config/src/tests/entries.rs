@@ -5,8 +5,8 @@ use std::{path::Path, time::Duration};
 
 use super::{folder, loaded, only, refused, server, stdio};
 use crate::{
-    Instances, Isolation, Limits, ProtocolMode, RemoteKind, RestartAbove, RestartPolicy, StartMode,
-    Transport, load,
+    Instances, Isolation, Limits, Patterns, ProtocolMode, RemoteKind, RestartAbove, RestartPolicy,
+    StartMode, Transport, load,
 };
 
 fn words(lines: &str) -> Vec<String> {
@@ -236,12 +236,12 @@ fn a_value_out_of_bounds_is_told_the_bounds() {
 #[test]
 fn patterns_of_tools_are_kept_if_they_could_match() {
     let spec = server("command = 'x'\nincludeTools = ['a_*', '[!]x]']\nexcludeTools = ['b?']");
-    assert_eq!(spec.include_tools, ["a_*", "[!]x]"]);
-    assert_eq!(spec.exclude_tools, ["b?"]);
+    assert_eq!(spec.include_tools, Patterns::read(["a_*", "[!]x]"]).unwrap());
+    assert_eq!(spec.exclude_tools, Patterns::read(["b?"]).unwrap());
     wrong(
         "command = 'x'\nincludeTools = ['a[', '']",
         &[
-            "mcpServers.git.includeTools[0]: the pattern",
+            "mcpServers.git.includeTools[0]: the `[` at character 2 has no `]`",
             "mcpServers.git.includeTools[1]: must be a name",
         ],
     );

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{folder, loaded, only, refused};
-use crate::{Config, RemoteKind, Transport, load};
+use crate::{Config, Patterns, RemoteKind, Transport, load};
 
 #[test]
 fn s45_a_wrong_name_is_refused_with_the_rule_and_a_cure() {
@@ -79,11 +79,9 @@ fn what_clients_call_our_keys_is_understood() {
     }
     let spec =
         entry(r#""command": "x", "transport": "stdio", "tools": ["*"], "disabledTools": ["b"]"#);
-    assert_eq!(
-        (spec.include_tools.len(), spec.exclude_tools.as_slice()),
-        (0, &["b".to_owned()][..])
-    );
-    assert_eq!(entry(r#""command": "x", "tools": ["a"]"#).include_tools, ["a"]);
+    let patterns = |text: &str| Patterns::read([text]).unwrap();
+    assert_eq!((&spec.include_tools, &spec.exclude_tools), (&Patterns::NONE, &patterns("b")));
+    assert_eq!(entry(r#""command": "x", "tools": ["a"]"#).include_tools, patterns("a"));
     refused(
         "a.json",
         r#"{"mcpServers": {"a": {"command": "x", "tools": ["a"], "includeTools": ["a"]}}}"#,

@@ -1,7 +1,7 @@
 //! This file holds the tests of every section but the servers.
 
 use super::{folder, loaded, refused};
-use crate::{ExportStyle, LogFormat, SocketView, ViewSpec, load};
+use crate::{ExportStyle, LogFormat, Patterns, SocketView, ViewSpec, load};
 
 #[test]
 fn the_http_door_is_on_loopback_or_off() {
@@ -68,7 +68,7 @@ fn sockets_share_a_view_that_has_a_name() {
     }
     let views: Vec<&String> = config.catalog.views.keys().collect();
     assert_eq!(views, ["read"]);
-    assert_eq!(config.catalog.views["read"].tools, Some(vec!["git.log".to_owned()]));
+    assert_eq!(config.catalog.views["read"].tools, Some(Patterns::read(["git.log"]).unwrap()));
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_wrong_view_is_told() {
     let view = |lines: &str| format!("[catalog.views.few]\n{lines}\n");
     let socket = |lines: &str| format!("[listen.sockets.x]\npath = '/x.sock'\n{lines}\n");
     for (text, expected) in [
-        (view("tools = ['[']"), "catalog.views.few.tools[0]: the pattern"),
+        (view("tools = ['[']"), "catalog.views.few.tools[0]: the `[`"),
         (view("path = '/x'"), "catalog.views.few.path: unknown key"),
         (
             view("servers = ['git']"),
@@ -111,7 +111,7 @@ fn a_wrong_socket_is_told() {
         (socket("uids = [-1]"), "listen.sockets.x.uids[0]: must be a whole number"),
         (socket("group = 'a b'"), "listen.sockets.x.group: must be a group"),
         (socket("group = 4294967295"), "listen.sockets.x.group: is no number of a group"),
-        (socket("tools = ['[']"), "listen.sockets.x.tools[0]: the pattern"),
+        (socket("tools = ['[']"), "listen.sockets.x.tools[0]: the `[`"),
         (socket("tool = []"), "listen.sockets.x.tool: unknown key; did you mean `tools`?"),
         (
             socket("servers = ['gti']\n[mcpServers.git]\ncommand = 'x'"),
@@ -148,6 +148,17 @@ fn sections_are_read_as_they_are_written() {
     assert_eq!((config.log.filter.as_str(), config.log.format), ("debug", LogFormat::Json));
     assert_eq!(config.listen.allowed_hosts, ["a.example"]);
     assert_eq!(config.listen.allowed_origins, ["https://a.example"]);
+}
+
+#[test]
+fn a_pattern_of_a_view_that_matches_nothing_is_told() {
+    let config = loaded(
+        "a.toml",
+        "[mcpServers.git]\ncommand = 'x'\n\
+         [catalog.views.reading]\ntools = ['git.*', '*_read', '[g]it.log', 'read_*', 'gti.*']",
+    );
+    let told: Vec<&str> = config.warnings.iter().map(|text| &text[..32]).collect();
+    assert_eq!(told, ["view `reading`: `read_*` matches", "view `reading`: `gti.*` matches "]);
 }
 
 #[test]

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conductor_config::{
-    Config, NameError, Secret, ServerId, ServerName, ServerSpec, StartMode, State, StdioSpec,
-    Transport,
+    Config, NameError, Patterns, Secret, ServerId, ServerName, ServerSpec, StartMode, State,
+    StdioSpec, Transport,
 };
 
 use crate::sample_server::Fault;
@@ -106,10 +106,10 @@ fn spec(of: &ServerSpec, id: &ServerId, child: StdioSpec) -> ServerSpec {
         transport: Transport::Stdio(child),
         description: None,
         required: false,
-        include_tools: Vec::new(),
-        exclude_tools: Vec::new(),
-        safe_to_repeat: Vec::new(),
-        validate_arguments: Vec::new(),
+        include_tools: Patterns::NONE,
+        exclude_tools: Patterns::NONE,
+        safe_to_repeat: Patterns::NONE,
+        validate_arguments: Patterns::NONE,
         start: StartMode::Eager,
         idle_stop: None,
         startup_timeout: of.startup_timeout.max(STARTUP_MIN),

@@ -71,6 +71,8 @@ pub(super) const PURE: &[&str] = &[
     "config/src/hazard.rs",
     "config/src/nearest.rs",
     "config/src/network.rs",
+    "config/src/patterns/grammar.rs",
+    "config/src/patterns/within.rs",
     "src/doctor/advice.rs",
     "src/doctor/chaos/bounds.rs",
     "src/doctor/chaos/card.rs",
@@ -93,7 +95,7 @@ pub(super) const PURE: &[&str] = &[
     "src/rest/page.rs",
 ];
 
-pub(super) const BANS: [Ban; 18] = [
+pub(super) const BANS: [Ban; 19] = [
     Ban {
         places: PURE,
         except: &[],
@@ -255,6 +257,12 @@ pub(super) const BANS: [Ban; 18] = [
         except: &["actors/src/merger/sanitize/"],
         words: &["lazy_static", "static mut", "thread_local", "LazyLock"],
         cure: "pass values: what is global has no owner",
+    },
+    Ban {
+        places: &["actors/src/", "config/", "src/"],
+        except: &["config/src/patterns/"],
+        words: &["glob::"],
+        cure: "there is one kind of pattern: take `Patterns` of the settings",
     },
     Ban {
         places: &["actors/src/", "config/", "src/"],
