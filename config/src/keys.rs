@@ -188,6 +188,7 @@ const OWN: &[Key] = &[
     key("includeTools", List),
     key("excludeTools", List),
     key("safeToRepeat", List),
+    key("toolDescriptions", Texts),
     key("socket", Text),
     key("workspace", Text),
 ];

@@ -1,6 +1,7 @@
 //! This file reads one entry of `mcpServers`.
 //! It does not compare servers with each other.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use crate::{
@@ -39,6 +40,7 @@ pub(crate) fn read(
     let workspace = workspace(&entry);
     let (include_tools, exclude_tools) = filters(&entry);
     let safe_to_repeat = patterns(&entry, "safeToRepeat").unwrap_or_default();
+    let tool_descriptions = tool_descriptions(&entry);
     let description = entry.get("description").and_then(|node| node.text().map(str::to_owned));
     let required = entry.flag("required").unwrap_or(false);
     let id = ServerId { workspace, name: name? };
@@ -51,6 +53,7 @@ pub(crate) fn read(
         required,
         include_tools,
         exclude_tools,
+        tool_descriptions,
         safe_to_repeat,
         start: tuned.start,
         idle_stop: tuned.idle_stop,
@@ -131,6 +134,16 @@ fn either(entry: &Table<'_>, ours: &str, theirs: &str) -> Patterns {
         node.note(format!("means the same as `{ours}`; keep that one"));
     }
     patterns(entry, ours).or_else(|| patterns(entry, theirs)).unwrap_or_default()
+}
+
+/// What is shown of tools in place of their own descriptions.
+fn tool_descriptions(entry: &Table<'_>) -> BTreeMap<String, String> {
+    let nodes = entry.get("toolDescriptions").and_then(|node| node.entries()).unwrap_or_default();
+    let texts = nodes.iter().filter_map(|(tool, node)| match node.text()?.trim() {
+        "" => node.fail("must be what agents are to read, got empty text"),
+        text => Some(((*tool).to_owned(), text.to_owned())),
+    });
+    texts.collect()
 }
 
 /// Patterns of tool names.

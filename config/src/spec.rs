@@ -27,6 +27,8 @@ pub struct ServerSpec {
     pub include_tools: Patterns,
     /// Patterns of tool names to hide; they win over `include_tools`.
     pub exclude_tools: Patterns,
+    /// What is shown of tools in place of their own descriptions, by the server's names for them.
+    pub tool_descriptions: BTreeMap<String, String>,
     /// Patterns of tools that do no harm when they run twice: a call that was lost with the
     /// server may be repeated once.
     pub safe_to_repeat: Patterns,

@@ -31,6 +31,9 @@ pub struct Explained {
     /// What was found in its definition.
     #[serde(default)]
     pub findings: Vec<Found>,
+    /// Whether its description is that of the settings, and not its server's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub described: bool,
 }
 
 /// One thing found in a definition.
@@ -91,6 +94,7 @@ impl Explained {
             name,
             reason,
             findings: account.findings.iter().map(Found::from).collect(),
+            described: account.described,
         }
     }
 }

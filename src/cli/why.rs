@@ -30,9 +30,10 @@ fn told(why: &Why) -> String {
     text
 }
 
-/// What was found in a definition, a line each.
+/// What is to be told of a definition, a line each.
 pub(super) fn findings(tool: &Explained) -> impl Iterator<Item = String> {
-    tool.findings.iter().map(|found| {
+    let described = tool.described.then(|| "description: that of `toolDescriptions`".to_owned());
+    let found = tool.findings.iter().map(|found| {
         let done = match found.action.as_str() {
             "report" => "left as it is",
             "strip" => "taken out",
@@ -41,7 +42,8 @@ pub(super) fn findings(tool: &Explained) -> impl Iterator<Item = String> {
             _ => "hence the whole server is held back",
         };
         format!("{}: {}, {done}", found.field, found.rule)
-    })
+    });
+    described.into_iter().chain(found)
 }
 
 #[cfg(test)]
@@ -63,6 +65,7 @@ mod tests {
             name: None,
             reason: None,
             findings: vec![found("strip"), found("quarantine")],
+            described: true,
         };
         let why = Why {
             name: "git.log".to_owned(),
@@ -72,7 +75,8 @@ mod tests {
         };
         assert_eq!(
             told(&why),
-            "git.log: held back\n  description: hidden.tags, taken out\n  description: hidden.tags, \
+            "git.log: held back\n  description: that of `toolDescriptions`\n  description: \
+             hidden.tags, taken out\n  description: hidden.tags, \
              hence the tool is held back"
         );
     }

@@ -18,6 +18,8 @@ pub struct Account {
     pub visibility: Visibility,
     /// What was found in its definition, and what was done about it.
     pub findings: Vec<Finding>,
+    /// Whether its description is that of the settings.
+    pub described: bool,
 }
 
 /// Whether a tool is shown, and if not, why.

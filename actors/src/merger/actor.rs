@@ -347,7 +347,7 @@ impl State {
         let Some(slice) = self.slices.get(server) else { return };
         for (_, part) in slice.parts.iter() {
             let (Some(listing), Some(judged)) = (part.listing(), part.judged()) else { continue };
-            if judged.by == slice.spec.sanitize {
+            if judged.is_by(&slice.spec) {
                 continue;
             }
             let (spec, listing) = (Arc::clone(&slice.spec), Arc::clone(listing));

@@ -102,6 +102,7 @@ impl Names<'_> {
                 tool: Text::from(rejected.name.as_str()),
                 visibility: Visibility::Rejected(rejected.reason.clone()),
                 findings: Vec::new(),
+                described: false,
             }));
             for entry in &judged.entries {
                 let verdict = entry.verdict(self.is_foreign(entry));
@@ -121,7 +122,8 @@ impl Names<'_> {
                     self.add(&shown, parts)
                 };
                 let (tool, findings) = (entry.name.clone(), verdict.findings.clone());
-                accounts.push(Account { tool, visibility, findings });
+                let described = entry.described;
+                accounts.push(Account { tool, visibility, findings, described });
             }
         }
         let rejected = accounts.iter().filter_map(|account| rejection(kind, account));

@@ -47,6 +47,7 @@ pub(crate) fn spec(name: &str) -> ServerSpec {
         required: false,
         include_tools: Patterns::NONE,
         exclude_tools: Patterns::NONE,
+        tool_descriptions: BTreeMap::new(),
         safe_to_repeat: Patterns::NONE,
         validate_arguments: Patterns::NONE,
         sanitize: sanitize(),

@@ -234,6 +234,16 @@ fn a_value_out_of_bounds_is_told_the_bounds() {
 }
 
 #[test]
+fn tools_are_described_by_the_settings() {
+    let spec = server("command = 'x'\n[mcpServers.git.toolDescriptions]\nlog = ' Shows. '");
+    assert_eq!(spec.tool_descriptions["log"], "Shows.");
+    wrong(
+        "command = 'x'\ntoolDescriptions = { log = ' ' }",
+        &["mcpServers.git.toolDescriptions.log: must be what agents are to read"],
+    );
+}
+
+#[test]
 fn patterns_of_tools_are_kept_if_they_could_match() {
     let spec = server("command = 'x'\nincludeTools = ['a_*', '[!]x]']\nexcludeTools = ['b?']");
     assert_eq!(spec.include_tools, Patterns::read(["a_*", "[!]x]"]).unwrap());

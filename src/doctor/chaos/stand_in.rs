@@ -108,6 +108,7 @@ fn spec(of: &ServerSpec, id: &ServerId, child: StdioSpec) -> ServerSpec {
         required: false,
         include_tools: Patterns::NONE,
         exclude_tools: Patterns::NONE,
+        tool_descriptions: BTreeMap::new(),
         safe_to_repeat: Patterns::NONE,
         validate_arguments: Patterns::NONE,
         start: StartMode::Eager,

@@ -3,7 +3,7 @@
 //! It leaves who else is there to the merge: a tool carries a second verdict for the case that
 //! names in it turn out to be other servers' tools.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use conductor_config::{Sanitize, ServerSpec};
@@ -12,7 +12,7 @@ use super::{Action, Own, Policy, Verdict, sanitize, sanitize_entry, squash};
 use crate::merger::arguments::Arguments;
 use crate::model::ListKind;
 use crate::server::{Listing, RawEntry, Rejected};
-use crate::wire::Text;
+use crate::wire::{Text, json_string};
 
 /// One entry and what may be shown of it.
 #[derive(Debug, Clone)]
@@ -23,6 +23,8 @@ pub(crate) struct JudgedEntry {
     pub(crate) squashed: Option<[String; 2]>,
     /// What a tool's arguments are to be, as its server wrote it.
     pub(crate) arguments: Option<Arc<Arguments>>,
+    /// Whether a tool's description is that of the settings.
+    pub(crate) described: bool,
     verdict: Verdict,
     /// Where it differs: the verdict if names in it are other servers' tools.
     among_others: Option<Verdict>,
@@ -36,8 +38,11 @@ pub(crate) struct Judged {
     /// What is refused before it is judged.
     pub(crate) rejected: Vec<Rejected>,
     /// By what settings it was judged.
-    pub(crate) by: Sanitize,
+    by: (Sanitize, Descriptions),
 }
+
+/// Descriptions of the settings, by the server's names for its tools.
+type Descriptions = BTreeMap<String, String>;
 
 impl JudgedEntry {
     /// Names in it that may be other servers' tools.
@@ -54,20 +59,32 @@ impl JudgedEntry {
 impl Judged {
     /// Judges what a server lists.
     pub(crate) fn new(spec: &ServerSpec, listing: &Listing) -> Self {
-        let policy = Policy::of(&spec.sanitize);
-        Self { by: spec.sanitize, ..Self::by(&policy, spec.id.name.as_ref(), listing) }
+        let (policy, descriptions) = (Policy::of(&spec.sanitize), &spec.tool_descriptions);
+        let judged = Self::of(&policy, spec.id.name.as_ref(), listing, descriptions);
+        Self { by: (spec.sanitize, descriptions.clone()), ..judged }
     }
 
-    /// The same by any policy.
+    /// Whether these settings would come to the same.
+    pub(crate) fn is_by(&self, spec: &ServerSpec) -> bool {
+        self.by.0 == spec.sanitize && self.by.1 == spec.tool_descriptions
+    }
+
+    /// The same by any policy, and as the server describes its tools itself.
+    #[cfg(any(test, fuzzing))]
     pub(super) fn by(policy: &Policy, server: &str, listing: &Listing) -> Self {
+        Self::of(policy, server, listing, &Descriptions::new())
+    }
+
+    fn of(policy: &Policy, server: &str, listing: &Listing, descriptions: &Descriptions) -> Self {
         let mut judged = Self { rejected: listing.rejected.clone(), ..Self::default() };
         match listing.kind {
-            ListKind::Tools => judged.judge_tools(server, listing, policy),
+            ListKind::Tools => judged.judge_tools(server, listing, policy, descriptions),
             ListKind::Prompts | ListKind::Resources | ListKind::Templates => {
                 let entry = |entry: &RawEntry| JudgedEntry {
                     name: entry.name.clone(),
                     squashed: None,
                     arguments: None,
+                    described: false,
                     verdict: sanitize_entry(&entry.definition, policy),
                     among_others: None,
                 };
@@ -77,13 +94,24 @@ impl Judged {
         judged
     }
 
-    fn judge_tools(&mut self, server: &str, listing: &Listing, policy: &Policy) {
+    fn judge_tools(
+        &mut self,
+        server: &str,
+        listing: &Listing,
+        policy: &Policy,
+        descriptions: &Descriptions,
+    ) {
         let own = Own::new(server, listing.entries.iter().map(|tool| tool.name.as_str()));
         let others = own.among_others();
         let mut taken = HashSet::new();
         for tool in &listing.entries {
             if taken.insert(tool.name.to_ascii_lowercase()) {
-                self.entries.push(judge(server, tool, &own, &others, policy));
+                let mut judged = match descriptions.get(tool.name.as_str()) {
+                    Some(text) => judge(server, &described(tool, text), &own, &others, policy),
+                    None => judge(server, tool, &own, &others, policy),
+                };
+                judged.described = descriptions.contains_key(tool.name.as_str());
+                self.entries.push(judged);
             } else {
                 let reason = "only upper and lower case tell it from another tool".to_owned();
                 let (kind, name) = (listing.kind, tool.name.to_string());
@@ -104,6 +132,13 @@ impl Judged {
     }
 }
 
+/// A tool with another description.
+fn described(tool: &RawEntry, text: &str) -> RawEntry {
+    let mut definition = tool.definition.clone();
+    definition.set("description", json_string(text));
+    RawEntry { name: tool.name.clone(), definition }
+}
+
 fn judge(server: &str, tool: &RawEntry, own: &Own, others: &Own, policy: &Policy) -> JudgedEntry {
     let verdict = sanitize(&tool.definition, own, policy);
     let asked = !verdict.mentions.is_empty() && verdict.held.is_none();
@@ -112,6 +147,7 @@ fn judge(server: &str, tool: &RawEntry, own: &Own, others: &Own, policy: &Policy
     JudgedEntry {
         name: tool.name.clone(),
         arguments: schema.map(|schema| Arc::new(Arguments::new(schema))),
+        described: false,
         squashed: Some([squash(&tool.name), squash(&format!("{server}{}", tool.name))]),
         among_others: among_others.filter(|other| other.findings != verdict.findings),
         verdict,
