@@ -130,7 +130,7 @@ pub(crate) const LIMIT: Keys =
 pub(crate) const LOG: Keys = &[&[key("filter", Text), key("format", Text)]];
 
 /// `reload`
-pub(crate) const RELOAD: Keys = &[&[key("watch", Flag)]];
+pub(crate) const RELOAD: Keys = &[&[key("watch", Flag), key("rollback", Flag)]];
 
 /// `auth`
 pub(crate) const AUTH: Keys = &[&[key("adminTokenFile", Text)]];

@@ -254,7 +254,10 @@ pub(crate) fn log(root: &Table<'_>) -> Option<LogSettings> {
 /// `reload`
 pub(crate) fn reload(root: &Table<'_>) -> Option<ReloadSettings> {
     let table = root.table("reload", RELOAD)?;
-    Some(ReloadSettings { watch: table.flag("watch").unwrap_or_default() })
+    Some(ReloadSettings {
+        watch: table.flag("watch").unwrap_or_default(),
+        rollback: table.flag("rollback").unwrap_or_default(),
+    })
 }
 
 /// `auth`

@@ -210,6 +210,8 @@ pub struct LogSettings {
 pub struct ReloadSettings {
     /// Whether a change of the settings files is enough, with nobody asking.
     pub watch: bool,
+    /// Whether a server that does not come up with changed settings goes on with its former ones.
+    pub rollback: bool,
 }
 
 /// Who may look after the daemon over HTTP.

@@ -5,12 +5,16 @@
 //! system.
 
 mod debounce;
+mod fallback;
 mod owner;
 mod places;
 mod plan;
+mod record;
 mod registered;
 mod report;
 mod source;
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub(crate) use owner::Started;

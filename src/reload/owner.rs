@@ -3,23 +3,23 @@
 //!
 //! It leaves looking at files to `watch.rs` and deciding what a change is to `plan.rs`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use conductor_actors::System;
+use conductor_actors::{BoardReader, System};
 use conductor_config::{
     Config, ConfigError, Merged, Problem, Registration, ServerId, WorkspaceName,
 };
 use thiserror::Error;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, warn};
 
+use super::fallback::{Fallbacks, Outcome, Turn};
 use super::plan::{files, plan, possible, undeclared, waiting};
 use super::registered::{Change, Condition, Register, RegisterError, Registered, Standing};
-use super::{History, LastFailure, Plan, Source};
+use super::{History, Plan, Source};
 use crate::rest::rfc3339;
 
 /// Wishes that may wait; whoever has one more waits until there is room.
@@ -114,7 +114,17 @@ impl Reloader {
         let (written, history) = watch::channel(Arc::new(record));
         let (told, standing) = watch::channel(Arc::new(register.standing()));
         let files = started.clone();
-        let owner = Owner { system, source, started, files, register, history: written, told };
+        let owner = Owner {
+            system,
+            source,
+            started,
+            files,
+            register,
+            fallbacks: Fallbacks::default(),
+            turns: JoinSet::new(),
+            history: written,
+            told,
+        };
         tokio::spawn(ended.clone().run_until_cancelled_owned(owner.run(wishes, signals)));
         let reloader = Self { wishes: sender, history, standing };
         if watched {
@@ -233,7 +243,11 @@ pub(super) struct Owner {
     /// What they say now.
     pub(super) files: Config,
     pub(super) register: Register,
-    history: watch::Sender<Arc<History>>,
+    /// Which servers run with what the files said before.
+    fallbacks: Fallbacks,
+    /// Servers that were replaced, until it is known what became of them.
+    turns: JoinSet<Option<(Turn, String)>>,
+    pub(super) history: watch::Sender<Arc<History>>,
     told: watch::Sender<Arc<Standing>>,
 }
 
@@ -250,6 +264,12 @@ impl Owner {
                     },
                     () = signals.notified() => {
                         Wish::Reload { by: Trigger::Signal, tentative: false, reply: None }
+                    }
+                    Some(turned) = self.turns.join_next() => {
+                        if let Ok(Some((turn, reason))) = turned {
+                            self.fall_back(turn, reason).await;
+                        }
+                        continue;
                     }
                 },
             };
@@ -301,7 +321,7 @@ impl Owner {
 
     async fn reload(&mut self, by: Trigger, tentative: bool) -> Answer {
         let at = rfc3339(SystemTime::now());
-        let Wanted { files, merged, plan } = match self.wanted().await {
+        let Wanted { files, fallbacks, merged, plan } = match self.wanted().await {
             Ok(found) => found,
             Err(error) => {
                 if tentative {
@@ -312,15 +332,36 @@ impl Owner {
                 return Err(error);
             }
         };
-        self.files = files;
+        (self.files, self.fallbacks) = (files, fallbacks);
         self.register.set_aside(&merged);
         self.tell_registered();
         let wanted = merged.config;
         if *self.system.config() != wanted {
+            let board = self.system.board();
+            let turns: Vec<Turn> = match wanted.reload.rollback {
+                true => Turn::all(&plan.restart, &board.current(), &self.files).collect(),
+                false => Vec::new(),
+            };
             self.system.reconcile(Arc::new(wanted.clone())).await;
+            for turn in turns {
+                self.turns.spawn(watch_over(turn, board.clone()));
+            }
         }
         self.note_success(&wanted, &plan, by, at);
         Ok(plan)
+    }
+
+    /// A server that was replaced did not come up: it is replaced again, by what it was.
+    async fn fall_back(&mut self, turn: Turn, reason: String) {
+        if !turn.is_in(&self.files) {
+            return; // by now they say something else
+        }
+        let warning = self.fallbacks.add(turn, reason);
+        warn!("{warning}");
+        self.record(|history| history.warnings.push(warning));
+        self.fallbacks.put_into(&mut self.files);
+        let merged = self.register.beside(&self.files);
+        self.system.reconcile(Arc::new(merged.config)).await;
     }
 
     async fn planned(&self) -> Answer {
@@ -348,7 +389,9 @@ impl Owner {
             let problem = Problem { file, key, message: error.to_string() };
             return Err(ConfigError { problems: vec![problem] }.into());
         }
-        let files = possible(&self.started, config);
+        let mut files = possible(&self.started, config);
+        let fallbacks = self.fallbacks.still_in(&files);
+        fallbacks.put_into(&mut files);
         let merged = self.register.beside(&files);
         let lost = self.register.lost(&merged);
         if !lost.is_empty() {
@@ -357,76 +400,35 @@ impl Owner {
         let mut plan = plan(&self.system.config(), &merged.config);
         plan.warnings.extend(waiting);
         plan.warnings.extend(self.register.problems().map(ToString::to_string));
-        Ok(Wanted { files, merged, plan })
-    }
-
-    fn note_failure(&self, error: &ReloadError, by: Trigger, at: String) {
-        let by = by.as_str();
-        let problems = match error {
-            ReloadError::Settings(error) => error.problems.clone(),
-            ReloadError::Gone | ReloadError::Broken => {
-                let message = error.to_string();
-                vec![Problem { file: files(&self.sources()), key: String::new(), message }]
-            }
-        };
-        for problem in &problems {
-            error!(%problem, by, "settings not taken over, those from before are in force");
-        }
-        self.record(|history| {
-            history.attempts += 1;
-            history.last_attempt = Some(at.clone());
-            history.last_error = Some(LastFailure { at, by: by.to_owned(), problems });
-        });
-    }
-
-    fn note_success(&self, config: &Config, plan: &Plan, by: Trigger, at: String) {
-        let (counts, by) = (plan.counts(), by.as_str());
-        let active = config.servers.values().filter(|spec| spec.enabled).count();
-        info!(
-            by,
-            active,
-            added = ?plan.add,
-            removed = ?plan.remove,
-            restarted = ?plan.restart,
-            retuned = ?plan.retune,
-            kept = counts.keep,
-            sections = ?plan.sections,
-            "settings taken over"
-        );
-        if self.history.borrow().warnings != plan.warnings {
-            for warning in &plan.warnings {
-                warn!(%warning, "settings");
-            }
-        }
-        self.record(|history| {
-            history.attempts += 1;
-            history.successes += 1;
-            history.last_attempt = Some(at.clone());
-            history.last_success = Some(at);
-            history.last_error = None;
-            history.warnings.clone_from(&plan.warnings);
-            history.last_plan = Some(counts);
-            history.sources.clone_from(&config.sources);
-        });
-    }
-
-    fn sources(&self) -> Vec<PathBuf> {
-        self.history.borrow().sources.clone()
-    }
-
-    fn record(&self, change: impl FnOnce(&mut History)) {
-        self.history.send_modify(|history| change(Arc::make_mut(history)));
+        plan.warnings.extend(fallbacks.warnings());
+        Ok(Wanted { files, fallbacks, merged, plan })
     }
 }
 
 /// Settings that could be taken over.
 struct Wanted {
-    /// What the files say.
+    /// What the files say, but for those servers that run with what they said before.
     files: Config,
+    /// Those servers.
+    fallbacks: Fallbacks,
     /// The same with what is registered.
     merged: Merged,
     /// What it changes.
     plan: Plan,
+}
+
+/// Waits until it is known what becomes of a server that was replaced; returns why it did not come up.
+async fn watch_over(turn: Turn, mut board: BoardReader) -> Option<(Turn, String)> {
+    loop {
+        match turn.outcome(&board.current()) {
+            Outcome::Settled => return None,
+            Outcome::Down(reason) => return Some((turn, reason)),
+            Outcome::Open => {}
+        }
+        if !board.changed().await {
+            return None;
+        }
+    }
 }
 
 /// Reads the settings where waiting for a disk holds nobody up.

@@ -79,7 +79,7 @@ pub(super) fn waiting(started: &Config, wanted: &Config) -> Vec<String> {
         ),
         ("log.filter", started.log.filter != wanted.log.filter),
         ("log.format", started.log.format != wanted.log.format),
-        ("reload.watch", started.reload != wanted.reload),
+        ("reload.watch", started.reload.watch != wanted.reload.watch),
         ("auth.adminTokenFile", started.auth != wanted.auth),
     ];
     changed(&keys).map(|key| format!("{key}: takes effect at the next start")).collect()
@@ -93,7 +93,7 @@ pub(super) fn possible(started: &Config, mut wanted: Config) -> Config {
     wanted.calls.max_in_flight = started.calls.max_in_flight;
     wanted.calls.max_queued_per_server = started.calls.max_queued_per_server;
     wanted.log.clone_from(&started.log);
-    wanted.reload = started.reload;
+    wanted.reload.watch = started.reload.watch;
     wanted.auth.clone_from(&started.auth);
     wanted
 }
@@ -104,28 +104,8 @@ fn changed<'a>(table: &'a [(&'static str, bool)]) -> impl Iterator<Item = &'stat
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
-    use conductor_config::{LoadRequest, load};
-
     use super::*;
-
-    /// The settings of one file with this text.
-    #[track_caller]
-    fn settings(text: &str) -> Config {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("a.toml"), text).unwrap();
-        let request = LoadRequest {
-            files: vec!["a.toml".into()],
-            env: BTreeMap::from([("HOME".to_owned(), "/home/me".to_owned())]),
-            cwd: folder.path().to_owned(),
-            ..LoadRequest::default()
-        };
-        let mut config = load(&request).unwrap();
-        // The folder is another one each time.
-        config.sources = vec!["a.toml".into()];
-        config
-    }
+    use crate::reload::tests::settings;
 
     const TWO: &str = "[mcpServers.a]\ncommand = 'x'\n[mcpServers.b]\ncommand = 'x'\n";
 

@@ -129,7 +129,7 @@ pub(crate) fn config(dir: &Path, servers: Vec<ServerSpec>) -> Arc<Config> {
             delegators: BTreeMap::new(),
         },
         log: LogSettings { filter: "info".to_owned(), format: LogFormat::Text },
-        reload: ReloadSettings { watch: false },
+        reload: ReloadSettings { watch: false, rollback: false },
         auth: conductor_config::AuthSettings { admin_token_file: None },
         api: conductor_config::ApiSettings::default(),
         defaults: defaults(),

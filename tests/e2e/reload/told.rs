@@ -1,12 +1,13 @@
 //! These tests look at what is said and recorded of new settings (rows P45 to P47, P50, P51, P57, P69),
 //! and at what becomes of servers that are hard to end or to start meanwhile (P52 to P55, P58).
 
+use conductor_e2e::daemon::{Daemon, Options};
 use conductor_e2e::rest::Api;
 use http::Method;
 use serde_json::{Value, json};
 
-use super::{daemon, gone, pid, record, write};
-use crate::world::{SOON, client, mock, mock_with, status, wait_status, wait_tools};
+use super::{daemon, gone, pid, record, settings, wait_record, write};
+use crate::world::{CONDUCTOR, SOON, client, mock, mock_with, status, wait_status, wait_tools};
 
 const CONFIG: &str = "/api/v1/aegis/config";
 
@@ -142,4 +143,41 @@ async fn p58_reloads_that_are_asked_for_at_once_come_one_after_the_other_and_the
     // Those that wait for the same one are answered by it.
     assert!((5..=15).contains(&record["attempts"].as_u64().unwrap()), "{record}");
     assert_eq!(record["attempts"], record["successes"], "{record}");
+}
+
+#[tokio::test]
+async fn a_server_that_changed_settings_do_not_bring_up_goes_on_with_its_former_ones_if_asked_to() {
+    let held = |a: Value| {
+        let mut all = settings(json!({ "a": a, "b": mock(&[]) }), false);
+        all["reload"]["rollback"] = json!(true);
+        all
+    };
+    let begun = Daemon::start(CONDUCTOR, held(mock(&[])), Options::default());
+    let daemon = begun.await.unwrap();
+    wait_tools(&daemon, &["a.echo", "b.echo"]).await.unwrap();
+    let b = pid(&daemon, "b").await;
+
+    daemon.sandbox().write_settings(held(mock(&["--fault", "crash_start"]))).unwrap();
+    let done = daemon.cli(&["reload"]).await.unwrap();
+    assert_eq!(done.stdout, "restart  a\nkeep     1 server\n", "{}", done.stderr);
+    let told = |record: &Value| record["warnings"].to_string().contains("former settings");
+    let record = wait_record(&daemon, "the fallback", told).await;
+    let warning = record["warnings"][0].as_str().unwrap();
+    assert!(warning.contains("server a runs") && warning.contains("code 1"), "{warning}");
+    wait_status(&daemon, "a", |row| row["state"] == "running").await.unwrap();
+    let reply = client(&daemon).call("a.echo", json!({ "text": "as before" })).await.unwrap();
+    assert_eq!(reply.text().unwrap(), "as before");
+    assert_eq!(pid(&daemon, "b").await, b);
+
+    // The file still says what does not work, and is told so.
+    let again = daemon.cli(&["reload"]).await.unwrap();
+    assert_eq!(again.stdout, "nothing changes, 2 servers kept\n", "{}", again.stderr);
+    assert!(again.stderr.contains("former settings"), "{}", again.stderr);
+
+    daemon.sandbox().write_settings(held(mock(&["--name", "mended"]))).unwrap();
+    let mended = daemon.cli(&["reload"]).await.unwrap();
+    assert_eq!(mended.stdout, "restart  a\nkeep     1 server\n", "{}", mended.stderr);
+    wait_status(&daemon, "a", |row| row["state"] == "running").await.unwrap();
+    let record = super::record(&daemon).await.unwrap();
+    assert_eq!(record["warnings"], json!([]), "{record}");
 }
