@@ -297,7 +297,9 @@ impl Service {
                         log(out, &params);
                     }
                 }
-                Step::Asked(first) => return self.park(Parked::new(conversation, first), &bond),
+                Step::Asked(first) => {
+                    return self.park(Parked::of(conversation, first).await, &bond);
+                }
                 Step::Over(outcome) => {
                     return match Ended::called(outcome, &conversation.lacked()) {
                         Ended::Called(Ok(answered)) => self.on_answer(answered, able, &bond),

@@ -92,7 +92,9 @@ pub(super) fn era_of(
     if let Some(mirrored) = mirrored {
         agree("MCP-Protocol-Version", mirrored.version, &version)?;
         agree("Mcp-Method", mirrored.method, method)?;
-        if let Some(name) = asked.name() {
+        // A method that these revisions do not have (`tasks/result`) has no name to repeat.
+        let known = method_of(method, Era::Modern).is_ok();
+        if let Some(name) = asked.name().filter(|_| known) {
             agree("Mcp-Name", mirrored.name, &name)?;
         }
     }

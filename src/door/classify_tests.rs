@@ -68,6 +68,15 @@ fn legacy_requests_need_not_mirror_anything() {
 }
 
 #[test]
+fn a_method_of_older_revisions_is_unknown_whatever_it_mirrors() {
+    let params = format!(r#"{{"taskId":"t","_meta":{{{MODERN}}}}}"#);
+    for headers in ["tasks/result", "tasks/result; mcp-name=t"] {
+        check_params("tasks/result", &params, &format!("{H}{headers}"), "404 -32601");
+    }
+    check_params("tasks/get", &params, &format!("{H}tasks/get"), "400 -32020");
+}
+
+#[test]
 fn a_complete_envelope_makes_a_request_modern() {
     check("tools/list", MODERN, &format!("{H}tools/list"), "Modern List(Tools)");
     check("tools/call", MODERN, &format!("{H}tools/call; mcp-name=a.b"), "Modern Call");

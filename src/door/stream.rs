@@ -105,7 +105,8 @@ struct Stream {
     changes: Changes,
     /// Each task ends with the ids of the requests it served.
     tasks: JoinSet<Vec<Id>>,
-    /// Takes back the request of this id.
+    /// Takes back the request of this id, and is cancelled as well when it is answered: from then on the
+    /// id is free.
     running: HashMap<Id, CancellationToken>,
     /// What a handshake agreed upon, if there was one.
     version: Option<&'static str>,
@@ -166,7 +167,10 @@ impl Stream {
 
     fn forget(&mut self, ids: Vec<Id>) {
         for id in ids {
-            self.running.remove(&id);
+            // Unless the next request has it already.
+            if self.running.get(&id).is_some_and(CancellationToken::is_cancelled) {
+                self.running.remove(&id);
+            }
         }
     }
 
@@ -233,7 +237,7 @@ impl Stream {
         if self.running.len() >= IN_FLIGHT_MAX {
             return Err(Refusal::Overloaded { limit: IN_FLIGHT_MAX });
         }
-        if self.running.contains_key(&request.id) {
+        if self.running.get(&request.id).is_some_and(|over| !over.is_cancelled()) {
             let reason = "a request of this id is under way".to_owned();
             return Err(Refusal::NotAMessage { reason });
         }
@@ -259,9 +263,11 @@ impl Stream {
             let id = job.request.id.clone();
             if job.method == Method::Listen {
                 subscribe(&service, &job, &out, &cancel, &closing).await;
+                cancel.cancel();
             } else if let Some(line) =
                 answered(&service, job, &peer(&seen, &out, client.as_deref()), &cancel).await
             {
+                cancel.cancel();
                 let _ = out.send(line).await;
             }
             vec![id]
@@ -294,12 +300,14 @@ impl Stream {
         let (service, out, seen) = (self.service.clone(), self.out.clone(), self.seen.clone());
         let client = self.client.clone();
         self.tasks.spawn(async move {
-            let ids = placed.iter().map(|(job, _)| job.request.id.clone()).collect();
+            let (ids, over): (Vec<Id>, Vec<_>) =
+                placed.iter().map(|(job, cancel)| (job.request.id.clone(), cancel.clone())).unzip();
             let all = placed.into_iter().map(|(job, cancel)| {
                 let (service, peer) = (&service, peer(&seen, &out, client.as_deref()));
                 async move { answered(service, job, &peer, &cancel).await }
             });
             answers.extend(futures_util::future::join_all(all).await.into_iter().flatten());
+            over.iter().for_each(CancellationToken::cancel);
             if let Some(line) = batch::join(&answers) {
                 let _ = out.send(line).await;
             }

@@ -75,6 +75,14 @@ fn ask(id: &str, method: &str, params: &str) -> String {
 }
 
 #[tokio::test]
+async fn an_id_is_free_as_soon_as_its_answer_is_there() {
+    let mut agent = Agent::with_server().await;
+    for _ in 0..200 {
+        agent.check(&call("1", "t.count", &format!(",{META}")), r#""result""#).await;
+    }
+}
+
+#[tokio::test]
 async fn a_legacy_client_shakes_hands_lists_and_calls() {
     let mut agent = Agent::with_server().await;
     let hello = r#""protocolVersion":"2025-06-18","capabilities":{},"clientInfo":{"name":"a","version":"1"}"#;

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { SkillsClient } from '@modelcontextprotocol/client/ext/skills';
 
 const { CONFORMANCE_GATEWAY: binary, MCP_CONFORMANCE_SCENARIO: scenario } = process.env;
 const { MCP_CONFORMANCE_PROTOCOL_VERSION: version, MCP_CONFORMANCE_CONTEXT: context } = process.env;
@@ -21,6 +22,19 @@ async function callAll(client, calls) {
 const callEvery = (args) => async (client) => {
     const { tools } = await client.listTools();
     await callAll(client, tools.map((tool) => [tool.name, args]));
+};
+
+/** Loads every skill and then what belongs to it; one that is not what it was said to be is left alone. */
+const loadSkills = async (client) => {
+    const skills = new SkillsClient(client);
+    for (const skill of (await skills.list()).skills) {
+        try {
+            await skills.read(skill);
+            for (const { uri } of skill.resources) await skills.read(skill, uri);
+        } catch (error) {
+            console.error(error);
+        }
+    }
 };
 
 const SCENARIOS = {
@@ -46,6 +60,10 @@ const SCENARIOS = {
         const { inputSchema: schema } = tools.find((tool) => tool.name === 'json_schema_2020_12_tool');
         await client.callTool({ name: 'json_schema_echo', arguments: { schema } });
     },
+    'sep-2640-client-no-prefetch': (client) => new SkillsClient(client).list(),
+    'sep-2640-client-verify-digest': loadSkills,
+    'sep-2640-client-verify-frontmatter': loadSkills,
+    'sep-2640-client-verify-size': loadSkills,
 };
 
 /** A gateway before `url`: where it is, and how it is ended. */

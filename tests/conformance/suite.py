@@ -5,6 +5,7 @@ It leaves what is tested, and how it is reached, to `run.py`.
 
 import fnmatch
 import json
+import re
 import tempfile
 import tomllib
 from collections import namedtuple
@@ -15,18 +16,39 @@ from official import Failed, run, say
 HERE = Path(__file__).resolve().parent
 SUITE_SECONDS = 120
 
-# What the suite is asked to do at once: its package, the words, and how many scenarios must pass
-# directly, so that a broken server makes the run fail and not empty.
-Part = namedtuple("Part", "revision package words least")
+# What the suite is asked to do at once: of which server, its package, the words, how many scenarios must
+# pass directly, so that a broken server makes the run fail and not empty, and how the names begin of
+# those that are meant.
+Part = namedtuple("Part", "tested revision package words least prefix", defaults=[""])
 RELEASE, NEXT = "conformance", "conformance-next"
 
 # Of several outcomes under one name the worst counts.
 WORST = ["INFO", "SUCCESS", "SKIPPED", "WARNING", "FAILURE"]
 
 
+def program_of(package):
+    return HERE / "node_modules" / package / "dist" / "index.js"
+
+
+def scenarios(node, package):
+    """All that the suite has, by package, role, name and revision. The released one speaks one revision."""
+    code, out, err = run([node, program_of(package), "list"], SUITE_SECONDS, cwd=HERE)
+    found, role = set(), None
+    for line in out.splitlines():
+        if line.endswith(":"):
+            role = line.split()[0].lower()
+        elif match := re.fullmatch(r"\s+- (\S+) \[(.*)\]", line):
+            name, revisions = match.groups()
+            speaks = ["2025-11-25"] if package == RELEASE else revisions.split(",")
+            found |= {(package, role, name, revision) for revision in speaks}
+    if not found:
+        raise Failed(f"the suite lists nothing ({code}):\n{out[-2000:]}{err[-2000:]}")
+    return found
+
+
 def ask(node, part, words, only="", env=None):
     """What the suite finds: for each scenario each check's outcome and what it says."""
-    program = HERE / "node_modules" / part.package / "dist" / "index.js"
+    program = program_of(part.package)
     with tempfile.TemporaryDirectory(prefix="conductor-conformance-") as folder:
         words = [node, program, *words, "--output-dir", folder, *part.words]
         code, out, err = run(words, SUITE_SECONDS, env=env, cwd=HERE)
@@ -34,7 +56,8 @@ def ask(node, part, words, only="", env=None):
         found = {scenario_of(path.parent, words[2]): read_checks(path) for path in paths}
     if not found:
         raise Failed(f"the suite found nothing ({code}):\n{out[-2000:]}{err[-2000:]}")
-    return {name: checks for name, checks in found.items() if only in name}
+    meant = (name for name in found if only in name and name.startswith(part.prefix))
+    return {name: found[name] for name in meant}
 
 
 def scenario_of(folder, role):
@@ -59,27 +82,38 @@ def passes(checks):
 
 
 def lost(directly, through):
-    """Ids of checks that succeed directly and not through the gateway, and what is said of them."""
-    absent = ("ABSENT", "the suite did not get that far")
-    return {
-        key[0]: f"{through.get(key, absent)[0].lower()}: {through.get(key, absent)[1]}"
-        for key, (state, _) in directly.items()
+    """Ids of checks that succeed directly and not through the gateway, or fail only through it, and what
+    is said of them."""
+    absent, bad = ("ABSENT", "the suite did not get that far"), {"FAILURE", "WARNING"}
+    gone = {
+        key: through.get(key, absent) for key, (state, _) in directly.items()
         if state == "SUCCESS" and through.get(key, absent)[0] != "SUCCESS"
     }
+    new = {
+        key: outcome for key, outcome in through.items()
+        if outcome[0] in bad and directly.get(key, absent)[0] not in bad
+    }
+    return {key[0]: f"{state.lower()}: {why}" for key, (state, why) in (gone | new).items()}
 
 
 # Exceptions ---------------------------------------------------------------------------------------
 
 
+def names(entry, scenario):
+    return any(fnmatch.fnmatchcase(scenario, pattern) for pattern in entry["scenarios"])
+
+
 class Exceptions:
     def __init__(self, path):
-        self.entries = tomllib.loads(path.read_text()).get("exception", [])
+        text = tomllib.loads(path.read_text())
+        self.entries = text.get("exception", [])
+        self.unasked = text.get("unasked", [])
         self.met = [0] * len(self.entries)
 
     def covering(self, scenario, revision, route):
         for at, entry in enumerate(self.entries):
             if (
-                any(fnmatch.fnmatchcase(scenario, pattern) for pattern in entry["scenarios"])
+                names(entry, scenario)
                 and {revision, revision.removesuffix(" released")} & set(entry.get("revisions", [revision]))
                 and route in entry.get("routes", [route])
             ):
@@ -103,6 +137,20 @@ class Exceptions:
             for entry, met in zip(self.entries, self.met, strict=True) if not met
         ]
 
+    def unexplained(self, missing):
+        """Of the scenarios that are not asked for, by role, name and revision, those without a reason; and
+        reasons that nothing needs."""
+        covers = lambda entry, it: entry["role"] == it[0] and names(entry, it[1])
+        wrong = [
+            f"{scenario} ({role}, {revision}): the suite has it, and it is not asked for"
+            for role, scenario, revision in sorted(missing)
+            if not any(covers(entry, (role, scenario)) for entry in self.unasked)
+        ]
+        return wrong + [
+            f"exceptions.toml: not asked for, but nothing matches {', '.join(entry['scenarios'])}"
+            for entry in self.unasked if not any(covers(entry, one) for one in missing)
+        ]
+
 
 # The table ----------------------------------------------------------------------------------------
 
@@ -112,16 +160,22 @@ class Table:
         self.exceptions = exceptions
         self.counts = {}
         self.wrong = []
+        self.asked = set()
 
     def head(self, title, routes):
+        self.routes = routes = list(dict.fromkeys(routes))
         say(f"\n{title:<46}{'revision':<20}{'direct':<8}" + "".join(f"{route:<14}" for route in routes))
 
     def row(self, role, part, scenario, directly, through):
         """`through` is what the suite found, by route and scenario."""
         revision = part.revision + (" released" if part.package == RELEASE else "")
         title, words = f"{role} {revision}", []
+        self.asked.add((part.package, role, scenario, part.revision))
         self.count(title, "direct", "ok" if passes(directly) else "-")
-        for route in through:
+        for route in self.routes:
+            if route not in through:
+                words.append("")
+                continue
             if not passes(directly):
                 words.append("-")
                 continue
@@ -137,9 +191,14 @@ class Table:
         of = self.counts.setdefault(title, {}).setdefault(route, {"ok": 0, "known": 0, "FAIL": 0, "-": 0})
         of[word] += 1
 
-    def end(self, whole):
-        if whole:
-            self.wrong += self.exceptions.unused()
+    def compare(self, there):
+        """Whether everything is asked for that the packages have, by package, role, name and revision."""
+        missing = {
+            (role, scenario, revision) for package, role, scenario, revision in there - self.asked
+        }
+        self.wrong += self.exceptions.unexplained(missing) + self.exceptions.unused()
+
+    def end(self):
         say("\nscenarios that pass")
         for title, routes in self.counts.items():
             counts = "  ".join(f"{route} {of['ok']}" for route, of in routes.items())

@@ -10,6 +10,8 @@ use super::Members;
 
 /// The extension by which servers make tasks of calls (MCP 2026-07-28, extension tasks).
 pub const TASKS: &str = "io.modelcontextprotocol/tasks";
+/// All that is carried between servers and clients: forms, addresses, models, folders, tasks.
+pub(super) const CARRIED: &str = r#"{"elicitation":{"form":{},"url":{}},"sampling":{"tools":{}},"roots":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
 /// Capabilities that a server may use during a call, and the place for extensions.
 const PASSING: [&str; 4] = ["elicitation", "sampling", "roots", "extensions"];
 

@@ -4,7 +4,7 @@
 
 use bytes::Bytes;
 
-use super::abilities::{TASKS, passing};
+use super::abilities::{CARRIED, passing};
 use super::{Members, MembersError, write_json_string};
 
 /// The revision without handshake and sessions.
@@ -73,11 +73,11 @@ impl Meta {
         Ok(meta)
     }
 
-    /// Of a request of ours that asks to be told of tasks, which a server may only be asked for by who
-    /// can do something about them.
-    pub fn for_tasks() -> Self {
-        let capabilities = format!(r#"{{"extensions":{{"{TASKS}":{{}}}}}}"#);
-        Self { client_capabilities: Some(capabilities.into()), ..Self::default() }
+    /// Of a request of ours. It declares whatever a client may declare in its own: what a server lists
+    /// may depend on that, and is for clients of every kind.
+    pub fn ours() -> Self {
+        let capabilities = Bytes::from_static(CARRIED.as_bytes());
+        Self { client_capabilities: Some(capabilities), ..Self::default() }
     }
 
     /// The kind of revision that the request follows.
@@ -140,6 +140,7 @@ fn member(out: &mut Vec<u8>, start: usize, key: &str, value: impl FnOnce(&mut Ve
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::{Abilities, declares_tasks};
 
     #[track_caller]
     fn check(meta: &'static str, hop: Hop, expected: &str) {
@@ -187,6 +188,22 @@ mod tests {
                 r#""},"io.modelcontextprotocol/clientCapabilities":{},"a":1}"#
             ),
         );
+    }
+
+    #[test]
+    fn our_own_requests_declare_all_that_clients_may_be_asked_for() {
+        let mut out = b"{".to_vec();
+        Meta::ours().write(&mut out, Hop::Modern, "c-1");
+        out.push(b'}');
+        let mut meta = Members::read(&Bytes::from(out)).unwrap().take("_meta").unwrap();
+        meta = Members::read(&meta)
+            .unwrap()
+            .take("io.modelcontextprotocol/clientCapabilities")
+            .unwrap();
+        let all =
+            Abilities { form: true, url: true, sampling: true, sampling_tools: true, roots: true };
+        assert_eq!(Abilities::of(&meta), all);
+        assert!(declares_tasks(&meta));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{CallParams, LogLevel};
@@ -12,11 +13,14 @@ use conductor_actors::{
     wire::Abilities,
 };
 use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use crate::door::tasks;
 
 /// Progress that waits to be passed on, and as many log messages; more is dropped.
 const PROGRESS_WAITING: usize = 16;
+/// Questions that are brought to a client at once come no further apart.
+const PAUSE: Duration = Duration::from_millis(20);
 /// Questions that wait to be asked; more are refused.
 const QUESTIONS_WAITING: usize = 16;
 
@@ -106,8 +110,43 @@ impl Conversation {
         Arc::clone(&self.lacked)
     }
 
-    /// The question that waits to be asked next, if there is one.
-    pub(in crate::door) fn another(&mut self) -> Option<Inquiry> {
-        self.asked.try_recv().ok()
+    /// `first`, and what the server asks right behind it.
+    pub(in crate::door) async fn asked_with(&mut self, first: Inquiry) -> Vec<Inquiry> {
+        together(first, &mut self.asked).await
+    }
+}
+
+/// `first` and all that follows before there is a pause.
+async fn together<T>(first: T, more: &mut mpsc::Receiver<T>) -> Vec<T> {
+    let mut all = vec![first];
+    while let Ok(Some(next)) = timeout(PAUSE, more.recv()).await {
+        all.push(next);
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_server_asks_in_one_go_goes_together() {
+        let (sink, mut asked) = mpsc::channel(8);
+        tokio::spawn(async move {
+            for (number, after) in [(1, 0), (2, 0), (3, 15), (4, 15), (5, 100)] {
+                sleep(Duration::from_millis(after)).await;
+                sink.send(number).await.unwrap();
+            }
+        });
+        let first = asked.recv().await.unwrap();
+        assert_eq!(together(first, &mut asked).await, [1, 2, 3, 4]);
+        let first = asked.recv().await.unwrap();
+        assert_eq!(
+            together(first, &mut asked).await,
+            [5],
+            "and nothing is waited for behind the end"
+        );
     }
 }

@@ -35,12 +35,10 @@ pub(in crate::door) struct Parked {
 }
 
 impl Parked {
-    /// A call whose server asks `first`, and whatever else it has asked by now.
-    pub(in crate::door) fn new(mut conversation: Conversation, first: Inquiry) -> Self {
-        let mut open = vec![("1".to_owned(), first)];
-        while let Some(inquiry) = conversation.another() {
-            open.push(((open.len() + 1).to_string(), inquiry));
-        }
+    /// A call whose server asks `first`, and whatever it asks with that.
+    pub(in crate::door) async fn of(mut conversation: Conversation, first: Inquiry) -> Self {
+        let asked = conversation.asked_with(first).await;
+        let open = (1..).map(|key: u32| key.to_string()).zip(asked).collect();
         Self { conversation, open }
     }
 

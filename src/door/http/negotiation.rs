@@ -2,6 +2,8 @@
 //!
 //! Pure. Lenient where clients are: no `Accept` means anything.
 
+use std::cmp::Reverse;
+
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 
@@ -12,24 +14,40 @@ pub(super) struct Accepts {
     pub(super) json: bool,
     /// A stream of events.
     pub(super) events: bool,
+    /// Events rather than JSON: they weigh more, or as much and are named first.
+    pub(super) rather_events: bool,
 }
 
 impl Accepts {
     /// Reads all `Accept` headers.
     pub(super) fn of(headers: &HeaderMap) -> Self {
-        let mut accepts = Self { json: false, events: false };
-        let mut any = false;
-        for value in headers.get_all(ACCEPT) {
-            any = true;
-            for range in value.to_str().unwrap_or_default().split(',') {
-                let range = range.split(';').next().unwrap_or_default().trim();
-                let is = |name: &str| range.eq_ignore_ascii_case(name);
-                accepts.json |= is("application/json") || is("application/*") || is("*/*");
-                accepts.events |= is("text/event-stream") || is("text/*") || is("*/*");
-            }
+        let values = headers.get_all(ACCEPT).iter();
+        let ranges = values.flat_map(|value| value.to_str().unwrap_or_default().split(','));
+        let ranges: Vec<(&str, f32)> = ranges.map(weighed).collect();
+        if ranges.is_empty() {
+            return Self { json: true, events: false, rather_events: false };
         }
-        if any { accepts } else { Self { json: true, events: false } }
+        let json = best_of(&ranges, ["application/json", "application/*", "*/*"]);
+        let events = best_of(&ranges, ["text/event-stream", "text/*", "*/*"]);
+        Self { json: json.is_some(), events: events.is_some(), rather_events: events > json }
     }
+}
+
+/// A range of media types and its weight (RFC 9110, section 12.4.2).
+fn weighed(range: &str) -> (&str, f32) {
+    let mut parts = range.split(';').map(str::trim);
+    let name = parts.next().unwrap_or_default();
+    let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse().ok());
+    (name, weight.unwrap_or(1.0))
+}
+
+/// The weight of the best range that is one of `names`, and its place; none that is refused (0).
+fn best_of(ranges: &[(&str, f32)], names: [&str; 3]) -> Option<(f32, Reverse<usize>)> {
+    let is = |range: &str| names.iter().any(|name| name.eq_ignore_ascii_case(range));
+    let matching =
+        ranges.iter().enumerate().filter(|(_, (range, weight))| is(range) && *weight > 0.0);
+    let ranked = matching.map(|(place, (_, weight))| (*weight, Reverse(place)));
+    ranked.reduce(|best, next| if next > best { next } else { best })
 }
 
 /// Whether the body is plain JSON.
@@ -57,23 +75,42 @@ mod tests {
     use super::*;
 
     #[track_caller]
-    fn check(accept: Option<&'static str>, json: bool, events: bool) {
+    fn check(accept: Option<&'static str>, expected: &str) {
         let mut headers = HeaderMap::new();
         if let Some(accept) = accept {
             headers.insert(ACCEPT, HeaderValue::from_static(accept));
         }
-        assert_eq!(Accepts::of(&headers), Accepts { json, events }, "{accept:?}");
+        let Accepts { json, events, rather_events } = Accepts::of(&headers);
+        let found = match (json, events, rather_events) {
+            (true, true, false) => "json, events",
+            (true, true, true) => "events, json",
+            (true, false, false) => "json",
+            (false, true, true) => "events",
+            (false, false, false) => "nothing",
+            odd => panic!("{odd:?} of {accept:?}"),
+        };
+        assert_eq!(found, expected, "{accept:?}");
     }
 
     #[test]
     fn clients_are_taken_at_their_word_and_leniently() {
-        check(Some("application/json, text/event-stream"), true, true);
-        check(Some("text/event-stream;q=0.9,Application/JSON"), true, true);
-        check(Some("*/*"), true, true);
-        check(Some("application/json"), true, false);
-        check(Some("text/event-stream"), false, true);
-        check(Some("text/html"), false, false);
-        check(None, true, false);
+        check(Some("application/json, text/event-stream"), "json, events");
+        check(Some("text/event-stream;q=0.9,Application/JSON"), "json, events");
+        check(Some("*/*"), "json, events");
+        check(Some("application/json"), "json");
+        check(Some("text/event-stream"), "events");
+        check(Some("text/html"), "nothing");
+        check(None, "json");
+    }
+
+    #[test]
+    fn the_form_that_weighs_more_or_is_named_first_is_the_better_one() {
+        check(Some("text/event-stream, application/json"), "events, json");
+        check(Some("text/*, */*"), "events, json");
+        check(Some("*/*, text/event-stream"), "json, events");
+        check(Some("application/json; q=0.5, text/event-stream;q=0.8"), "events, json");
+        check(Some("text/event-stream; q=half, application/json"), "events, json");
+        check(Some("text/event-stream; q=0, application/json; q=0.1"), "json");
     }
 
     #[test]

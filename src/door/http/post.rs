@@ -239,9 +239,9 @@ impl Post<'_> {
         self.accepts.events && (tells || !self.accepts.json)
     }
 
-    /// One answer in the form that the client takes.
+    /// One answer in the form that the client takes, and likes better if it takes both.
     pub(super) fn one(&self, answer: Answer) -> Response {
-        if self.accepts.json || answer.status != 200 {
+        if !self.accepts.rather_events || answer.status != 200 {
             return respond::json(answer);
         }
         let (out, waiting) = events::channel();

@@ -12,7 +12,7 @@ use super::lane::Command;
 use super::peers::Peers;
 use super::pending::{Entry, Pending};
 use super::stopwatch::Stopwatch;
-use crate::model::{Inquiries, Inquiry, InquiryKind};
+use crate::model::{Callers, Inquiries, Inquiry, InquiryKind};
 use crate::wire::{self, Abilities, Hop, Id, Members, Outcome, Request};
 
 /// What one call needs so that its server can ask something.
@@ -89,13 +89,23 @@ impl Open {
     }
 }
 
+/// What a life of a server is at, as far as that says for whom its questions are.
+pub(super) struct Work<'a> {
+    /// The calls under way.
+    pub(super) pending: &'a Pending,
+    /// Whose calls were taken back, so that the server may still be at them.
+    pub(super) given_up: &'a Callers,
+    /// Who calls there.
+    pub(super) peers: Peers,
+}
+
 /// Brings a request of a server to the caller it is for; if that cannot be, returns what to answer.
 /// `call` is the ticket that the request came with, where the transport tells.
 pub(super) fn ask(
-    (pending, open): (&Pending, &mut Open),
+    work: &Work<'_>,
+    open: &mut Open,
     request: Request,
     call: Option<u64>,
-    peers: Peers,
     commands: &mpsc::WeakSender<Command>,
 ) -> Option<Vec<u8>> {
     let mut out = Vec::new();
@@ -103,7 +113,7 @@ pub(super) fn ask(
         wire::write_result(&mut out, &request.id, b"{}");
         return Some(out);
     }
-    let found = entry_for(pending, call, peers).and_then(|entry| judge(entry, &request));
+    let found = work.asks(call).and_then(|entry| judge(entry, &request));
     let asked = found.and_then(|(port, kind)| hand_over((port, kind), &request, commands, open));
     let Err(unasked) = asked else {
         return None;
@@ -112,16 +122,34 @@ pub(super) fn ask(
     Some(out)
 }
 
-/// The call that the server is working on: the one named, or the only one of a caller. Where all calls
-/// are of one peer, the newest that it can be asked by way of is as good as any.
-fn entry_for(pending: &Pending, call: Option<u64>, peers: Peers) -> Result<&Entry, Unasked> {
-    match call {
-        Some(ticket) => pending.get(ticket).ok_or(Unasked::NoCall),
-        None if peers == Peers::One => pending.newest_to_ask().ok_or(Unasked::NoCall),
-        None => {
-            let mut calls = pending.of_callers();
-            let first = calls.next().ok_or(Unasked::NoCall)?;
-            if calls.next().is_some() { Err(Unasked::SeveralCalls) } else { Ok(first) }
+impl Work<'_> {
+    /// The call that a question is about: the one named, or the only one it can be. Where all calls are
+    /// of one peer, the newest that it can be asked by way of is as good as any.
+    fn asks(&self, call: Option<u64>) -> Result<&Entry, Unasked> {
+        match call {
+            Some(ticket) => self.pending.get(ticket).ok_or(Unasked::NoCall),
+            None if self.peers == Peers::One => self.pending.newest_to_ask().ok_or(Unasked::NoCall),
+            None => self.likeliest(),
+        }
+    }
+
+    /// The only call whose server goes on with it; if it waits for answers in all of them, the one it
+    /// asked something for last. A server that waits may ask more all the same, so this holds among calls
+    /// of one principal only: what may be about another's, were it given up, is brought to nobody.
+    fn likeliest(&self) -> Result<&Entry, Unasked> {
+        let (waiting, at_work): (Vec<_>, Vec<_>) =
+            self.pending.of_callers().partition(|entry| entry.waits_since().is_some());
+        let mut whose = self.given_up.clone();
+        for ear in waiting.iter().chain(&at_work).filter_map(|entry| entry.ports.ear.as_ref()) {
+            whose.add(&ear.principal);
+        }
+        match (&*at_work, &whose) {
+            (_, Callers::Several) | ([_, _, ..], _) => Err(Unasked::SeveralCalls),
+            ([one], _) => Ok(one),
+            ([], _) => {
+                let asked_last = waiting.into_iter().max_by_key(|entry| entry.waits_since());
+                asked_last.ok_or(Unasked::NoCall)
+            }
         }
     }
 }

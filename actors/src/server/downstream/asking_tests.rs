@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Duration;
 
 use super::*;
+use crate::model::{Ear, Principal};
 use crate::server::downstream::pending::Ports;
 use crate::server::tests_peer::{Peer, brief};
 
@@ -120,6 +121,65 @@ async fn a_question_that_may_be_anybodys_is_nobodys() {
     peer.read().await;
     peer.say(FORM).await;
     assert!(asked_first.recv().await.is_some(), "with one call left it is clear whose it is");
+}
+
+/// The same for a call of `user`.
+fn port_of(user: u32) -> (Ports, mpsc::Receiver<Inquiry>) {
+    let (ports, asked) = port(r#"{"elicitation":{}}"#);
+    let ear = Some(Ear { principal: Principal::User(user), logs: None });
+    (Ports { ear, ..ports }, asked)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_waits_for_its_caller_leaves_questions_to_the_others() {
+    let mut peer = Peer::start();
+    let (first, mut asked_first) = port_of(1);
+    let _first = peer.call_at(CALL, first).unwrap();
+    peer.read().await;
+    peer.say(FORM).await;
+    let left_open = asked_first.recv().await.unwrap();
+    tokio::time::advance(Duration::from_millis(1)).await;
+    let (second, mut asked_second) = port_of(1);
+    let _second = peer.call_at(CALL, second).unwrap();
+    peer.read().await;
+    let mut open = Vec::new();
+    for _ in 0..2 {
+        peer.say(&FORM.replace("\"id\":0", &format!("\"id\":{}", open.len() + 1))).await;
+        open.push(asked_second.recv().await.unwrap());
+    }
+    assert!(asked_first.try_recv().is_err());
+    left_open.answer(Outcome::Result("1".into()));
+    assert_eq!(peer.read().await["result"], 1);
+    drop(open);
+    for _ in 0..2 {
+        peer.read().await;
+    }
+    peer.say(FORM).await;
+    assert_eq!(peer.read().await["error"]["code"], -32603, "now either may ask");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_may_be_about_the_call_of_another_principal_is_asked_of_nobody() {
+    for given_up in [false, true] {
+        let mut peer = Peer::start();
+        let (first, mut asked_first) = port_of(1);
+        let (ticket, _first) = peer.call_at(CALL, first).unwrap();
+        peer.read().await;
+        peer.say(FORM).await;
+        let left_open = asked_first.recv().await.unwrap();
+        if given_up {
+            drop(left_open);
+            ticket.cancel();
+            assert_eq!(peer.read().await["error"]["code"], -32603);
+            assert_eq!(peer.read().await["method"], "notifications/cancelled");
+        }
+        let (second, mut asked_second) = port_of(2);
+        let _second = peer.call_at(CALL, second).unwrap();
+        peer.read().await;
+        peer.say(FORM).await;
+        assert_eq!(peer.read().await["error"]["code"], -32603, "given up: {given_up}");
+        assert!(asked_second.try_recv().is_err());
+    }
 }
 
 #[tokio::test(start_paused = true)]

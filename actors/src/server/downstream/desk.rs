@@ -10,7 +10,7 @@ use rmcp::RoleClient;
 use rmcp::service::RxJsonRpcMessage;
 use tokio::sync::mpsc;
 
-use super::asking::{Open, ask};
+use super::asking::{Open, Work, ask};
 use super::lane::{CallFailure, Command, Gauges};
 use super::late::Late;
 use super::peers::Peers;
@@ -93,7 +93,8 @@ impl Desk {
             early.push(request);
             return None;
         }
-        ask((&self.pending, &mut self.open), request, to, self.peers, &self.commands)
+        let work = Work { pending: &self.pending, given_up: &self.given_up, peers: self.peers };
+        ask(&work, &mut self.open, request, to, &self.commands)
     }
 
     /// Nobody waits for `ticket` any more; returns whether anybody did.

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::asking::InquiryPort;
 use super::lane::CallFailure;
@@ -51,6 +52,11 @@ pub(super) struct Entry {
 }
 
 impl Entry {
+    /// Since when the server has been waiting for its caller to answer; none if it is not.
+    pub(super) fn waits_since(&self) -> Option<Instant> {
+        self.ports.inquiries.as_ref()?.stopwatch.still_since()
+    }
+
     /// Ends the wait. The room comes back first: whoever has the answer may ask the next thing.
     pub(super) fn end(self, outcome: Result<Answer, CallFailure>) {
         drop(self.slot);

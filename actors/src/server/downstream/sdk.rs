@@ -197,9 +197,7 @@ pub(super) fn write_request(
                 if !members.is_empty() {
                     out.push(b',');
                 }
-                let listens = method == "subscriptions/listen";
-                let meta = if listens { Meta::for_tasks() } else { Meta::default() };
-                meta.write(out, hop, &token);
+                Meta::ours().write(out, hop, &token);
             }
             out.push(b'}');
         }

@@ -37,6 +37,11 @@ impl Stopwatch {
         Pause(self.clone())
     }
 
+    /// Since when a question to the caller is open; none if none is.
+    pub(super) fn still_since(&self) -> Option<Instant> {
+        self.0.borrow().since
+    }
+
     fn resume(&self) {
         self.0.send_modify(|hands| {
             hands.open -= 1;
