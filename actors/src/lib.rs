@@ -42,9 +42,9 @@ pub mod wire;
 pub use audience::{Heard, Inbox, Listener, SubscribeError, principal_of};
 pub use delegation::{Caller, LocalCaller};
 pub use merger::{
-    Account, Action, BadCursor, Catalog, CatalogReader, Definition, Filter, Finding, Form, List,
-    ListState, ListedEntry, Page, PinChange, PinDifference, Resolution, Unapproved, View,
-    Visibility,
+    Account, Action, BadCursor, Catalog, CatalogReader, Definition, Filter, Finding, Form,
+    FrontTool, List, ListState, ListedEntry, Page, PinChange, PinDifference, Resolution,
+    Unapproved, View, Visibility,
 };
 pub use model::{
     Answer, Call, CallError, Cause, Downfall, Fate, Generation, HttpRefusal, Inquiries, Inquiry,

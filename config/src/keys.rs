@@ -105,6 +105,7 @@ pub(crate) const VIEW: Keys = &[&[
     key("servers", List),
     key("tools", List),
     key("exportStyle", Text),
+    key("mode", Text),
 ]];
 
 /// `catalog.clients.NAME`

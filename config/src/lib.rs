@@ -77,4 +77,4 @@ pub use spec::{
     Backoff, Heartbeat, Origin, PinPolicy, ProtocolMode, RemoteKind, RemoteSpec, RestartPolicy,
     Restarts, ServerSpec, StartMode, StdioSpec, StopGrace, Transport,
 };
-pub use view::ViewSpec;
+pub use view::{ViewMode, ViewSpec};

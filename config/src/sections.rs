@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 use crate::{
     ApiSettings, AuthSettings, CallSettings, CatalogSettings, DelegationSettings, DelegatorLimit,
     ExportStyle, ExportStyles, Listen, LogFormat, LogSettings, NameError, Rate, ReloadSettings,
-    ServerName, SocketSpec, SocketView, State, ViewSpec,
+    ServerName, SocketSpec, SocketView, State, ViewMode, ViewSpec,
     keys::{
         API, AUTH, CALLS, CATALOG, CLIENT, DELEGATION, LIMIT, LISTEN, LOG, RELOAD, SOCKET, STATE,
         VIEW,
@@ -89,6 +89,7 @@ fn view(table: &Table<'_>) -> ViewSpec {
         servers: servers.map(|nodes| nodes.iter().filter_map(server_name).collect()),
         tools: server::patterns(table, "tools"),
         export_style: None,
+        mode: ViewMode::List,
     }
 }
 
@@ -101,7 +102,8 @@ fn views(catalog: &Table<'_>) -> BTreeMap<String, ViewSpec> {
         }
         let table = node.table(VIEW, |_, _| false)?;
         let export_style = table.choice("exportStyle");
-        Some(((*name).to_owned(), ViewSpec { export_style, ..view(&table) }))
+        let mode = table.choice("mode").unwrap_or_default();
+        Some(((*name).to_owned(), ViewSpec { export_style, mode, ..view(&table) }))
     });
     views.collect()
 }

@@ -1,9 +1,31 @@
 //! This file says what a part of a workspace's tools is, and decides what belongs to it.
 //! It does not know which tools there are.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fmt};
 
-use crate::{ExportStyle, Patterns, ServerName, WorkspaceName};
+use crate::{
+    ExportStyle, Patterns, ServerName, WorkspaceName,
+    spec::{Choice, choice},
+};
+
+choice! {
+    /// How a view shows its tools.
+    ViewMode {
+        /// All of them in a list.
+        List = "list",
+        /// By three tools that search, describe and call them.
+        Search = "search",
+        /// By three tools that list servers, show a server's tools and run one.
+        Gateway = "gateway",
+    }
+}
+
+impl Default for ViewMode {
+    /// As a list: what is no view of its own shows all that it has.
+    fn default() -> Self {
+        Self::List
+    }
+}
 
 /// A part of the tools of one workspace.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -16,6 +38,8 @@ pub struct ViewSpec {
     pub tools: Option<Patterns>,
     /// How names are written in it; none means as elsewhere.
     pub export_style: Option<ExportStyle>,
+    /// How it shows its tools.
+    pub mode: ViewMode,
 }
 
 impl ViewSpec {

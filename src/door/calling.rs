@@ -62,7 +62,7 @@ impl Ended {
 
 impl Service {
     /// Makes a call and answers the request for it.
-    pub(super) async fn call(
+    pub(super) async fn call_straight(
         &self,
         id: &Id,
         mut params: Box<CallParams>,

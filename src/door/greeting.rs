@@ -4,6 +4,7 @@
 
 use conductor_actors::wire::{Hop, LEGACY_LATEST, MODERN, TASKS};
 use conductor_actors::{ListKind, Scope, System};
+use conductor_config::ViewMode;
 use serde_json::{Map, Value, json};
 
 use super::service::{TTL_MAX, millis};
@@ -14,7 +15,7 @@ pub(super) fn initialize(system: &System, scope: &Scope, version: &str) -> Strin
         "protocolVersion": version,
         "capabilities": with_tasks(capabilities(system, scope), system, scope, version),
         "serverInfo": identity(),
-        "instructions": instructions(scope),
+        "instructions": instructions(system, scope),
     })
     .to_string()
 }
@@ -25,7 +26,7 @@ pub(super) fn discover(system: &System, scope: &Scope) -> String {
         "resultType": "complete",
         "supportedVersions": [MODERN],
         "capabilities": with_extensions(capabilities(system, scope), system, scope),
-        "instructions": instructions(scope),
+        "instructions": instructions(system, scope),
         "ttlMs": millis(TTL_MAX),
         "cacheScope": "private",
         "_meta": { "io.modelcontextprotocol/serverInfo": identity() },
@@ -79,14 +80,25 @@ fn with_extensions(mut capabilities: Value, system: &System, scope: &Scope) -> V
     capabilities
 }
 
-fn instructions(scope: &Scope) -> &'static str {
-    match scope {
-        Scope::Workspace(_) | Scope::View(_) => {
+fn instructions(system: &System, scope: &Scope) -> &'static str {
+    let mode = system.catalog().current().view(scope).map(|view| view.mode());
+    match (scope, mode.unwrap_or_default()) {
+        (Scope::Workspace(_) | Scope::View(_), ViewMode::List) => {
             "Several MCP servers behind one gateway. The name of a tool or a prompt begins with the \
              name of its server. When a call fails, its text says whether it was carried out and \
              when to try again."
         }
-        Scope::Server(_) => {
+        (_, ViewMode::Search) => {
+            "Several MCP servers behind one gateway. Find their tools with search_tools, see how one \
+             is called with describe_tool, and call it with call_tool. When a call fails, its text \
+             says whether it was carried out and when to try again."
+        }
+        (_, ViewMode::Gateway) => {
+            "Several MCP servers behind one gateway. See which with list_servers, what they can do \
+             with get_server_tools, and run a tool with execute_tool. When a call fails, its text \
+             says whether it was carried out and when to try again."
+        }
+        (Scope::Server(_), ViewMode::List) => {
             "One MCP server behind a gateway that supervises it. When a call fails, its text says \
              whether it was carried out and when to try again."
         }

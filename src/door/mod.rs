@@ -23,6 +23,7 @@ mod calling;
 mod classify;
 pub mod dialogue;
 mod era;
+mod fronts;
 mod greeting;
 mod hearing;
 pub mod http;

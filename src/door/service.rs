@@ -15,7 +15,7 @@ use conductor_actors::{
     Caller, Catalog, Form, Inbox, List, ListKind, ListState, Listener, LocalCaller, Scope, Seat,
     System,
 };
-use conductor_config::ExportStyle;
+use conductor_config::{ExportStyle, ViewMode};
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -121,7 +121,7 @@ impl Service {
     }
 
     /// How names are written for the peer.
-    fn style(&self, catalog: &Catalog) -> ExportStyle {
+    pub(super) fn style(&self, catalog: &Catalog) -> ExportStyle {
         catalog.export_style(&self.scope, &self.door, self.client.as_deref())
     }
 
@@ -267,21 +267,23 @@ impl Service {
             None | Some(b"null") => None,
             Some(_) => Some(params.text("cursor").ok_or_else(bad_cursor)?),
         };
-        self.await_list(kind).await;
+        if !self.is_fronted(kind) {
+            self.await_list(kind).await;
+        }
         let catalog = self.system.catalog().current();
-        let (list, style) = (catalog.view(&self.scope), self.style(&catalog));
-        let list = list.map(|view| view.list(kind));
+        let (view, style) = (catalog.view(&self.scope), self.style(&catalog));
         let size = self.system.config().catalog.page_size;
-        let (entries, next) = match list {
-            Some(list) => {
-                let page = list.page(cursor.as_deref(), size, Form { hop: era.hop(), style });
+        let (entries, next) = match view {
+            Some(view) => {
+                let form = Form { hop: era.hop(), style };
+                let page = view.page(kind, cursor.as_deref(), size, form);
                 let page = page.map_err(|_| bad_cursor())?;
                 (page.entries, page.next_cursor)
             }
             None => (Bytes::from_static(b"[]"), None),
         };
         if let Some(seen) = seen {
-            seen.update(kind, list.map_or(0, |list| list.digest(style)));
+            seen.update(kind, view.map_or(0, |view| view.digest(kind, style)));
         }
         let mut result = Vec::with_capacity(entries.len() + 128);
         result.extend_from_slice(format!("{{\"{}\":", kind.key()).as_bytes());
@@ -291,7 +293,9 @@ impl Service {
             write_json_string(&mut result, &next);
         }
         if era == Era::Modern {
-            let ttl = if list.is_some_and(is_incomplete) { TTL_INCOMPLETE } else { TTL_MAX };
+            let incomplete = view.is_some_and(|view| is_incomplete(view.list(kind)));
+            let incomplete = incomplete && !self.is_fronted(kind);
+            let ttl = if incomplete { TTL_INCOMPLETE } else { TTL_MAX };
             let ttl = millis(self.ttl().min(ttl));
             let hints = format!(r#","resultType":"complete","ttlMs":{ttl},"cacheScope":"private""#);
             result.extend_from_slice(hints.as_bytes());
@@ -300,8 +304,15 @@ impl Service {
         Ok(response(id, &result))
     }
 
+    /// Whether a few tools are shown in place of this list.
+    fn is_fronted(&self, kind: ListKind) -> bool {
+        let catalog = self.system.catalog().current();
+        let mode = catalog.view(&self.scope).map(|view| view.mode());
+        kind == ListKind::Tools && mode.is_some_and(|mode| mode != ViewMode::List)
+    }
+
     /// Waits while a list would say nothing yet.
-    async fn await_list(&self, kind: ListKind) {
+    pub(super) async fn await_list(&self, kind: ListKind) {
         let catalog = self.system.catalog();
         let first = self.awaits_all.as_ref().map(|begun| {
             let begun = begun.get_or_init(Instant::now);

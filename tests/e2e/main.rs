@@ -71,6 +71,8 @@ mod rest;
 #[cfg(test)]
 mod resuming;
 #[cfg(test)]
+mod search;
+#[cfg(test)]
 mod service_manager;
 #[cfg(test)]
 mod sessions;

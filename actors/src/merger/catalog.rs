@@ -3,17 +3,19 @@
 //! It leaves building one to `merge`, and deciding when to `slice`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use conductor_config::{ExportStyle, ExportStyles, ServerId, ViewSpec, WorkspaceName};
+use conductor_config::{ExportStyle, ExportStyles, ServerId, ViewMode, ViewSpec, WorkspaceName};
 use tokio::time::Instant;
 
 use super::account::{Account, Accounts};
 use super::addresses;
 use super::arguments::Arguments as CheckedArguments;
-use super::list::{List, ListState, ListedEntry, Named};
+use super::fronts::{Front, FrontTool};
+use super::list::{BadCursor, Form, List, ListState, ListedEntry, Named, Page};
 use super::names::{canonical, own_name};
 use super::sanitize::Finding;
+use super::search::Index;
 use crate::model::{ListKind, PerList, Scope, Target};
 use crate::server::Rejected;
 use crate::wire::{CallKind, Hop, Marks, Text};
@@ -159,6 +161,10 @@ pub struct View {
     separator: Option<Arc<str>>,
     /// What it is a part of everything by.
     part: Option<Arc<ViewSpec>>,
+    /// What it shows in place of its tools, if it does.
+    front: Option<Front>,
+    /// The words of its tools, once somebody has searched them.
+    index: OnceLock<Index>,
 }
 
 /// What a name means in a view.
@@ -177,7 +183,7 @@ pub enum Resolution {
 impl View {
     /// A view of `lists`. `separator` is set for merged views.
     pub(super) fn new(lists: PerList<List>, separator: Option<Arc<str>>) -> Self {
-        Self { lists, separator, part: None }
+        Self { lists, separator, part: None, front: None, index: OnceLock::new() }
     }
 
     /// The part of a merged view that `spec` describes; names are put together with `separator`.
@@ -201,10 +207,51 @@ impl View {
             });
             List::new(kind, whole.style(), entries, servers, true)
         });
-        Self { lists, separator: self.separator.clone(), part: Some(spec) }
+        let (separator, front) = (self.separator.clone(), Front::of(spec.mode));
+        Self { lists, separator, part: Some(spec), front, index: OnceLock::new() }
     }
 
-    /// One of the lists.
+    /// How it shows its tools.
+    pub fn mode(&self) -> ViewMode {
+        self.front.as_ref().map_or(ViewMode::List, |front| front.mode)
+    }
+
+    /// The tool of this name, if it is one that this view shows in place of those that it has.
+    pub fn front_tool(&self, name: &str) -> Option<FrontTool> {
+        self.front.as_ref()?.tool(name)
+    }
+
+    /// Up to `size` entries of a list from `cursor` on, as readers are shown them in this form.
+    pub fn page(
+        &self,
+        kind: ListKind,
+        cursor: Option<&str>,
+        size: usize,
+        form: Form,
+    ) -> Result<Page, BadCursor> {
+        match (self.front.as_ref().filter(|_| kind == ListKind::Tools), cursor) {
+            (None, _) => self.list(kind).page(cursor, size, form),
+            (Some(front), None) => Ok(Page { entries: front.array.clone(), next_cursor: None }),
+            (Some(_), Some(_)) => Err(BadCursor),
+        }
+    }
+
+    /// The tools that have words of `query`, those that fit best first. The first search of a view
+    /// reads all its tools, which takes a while where there are many.
+    pub fn search(&self, query: &str) -> Vec<&ListedEntry> {
+        let index = self.index.get_or_init(|| Index::new(self.tools()));
+        index.find(query).into_iter().filter_map(|at| self.tools().get(at)).collect()
+    }
+
+    /// The tool of this name in either style.
+    pub fn tool(&self, name: &str) -> Option<&ListedEntry> {
+        match self.list(ListKind::Tools).find(name) {
+            Named::One(entry) => Some(entry),
+            Named::Several | Named::None => None,
+        }
+    }
+
+    /// One of the lists. Of a view that shows other tools in place of its own, these are its own.
     pub fn list(&self, kind: ListKind) -> &List {
         self.lists.get(kind)
     }
@@ -216,24 +263,17 @@ impl View {
 
     /// The arguments of a tool that are repeated in headers, if any are.
     pub fn marks(&self, tool: &str) -> Option<&Arc<Marks>> {
-        match self.list(ListKind::Tools).find(tool) {
-            Named::One(entry) => entry.marks.as_ref(),
-            Named::Several | Named::None => None,
-        }
+        self.tool(tool).and_then(|entry| entry.marks.as_ref())
     }
 
     /// Whether a tool can be called in no other way than as a task.
     pub fn is_task(&self, tool: &str) -> bool {
-        let Named::One(entry) = self.list(ListKind::Tools).find(tool) else { return false };
-        entry.is_task
+        self.tool(tool).is_some_and(|entry| entry.is_task)
     }
 
     /// What checks the arguments of a tool, if the settings ask for that.
     pub(crate) fn arguments(&self, tool: &str) -> Option<Arc<CheckedArguments>> {
-        match self.list(ListKind::Tools).find(tool) {
-            Named::One(entry) => entry.arguments.clone(),
-            Named::Several | Named::None => None,
-        }
+        self.tool(tool).and_then(|entry| entry.arguments.clone())
     }
 
     /// Whether entries of this kind may be here now or later.
@@ -250,7 +290,13 @@ impl View {
     /// A number for each list, in the order of [`ListKind::ALL`], that changes exactly when a client
     /// would see something else whose names are written like this.
     pub fn digests(&self, style: ExportStyle) -> [u64; 4] {
-        ListKind::ALL.map(|kind| self.list(kind).digest(style))
+        ListKind::ALL.map(|kind| self.digest(kind, style))
+    }
+
+    /// The same for one list.
+    pub fn digest(&self, kind: ListKind, style: ExportStyle) -> u64 {
+        let front = self.front.as_ref().filter(|_| kind == ListKind::Tools);
+        front.map_or_else(|| self.list(kind).digest(style), |front| front.digest)
     }
 
     /// What `name` leads to in a request of this kind.

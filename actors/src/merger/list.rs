@@ -180,6 +180,13 @@ impl List {
         self.style
     }
 
+    /// The name and the definition of one of its entries in this form.
+    pub fn shown<'a>(&'a self, entry: &'a ListedEntry, form: Form) -> (&'a Text, &'a Bytes) {
+        let (_, other) = self.whole(form.style);
+        let alias = entry.alias.as_ref().filter(|_| other);
+        (alias.unwrap_or(&entry.name), entry.json(form.hop, other))
+    }
+
     /// The servers shown, and what is known of their lists.
     pub fn servers(&self) -> &BTreeMap<ServerId, ListState> {
         &self.servers
@@ -290,7 +297,8 @@ fn join(entries: &[ListedEntry], hop: Hop, other: bool) -> Bytes {
     Bytes::from(array)
 }
 
-fn digest(array: &[u8]) -> u64 {
+/// A number that is the same for the same bytes.
+pub(super) fn digest(array: &[u8]) -> u64 {
     let digest = ring::digest::digest(&ring::digest::SHA256, array);
     digest.as_ref().iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }

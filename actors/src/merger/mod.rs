@@ -14,6 +14,7 @@ mod actor;
 mod addresses;
 mod arguments;
 mod catalog;
+mod fronts;
 mod handle;
 mod links;
 mod list;
@@ -24,11 +25,14 @@ mod part;
 mod pin_book;
 mod pins;
 mod sanitize;
+mod search;
 mod slice;
 #[cfg(test)]
 mod tests_library;
 #[cfg(test)]
 mod tests_live;
+#[cfg(test)]
+mod tests_search;
 #[cfg(test)]
 mod tests_styles;
 #[cfg(test)]
@@ -39,6 +43,7 @@ pub(crate) use actor::MergerActor;
 pub(crate) use addresses::public as public_address;
 pub(crate) use arguments::Arguments as CheckedArguments;
 pub use catalog::{Catalog, Resolution, View};
+pub use fronts::FrontTool;
 pub use handle::CatalogReader;
 pub(crate) use handle::MergerHandle;
 pub(crate) use links::with_public_addresses;

@@ -195,6 +195,16 @@ impl CallParams {
         Ok(Self { kind, name, meta, input_responses, request_state, task, rest, reference })
     }
 
+    /// The same call of the tool `name` with these arguments, raw.
+    #[must_use]
+    pub fn for_tool(mut self, name: Text, arguments: Option<Bytes>) -> Self {
+        self.rest.take("arguments");
+        if let Some(arguments) = arguments {
+            self.rest.set("arguments", arguments);
+        }
+        Self { name, ..self }
+    }
+
     /// The arguments, raw.
     pub fn arguments(&self) -> Option<&Bytes> {
         self.rest.get("arguments")

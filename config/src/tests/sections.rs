@@ -1,7 +1,7 @@
 //! This file holds the tests of every section but the servers.
 
 use super::{folder, loaded, refused};
-use crate::{ExportStyle, LogFormat, Patterns, SocketView, ViewSpec, load};
+use crate::{ExportStyle, LogFormat, Patterns, SocketView, ViewMode, ViewSpec, load};
 
 #[test]
 fn the_http_door_is_on_loopback_or_off() {
@@ -168,7 +168,7 @@ fn names_are_written_as_client_door_and_view_say() {
         "[listen]\nunixExportStyle = 'safe'\n\
          [listen.sockets.one]\npath = '/one.sock'\nexportStyle = 'safe'\n\
          [listen.sockets.two]\npath = '/two.sock'\n\
-         [catalog.views.reading]\nexportStyle = 'safe'\n\
+         [catalog.views.reading]\nexportStyle = 'safe'\nmode = 'search'\n\
          [catalog.clients.\"cursor-vscode\"]\nexportStyle = 'safe'\n",
     );
     let catalog = &config.catalog;
@@ -179,6 +179,8 @@ fn names_are_written_as_client_door_and_view_say() {
     assert_eq!(of(None, "listen.sockets.two"), ExportStyle::Dot);
     assert_eq!(of(Some("cursor-vscode"), "listen.http"), ExportStyle::Safe);
     assert_eq!(catalog.views["reading"].export_style, Some(ExportStyle::Safe));
+    assert_eq!(catalog.views["reading"].mode, ViewMode::Search);
+    assert_eq!(catalog.views["two"].mode, ViewMode::List);
     assert!(catalog.has_other_style());
     let plain = "[listen]\nhttpExportStyle = 'off'\n[catalog.views.a]\nexportStyle = 'dot'";
     assert!(!loaded("a.toml", plain).catalog.has_other_style());
@@ -201,6 +203,7 @@ fn a_wrong_value_is_told_what_is_expected() {
         ("[catalog]\nseparator = '::'", "catalog.separator: must be one of"),
         ("[catalog]\nexportStyle = 'dott'", "catalog.exportStyle: must be one of … \"dot\"?"),
         ("[listen]\nhttpExportStyle = 'x'", "listen.httpExportStyle: must be one of \"dot\""),
+        ("[catalog.views.a]\nmode = 'x'", "catalog.views.a.mode: must be one of \"list\""),
         ("[catalog.clients]\na = 'safe'", "catalog.clients.a: must be an object"),
         ("[catalog]\nttl = '0s'", "catalog.ttl: must be a duration from 1ms"),
         ("[catalog]\npageSize = 0", "catalog.pageSize: must be a whole number from 1"),

@@ -27,6 +27,7 @@ pub(super) fn router(door: Arc<Door>, rest: Option<Guarded>) -> Router {
     Router::new()
         .route("/mcp", any(merged))
         .route("/workspaces/{workspace}/mcp", any(workspace))
+        .route("/views/{view}/mcp", any(view))
         .route("/servers/{server}/mcp", any(server))
         .route("/workspaces/{workspace}/servers/{server}/mcp", any(server_of_workspace))
         .route("/healthz", any(health::healthz))
@@ -66,6 +67,18 @@ async fn workspace(
     match name.parse::<WorkspaceName>() {
         Ok(name) if door.knows_workspace(&name) => mcp(door, Scope::Workspace(name), request).await,
         Ok(_) | Err(_) => respond::problem(Problem::NotFound),
+    }
+}
+
+async fn view(
+    State(door): State<Arc<Door>>,
+    Path(name): Path<String>,
+    request: Request,
+) -> Response {
+    if door.system.config().catalog.views.contains_key(&name) {
+        mcp(door, Scope::View(name.into()), request).await
+    } else {
+        respond::problem(Problem::NotFound)
     }
 }
 
