@@ -10,6 +10,7 @@ use std::time::Duration;
 use conductor_actors::StartError;
 use conductor_actors::credentials::{MasterKeyError, SealError};
 use conductor_actors::registrations::KeepError;
+use conductor_actors::store::BackupError;
 use conductor_config::ConfigError;
 use thiserror::Error;
 
@@ -123,6 +124,9 @@ pub enum Failure {
     /// A value cannot be encrypted.
     #[error("failed to encrypt the value")]
     Seal(#[from] SealError),
+    /// The state cannot be written down or put back.
+    #[error("failed to move the state")]
+    Backup(#[from] BackupError),
     /// It took too long.
     #[error("{what} took longer than {limit:?}")]
     TimedOut {
@@ -171,6 +175,8 @@ impl Failure {
             Self::Sample(SampleError::TooManyTools { .. }) => Exit::Usage,
             Self::Daemon(error) => of_client(error),
             Self::Listen { .. } | Self::Socket(_) | Self::Handover(_) => Exit::Listen,
+            Self::Backup(BackupError::Foreign(_) | BackupError::Newer { .. }) => Exit::Usage,
+            Self::Backup(_) => Exit::State,
             Self::AdminSocket(_) | Self::Registrations(_) | Self::Token(_) | Self::MasterKey(_) => {
                 Exit::State
             }

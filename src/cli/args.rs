@@ -3,6 +3,7 @@
 //! It carries nothing out.
 
 mod secrets;
+mod state;
 mod tools;
 
 use std::net::SocketAddr;
@@ -14,6 +15,7 @@ use conductor_config::{LogFormat, ServerId, parse_duration};
 
 use crate::sample_server::Fault;
 pub(super) use secrets::{SecretsArgs, SecretsCommand};
+pub(super) use state::{StateArgs, StateCommand};
 pub(super) use tools::{CallArgs, PinsArgs, PinsCommand, ScopeArgs, ToolsArgs, WhyArgs};
 
 /// Many MCP servers behind one endpoint, supervised.
@@ -61,6 +63,7 @@ pub(super) enum Command {
     Why(WhyArgs),
     Pins(PinsArgs),
     Secrets(SecretsArgs),
+    State(StateArgs),
     Call(CallArgs),
     ClientConfig(ClientConfigArgs),
     Connect(ConnectArgs),

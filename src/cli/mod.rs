@@ -21,6 +21,7 @@ mod restart;
 mod secrets;
 mod serve;
 mod snippet;
+mod state;
 mod status;
 mod table;
 #[cfg(test)]
@@ -96,6 +97,7 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
         Command::Why(args) => Box::pin(why::run(args, out)),
         Command::Pins(args) => Box::pin(pins::run(args, out)),
         Command::Secrets(args) => Box::pin(secrets::run(args, out)),
+        Command::State(args) => Box::pin(async { state::run(args, out) }),
         Command::Call(args) => Box::pin(call::run(args, out)),
         Command::ClientConfig(args) => Box::pin(client_config::run(args, out)),
         Command::Connect(args) => Box::pin(connect::run(args)),

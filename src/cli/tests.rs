@@ -41,6 +41,7 @@ fn the_commands_are_those_of_the_manual() {
         "why",
         "pins",
         "secrets",
+        "state",
         "call",
         "client-config",
         "connect",

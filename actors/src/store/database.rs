@@ -90,6 +90,18 @@ impl Database {
         })
     }
 
+    /// Makes these the only documents there are.
+    pub(super) fn become_these(&mut self, all: &[(Kind, Document)]) -> Result<(), StoreError> {
+        let now = self.clock.unix_millis();
+        self.commit(|transaction| {
+            transaction.execute("DELETE FROM documents", [])?;
+            let each = |(kind, one): &(Kind, Document)| {
+                insert(transaction, *kind, &one.key, &one.body, now)
+            };
+            all.iter().try_for_each(each)
+        })
+    }
+
     /// Moves the write-ahead log into the database and closes it.
     pub(super) fn close(self) -> Result<(), StoreError> {
         let Self { connection, path, .. } = self;

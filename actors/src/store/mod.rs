@@ -11,6 +11,7 @@
 //! Nothing in here deletes or replaces a file it cannot read: a damaged or newer
 //! database is an error that names the file and says what to do.
 
+mod backup;
 mod clock;
 mod database;
 mod migrations;
@@ -28,6 +29,7 @@ use std::pin::Pin;
 
 use thiserror::Error;
 
+pub use backup::{BackupError, export, import};
 pub use clock::WallClock;
 pub(crate) use private_file::write_private_until_boot;
 pub use private_file::{PrivateFileError, read_private, write_private};

@@ -16,7 +16,7 @@ use super::database::{Database, typed};
 use super::migrations::MigrateError;
 use super::{Document, Kind, Reply, StateDir, Store, StoreError, WallClock};
 
-const DATABASE_FILE: &str = "store.db";
+pub(super) const DATABASE_FILE: &str = "store.db";
 /// Commands that may wait for the thread; further callers wait for room.
 const QUEUE_MAX: usize = 256;
 
@@ -221,7 +221,8 @@ fn serve(mut database: Database, dir: Option<StateDir>, mut queue: mpsc::Receive
     }
 }
 
-fn open_file(path: &Path, clock: WallClock) -> Result<Database, OpenError> {
+/// The database of a claimed directory, made or brought up to date as needed.
+pub(super) fn open_file(path: &Path, clock: WallClock) -> Result<Database, OpenError> {
     // SQLite would create it readable by all; its log files take over its mode.
     OpenOptions::new()
         .write(true)

@@ -2,6 +2,7 @@
 //! They leave crashes and long runs to `faults/registrations.rs`.
 
 mod access;
+mod backup;
 mod connections;
 mod hazards;
 mod secrets;

@@ -27,7 +27,7 @@ async fn encrypted(sandbox: &Sandbox, text: &str) -> String {
 }
 
 /// What a server has in its environment.
-async fn seen(stage: &Stage, server: &str) -> String {
+pub(super) async fn seen(stage: &Stage, server: &str) -> String {
     let client = Client::modern(stage.daemon.addr(), "/mcp");
     let tool = format!("{server}.env");
     let called = wait::until("it answers", SOON, async || {
