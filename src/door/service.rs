@@ -272,7 +272,8 @@ impl Service {
         }
         let catalog = self.system.catalog().current();
         let (view, style) = (catalog.view(&self.scope), self.style(&catalog));
-        let size = self.system.config().catalog.page_size;
+        let config = self.system.config();
+        let size = config.catalog.page_size;
         let (entries, next) = match view {
             Some(view) => {
                 let form = Form { hop: era.hop(), style };
@@ -295,8 +296,8 @@ impl Service {
         if era == Era::Modern {
             let incomplete = view.is_some_and(|view| is_incomplete(view.list(kind)));
             let incomplete = incomplete && !self.is_fronted(kind);
-            let ttl = if incomplete { TTL_INCOMPLETE } else { TTL_MAX };
-            let ttl = millis(self.ttl().min(ttl));
+            let most = if incomplete { TTL_INCOMPLETE } else { TTL_MAX };
+            let ttl = millis(config.catalog.ttl.min(most));
             let hints = format!(r#","resultType":"complete","ttlMs":{ttl},"cacheScope":"private""#);
             result.extend_from_slice(hints.as_bytes());
         }
@@ -322,10 +323,6 @@ impl Service {
             Some(left) => catalog.settled(&self.scope, kind, left).await,
             None => catalog.any(&self.scope, kind, FIRST_LIST).await,
         }
-    }
-
-    fn ttl(&self) -> Duration {
-        self.system.catalog().ttl().min(TTL_MAX)
     }
 
     /// From which level on the caller of a request wants to be told what is logged about it; what it

@@ -87,6 +87,8 @@ mod sockets;
 #[cfg(test)]
 mod stdio_door;
 #[cfg(test)]
+mod steady;
+#[cfg(test)]
 mod tasks;
 #[cfg(test)]
 mod tidy;

@@ -21,7 +21,7 @@ use super::pin_book::{PinBook, Saving, now};
 use super::pins::{Now, Unapproved};
 use super::sanitize::Judged;
 use super::slice::Slice;
-use crate::model::{Generation, ListKind, ServerState, Wake};
+use crate::model::{Generation, ListKind, ServerState, Wake, chance};
 use crate::post::Post;
 use crate::server::{ListError, Listing, ServerLink};
 
@@ -107,11 +107,10 @@ impl MergerActor {
         memory: Memory,
     ) -> Result<(MergerHandle, CatalogReader), ractor::SpawnErr> {
         let shelf = Arc::new(Shelf::new());
-        let ttl = settings.ttl;
         let arguments = Arguments { settings, shelf: Arc::clone(&shelf), memory, open: true };
         let (actor, _) = Self::spawn(None, Self, arguments).await?;
         let merger = MergerHandle { post: Post::new(actor), shelf: Arc::clone(&shelf) };
-        let reader = CatalogReader { shelf, merger: merger.clone(), wake, ttl };
+        let reader = CatalogReader { shelf, merger: merger.clone(), wake };
         Ok((merger, reader))
     }
 }
@@ -315,7 +314,8 @@ impl State {
             Ok((listing, judged, found)) => {
                 let (entries, rejected) = (listing.entries.len(), listing.rejected.len());
                 let held = judged.held().count();
-                if !slice.parts.get_mut(kind).listed(generation, (listing, judged), now) {
+                let part = slice.parts.get_mut(kind);
+                if !part.listed(generation, (listing, judged), now, chance()) {
                     return false;
                 }
                 let saving = found.and_then(|found| compare(&mut self.memory.pins, slice, &found));

@@ -142,7 +142,6 @@ pub struct CatalogReader {
     pub(super) shelf: Arc<Shelf>,
     pub(super) merger: MergerHandle,
     pub(super) wake: Wake,
-    pub(super) ttl: Duration,
 }
 
 impl CatalogReader {
@@ -161,11 +160,6 @@ impl CatalogReader {
     /// a row may wake once.
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.shelf.revision.subscribe()
-    }
-
-    /// How long a list holds for clients.
-    pub fn ttl(&self) -> Duration {
-        self.ttl
     }
 
     /// Waits until this list of every server in `scope` is known or has failed once, for `limit` at

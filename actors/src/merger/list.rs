@@ -147,9 +147,7 @@ impl List {
         sorted: bool,
     ) -> Self {
         if sorted {
-            entries.sort_by(|a, b| {
-                (&a.target.server, &a.target.name).cmp(&(&b.target.server, &b.target.name))
-            });
+            entries.sort_by(|a, b| place(&a.target).cmp(&place(&b.target)));
         }
         let usual = Whole::new(&entries, false);
         let differs = entries.iter().any(|entry| entry.other.is_some());
@@ -245,15 +243,18 @@ impl List {
     }
 
     fn after(&self, cursor: &str) -> Result<usize, BadCursor> {
-        let (place, target) = decode(self.kind, cursor).ok_or(BadCursor)?;
-        if let Some(at) = self.entries.iter().position(|entry| key(&entry.target) == target) {
+        let (at, target) = decode(self.kind, cursor).ok_or(BadCursor)?;
+        let is_it = |entry: &ListedEntry| entry.target == target;
+        // Where nothing has changed in between, it stands where it stood.
+        if self.entries.get(at).is_some_and(is_it) {
             return Ok(at + 1);
         }
-        if !self.sorted {
-            return Ok(place.min(self.entries.len()));
+        if self.sorted {
+            let shown = |entry: &ListedEntry| place(&entry.target) <= place(&target);
+            return Ok(self.entries.partition_point(shown));
         }
-        let later = |entry: &ListedEntry| key(&entry.target) > target;
-        Ok(self.entries.iter().position(later).unwrap_or(self.entries.len()))
+        let found = self.entries.iter().position(is_it).map(|at| at + 1);
+        Ok(found.unwrap_or(at.min(self.entries.len())))
     }
 }
 
@@ -267,20 +268,21 @@ fn mark(kind: ListKind) -> &'static str {
     }
 }
 
-fn key(target: &Target) -> (String, String) {
-    (target.server.to_string(), target.name.to_string())
+/// Where an entry stands in a sorted list.
+fn place(target: &Target) -> (&ServerId, &Text) {
+    (&target.server, &target.name)
 }
 
-fn encode(kind: ListKind, place: usize, target: &Target) -> String {
+fn encode(kind: ListKind, at: usize, target: &Target) -> String {
     let mark = mark(kind);
-    URL_SAFE_NO_PAD.encode(format!("{mark}{place}\n{}\n{}", target.server, target.name))
+    URL_SAFE_NO_PAD.encode(format!("{mark}{at}\n{}\n{}", target.server, target.name))
 }
 
-fn decode(kind: ListKind, cursor: &str) -> Option<(usize, (String, String))> {
+fn decode(kind: ListKind, cursor: &str) -> Option<(usize, Target)> {
     let text = String::from_utf8(URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()?;
-    let (place, target) = text.strip_prefix(mark(kind))?.split_once('\n')?;
+    let (at, target) = text.strip_prefix(mark(kind))?.split_once('\n')?;
     let (server, name) = target.split_once('\n')?;
-    Some((place.parse().ok()?, (server.to_owned(), name.to_owned())))
+    Some((at.parse().ok()?, Target { server: server.parse().ok()?, name: Text::from(name) }))
 }
 
 fn join(entries: &[ListedEntry], hop: Hop, other: bool) -> Bytes {

@@ -1,7 +1,7 @@
 //! This file is what the merger knows of one list of one server, and when it is to be read.
 //!
-//! Pure: it keeps facts and answers questions about them; `now` is an argument. Which life of the
-//! server to ask is for `slice`.
+//! Pure: it keeps facts and answers questions about them; `now` and chance are arguments. Which life
+//! of the server to ask is for `slice`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,6 +18,8 @@ const LEAST: Duration = Duration::from_secs(1);
 /// First wait before a list that could not be read is asked for again; doubles up to a minute.
 const RETRY: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(60);
+/// By so much of its time a list may be read again early, so that not all are due at once.
+const EARLY: f64 = 0.1;
 
 /// One list of one server.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub(super) struct Part {
     /// Whether a list may still come without anybody's doing.
     awaited: bool,
     read_at: Option<Instant>,
+    /// From 0 to 1: how much of [`EARLY`] this reading is spared.
+    chance: f64,
     /// A question is under way, asked of this life.
     asking: Option<Generation>,
     failures: u32,
@@ -47,6 +51,7 @@ impl Part {
             absent: false,
             awaited: true,
             read_at: None,
+            chance: 1.0,
             asking: None,
             failures: 0,
             retry_at: None,
@@ -124,12 +129,14 @@ impl Part {
         true
     }
 
-    /// The answer came. Returns whether it is of the present life.
+    /// The answer came. Returns whether it is of the present life. `chance`, from 0 to 1, says how
+    /// early the list is read again.
     pub(super) fn listed(
         &mut self,
         generation: Generation,
         (listing, judged): (Listing, Judged),
         now: Instant,
+        chance: f64,
     ) -> bool {
         if self.asking != Some(generation) {
             return false;
@@ -138,6 +145,7 @@ impl Part {
         self.failures = 0;
         self.retry_at = None;
         self.read_at = Some(now);
+        self.chance = chance.clamp(0.0, 1.0);
         self.listing = Some(Arc::new(listing));
         self.judged = Some(Arc::new(judged));
         true
@@ -166,11 +174,52 @@ impl Part {
         Some(wait)
     }
 
-    /// When the list is to be read again: `ttl` after the last time, sooner if the server says so.
+    /// When the list is to be read again: `ttl` after the last time, sooner if the server says so,
+    /// and a little sooner by chance.
     pub(super) fn fresh_until(&self, ttl: Duration) -> Option<Instant> {
         let told = self.listing()?.ttl_ms.map(Duration::from_millis);
         // A server that says "do not keep this" (0) has no say in how we spare it; a list_changed has.
         let ttl = told.filter(|told| !told.is_zero()).map_or(ttl, |told| told.max(LEAST).min(ttl));
-        Some(self.read_at? + ttl)
+        Some(self.read_at? + ttl.mul_f64(1.0 - EARLY * (1.0 - self.chance)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::model::ListKind;
+
+    /// When a list is due again, in seconds, that a server tells to keep for `told` milliseconds.
+    #[track_caller]
+    fn check(told: u64, chance: f64, expected: f64) {
+        let page = Bytes::from(format!(r#"{{"tools":[],"ttlMs":{told}}}"#));
+        let mut listing = Listing::new(ListKind::Tools);
+        listing.read_page(&page).unwrap();
+        let (now, ttl) = (Instant::now(), Duration::from_secs(300));
+        let mut part = Part::new();
+        part.up(true);
+        let life = Generation::default().next();
+        assert!(part.ask(life, now, ttl));
+        assert!(part.listed(life, (listing, Judged::default()), now, chance));
+        let due = part.fresh_until(ttl).unwrap() - now;
+        assert!((due.as_secs_f64() - expected).abs() < 0.001, "{due:?}");
+    }
+
+    #[test]
+    fn lists_that_are_read_together_are_not_due_together() {
+        check(0, 1.0, 300.0);
+        check(0, 0.5, 285.0);
+        check(0, 0.0, 270.0);
+        check(0, 7.0, 300.0);
+    }
+
+    #[test]
+    fn a_server_may_shorten_the_time_and_nothing_else() {
+        check(10_000, 1.0, 10.0);
+        check(10_000, 0.0, 9.0);
+        check(1, 1.0, 1.0);
+        check(10_000_000, 1.0, 300.0);
     }
 }

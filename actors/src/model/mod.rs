@@ -2,6 +2,7 @@
 
 mod call;
 mod cause;
+mod chance;
 mod hearing;
 mod ids;
 mod inquiry;
@@ -15,6 +16,7 @@ pub use call::{
     Answer, Call, CallError, Fate, HttpRefusal, Many, Outage, Scope, ServerState, Target,
 };
 pub use cause::{Cause, Downfall};
+pub(crate) use chance::chance;
 pub(crate) use hearing::{
     Addresses, Callers, Ear, Hearing, LogMessage, Reach, Settled, Told, Wish, Wishes,
 };

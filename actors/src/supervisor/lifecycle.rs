@@ -2,7 +2,6 @@
 //!
 //! The deciding is in `restart` and `reconcile`, the messages are in `actor`.
 
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -17,7 +16,7 @@ use super::children::{Child, Intent, Phase};
 use super::handle::RestartError;
 use super::restart::{History, Verdict};
 use crate::merger::MergerHandle;
-use crate::model::{Cause, Downfall};
+use crate::model::{Cause, Downfall, chance};
 use crate::router::RouterHandle;
 
 impl Table {
@@ -219,10 +218,4 @@ impl Table {
         let board = Board { servers: servers.collect() };
         self.board.send_replace(Arc::new(board));
     }
-}
-
-/// A number from 0 to 1 that nobody can foresee.
-pub(super) fn chance() -> f64 {
-    let random = RandomState::new().hash_one(0_u8);
-    f64::from(u32::try_from(random >> 32).unwrap_or_default()) / f64::from(u32::MAX)
 }

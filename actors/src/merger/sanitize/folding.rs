@@ -5,6 +5,8 @@
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
+
 /// Pairs of a look-alike and the Latin letter it is taken for, all in lower case.
 const LOOKALIKES: &[(&str, char)] = &[
     ("аɑαạ", 'a'),
@@ -68,6 +70,23 @@ pub(super) fn strip_accent(c: char) -> char {
 fn letter(c: char, first: char) -> char {
     let place = (c as u32).saturating_sub(first as u32);
     char::from_u32('a' as u32 + place).unwrap_or(c)
+}
+
+/// What is left of a letter without accents, style and case.
+pub(super) fn plain(c: char, mut each: impl FnMut(char)) {
+    if is_mark(c) {
+        return;
+    }
+    decompose_compatible(strip_accent(c), |base| {
+        if base.is_ascii() || canonical_combining_class(base) == 0 {
+            each(base.to_lowercase().next().unwrap_or(base));
+        }
+    });
+}
+
+/// What stands over, under or in a letter and is none itself.
+pub(super) fn is_mark(c: char) -> bool {
+    crate::visible::is_mark(c) || canonical_combining_class(c) != 0
 }
 
 /// What a word with digits among its letters may stand for.

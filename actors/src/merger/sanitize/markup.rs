@@ -54,6 +54,41 @@ pub(super) fn find(text: &str) -> Vec<Hit> {
     hits
 }
 
+/// The text with brackets, bars and quotes as they are typed and without blanks beside them, if it
+/// is not written so anyway: a token of a chat that is to be overlooked.
+pub(super) fn undressed(text: &str) -> Option<String> {
+    let typed = |c: char| match c {
+        '＜' | '‹' | '〈' | '⟨' | '❮' | '˂' => '<',
+        '＞' | '›' | '〉' | '⟩' | '❯' | '˃' => '>',
+        '∣' | '❘' | 'ǀ' | '￨' => '|',
+        '［' | '⟦' => '[',
+        '］' | '⟧' => ']',
+        '“' | '”' | '＂' => '"',
+        '：' => ':',
+        _ => c,
+    };
+    let suspect = text.contains('|')
+        || text.contains("role")
+        || text.contains("&lt")
+        || text.chars().any(|c| typed(c) != c);
+    if !suspect {
+        return None;
+    }
+    let text_typed: String = text.chars().map(typed).collect();
+    let text_typed = text_typed.replace("&lt;", "<").replace("&gt;", ">");
+    let near = |c: char| matches!(c, '<' | '>' | '|' | '"' | ':' | '{' | '[');
+    let mut out = String::with_capacity(text_typed.len());
+    let mut rest = text_typed.chars().peekable();
+    while let Some(c) = rest.next() {
+        let beside = out.chars().next_back().is_some_and(near)
+            || rest.peek().is_some_and(|next| near(*next) && *next != '[' && *next != '{');
+        if c != ' ' || !beside {
+            out.push(c);
+        }
+    }
+    (out != text).then_some(out)
+}
+
 fn judge(text: &str, at: Range<usize>, mark: &Mark) -> Option<Certainty> {
     let after = &text[at.end..];
     if mark.whole_tag && !after.starts_with(['>', ' ', '/', '\n', '|', ':', ']', '_', '-']) {

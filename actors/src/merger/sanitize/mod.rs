@@ -26,10 +26,13 @@ mod policy;
 mod rules;
 mod schema;
 mod shadow;
+mod spelling;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
 mod tests_measured;
+#[cfg(test)]
+mod tests_variants;
 mod text;
 mod tree;
 mod walk;

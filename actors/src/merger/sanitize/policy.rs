@@ -108,6 +108,14 @@ impl Policy {
         policy
     }
 
+    /// The same where what is only likely is told and no more.
+    pub(crate) fn for_what_is_certain(&self) -> Self {
+        let mut policy = self.clone();
+        policy.answers.iter_mut().for_each(|answer| answer.likely = Action::Report);
+        policy.escalate_at = usize::MAX;
+        policy
+    }
+
     /// What is done about a finding of `class`.
     pub(crate) fn action(&self, class: Class, certainty: Certainty) -> Action {
         let answer = self.answers.iter().find(|answer| answer.class == class);

@@ -7,13 +7,18 @@ use std::collections::HashSet;
 use std::ops::Range;
 
 use unicode_normalization::UnicodeNormalization;
-use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
 
-use super::folding::{fold, leet, strip_accent};
+use super::folding::{self, fold, is_mark, leet};
 use super::lexicon::{Concepts, Lexicon};
+use super::spelling::{
+    ends_alone, first_word, is_fancy, is_field, is_secret_variable, is_sentence, is_unspaced, rot13,
+};
 
 /// What ends with a full stop and no sentence with it.
 const ABBREVIATIONS: &[&str] = &["e.g", "i.e", " vs", " etc", " cf", "E.g", " approx"];
+
+/// Where machines in a cloud read the credentials they were given.
+const METADATA_HOSTS: &[&str] = &["169.254.169.254", "metadata.google.internal", "100.100.100.200"];
 
 /// One word of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -171,11 +176,12 @@ impl Reader<'_> {
         let rest = &self.text[end..];
         let ends = match c {
             '.' if ABBREVIATIONS.iter().any(|short| self.text[..at].ends_with(short)) => false,
+            '.' if ends_alone(&self.text[..at]) => false,
             '.' | '!' | '?' => rest
                 .chars()
                 .next()
                 .is_none_or(|next| next.is_whitespace() || "\"')`*]".contains(next)),
-            ';' | '。' | '！' | '？' | '।' | '；' | '\u{61f}' => true,
+            '。' | '！' | '？' | '।' | '；' | '\u{61f}' => true,
             '\n' => {
                 let next = rest.trim_start_matches([' ', '\t']);
                 let bullet = next.starts_with(['\n', '-', '*', '#', '•', '+', '<', '['])
@@ -199,6 +205,7 @@ impl Reader<'_> {
             || scheme("https://")
             || scheme("ftp://")
             || scheme("wss://")
+            || scheme("s3://")
             || scheme("mailto:")
     }
 
@@ -207,7 +214,11 @@ impl Reader<'_> {
         let stop = |c: char| c.is_whitespace() || "\"'`<>)]}".contains(c);
         let end = at + rest.find(stop).unwrap_or(rest.len());
         let url = rest[..end - at].trim_end_matches(['.', ',', ';', '!', '?']);
-        self.push(at..at + url.len(), self.lexicon.concept("URL"), 0, false);
+        let mut means = self.lexicon.concept("URL");
+        if METADATA_HOSTS.iter().any(|host| url.contains(host)) {
+            means |= self.lexicon.concept("METADATA_HOST");
+        }
+        self.push(at..at + url.len(), means, 0, false);
         at + url.len()
     }
 
@@ -241,14 +252,18 @@ impl Reader<'_> {
         let first = self.shadow.words.len();
         let mut from = at;
         for part in name.split('_') {
-            if !part.is_empty() {
+            let mut rest = part;
+            while !rest.is_empty() {
+                let word = &rest[..first_word(rest, is_sentence(part))];
                 self.plain.clear();
                 self.plain
-                    .extend(part.chars().filter(|c| *c != '\'').map(|c| c.to_ascii_lowercase()));
+                    .extend(word.chars().filter(|c| *c != '\'').map(|c| c.to_ascii_lowercase()));
                 self.folded.clear();
-                self.look_up(from..from + part.len());
+                self.look_up(from..from + word.len());
+                from += word.len();
+                rest = &rest[word.len()..];
             }
-            from += part.len() + 1;
+            from += 1;
         }
         self.note_name(at, end, first);
         end.max(at + 1)
@@ -267,6 +282,9 @@ impl Reader<'_> {
             "SYSTEM" | "ADMIN" | "OVERRIDE" | "ROOT" | "DEVELOPER" | "ASSISTANT" | "OPERATOR"
         ) && self.text[end..].starts_with([':', ']']);
         let Some(word) = self.shadow.words.get_mut(first) else { return };
+        if is_secret_variable(name) {
+            word.means |= self.lexicon.concept("SECRET_VARIABLE");
+        }
         if shouted {
             word.means |= self.lexicon.concept("SHOUT");
         }
@@ -282,7 +300,12 @@ impl Reader<'_> {
         } else if joined {
             let lower = inner.first().is_some_and(u8::is_ascii_lowercase);
             let assigned = self.text[end..].starts_with(['=', ':']);
-            if lower && !assigned && (camel || !inner.iter().any(u8::is_ascii_uppercase)) {
+            let is_field = is_field(&self.text[end..]);
+            if lower
+                && !assigned
+                && !is_field
+                && (camel || !inner.iter().any(u8::is_ascii_uppercase))
+            {
                 word.means |= self.lexicon.concept("STRANGE_NAME");
                 if self.names.foreign {
                     word.means |= self.lexicon.concept("FOREIGN_NAME");
@@ -316,14 +339,10 @@ impl Reader<'_> {
             end += c.len_utf8();
             fancy += usize::from(is_fancy(c));
             latin += usize::from(c.is_ascii_alphabetic());
-            if matches!(c, '\'' | '’') || is_mark(c) {
+            if matches!(c, '\'' | '’') {
                 continue;
             }
-            decompose_compatible(strip_accent(c), |base| {
-                let lower = base.to_lowercase().next().unwrap_or(base);
-                if !base.is_ascii() && canonical_combining_class(base) != 0 {
-                    return;
-                }
+            folding::plain(c, |lower| {
                 plain.push(lower);
                 let look = fold(lower);
                 other += usize::from(look != lower && !c.is_ascii());
@@ -393,6 +412,7 @@ impl Reader<'_> {
         let base = variants.first().unwrap_or(&self.plain);
         variants.extend(leet(base));
         let found = variants.iter().find_map(|variant| self.lexicon.word(variant));
+        let found = found.or_else(|| self.lexicon.scrambled(&self.plain));
         let (means, entry) = found.unwrap_or_default();
         self.push(at, means, entry, found.is_some());
     }
@@ -445,26 +465,4 @@ impl Reader<'_> {
 
 fn is_single(word: &Word) -> bool {
     word.at.len() == 1
-}
-
-fn is_mark(c: char) -> bool {
-    crate::visible::is_mark(c) || canonical_combining_class(c) != 0
-}
-
-/// Scripts written without spaces between words, and Hangul, whose endings join the word.
-fn is_unspaced(c: char) -> bool {
-    matches!(c, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
-}
-
-/// Letters in circles, squares, full width, mathematical styles.
-pub(super) fn is_fancy(c: char) -> bool {
-    matches!(c, '\u{249c}'..='\u{24e9}' | '\u{1d400}'..='\u{1d7ff}' | '\u{1f110}'..='\u{1f189}' | '\u{ff21}'..='\u{ff5a}')
-}
-
-pub(super) fn rot13(c: char) -> char {
-    match c {
-        'a'..='m' => char::from(c as u8 + 13),
-        'n'..='z' => char::from(c as u8 - 13),
-        _ => c,
-    }
 }

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::tests::members;
 use super::{Own, Policy, sanitize};
 use crate::merger::merge::merge;
+use crate::merger::pins::canonical;
 use crate::merger::sanitize::Judged;
 use crate::merger::slice::{Remembered, Slice};
 use crate::model::ListKind;
@@ -26,12 +27,18 @@ fn tool_of(kilobytes: usize, unit: &str) -> Value {
     json!({"name": "a", "inputSchema": {"type": "object", "properties": properties}})
 }
 
+/// How long this thread has run so far; what else the machine does is not counted.
+fn on_processor() -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(told.split(' ').next().unwrap().parse().unwrap())
+}
+
 fn cost(tool: &Value, policy: &Policy) -> Duration {
     let (members, own) = (members(tool), Own::new("s", ["a"]));
     let once = || {
-        let started = Instant::now();
+        let started = on_processor();
         std::hint::black_box(sanitize(&members, &own, policy));
-        started.elapsed()
+        on_processor() - started
     };
     (0..7).map(|_| once()).min().unwrap()
 }
@@ -166,7 +173,8 @@ fn bars_are_kept_on_the_corpus() {
     let hostile = tally("malicious.jsonl", "malicious", neutralised);
     let kept = tally("benign.jsonl", "benign", |_, shown| shown.is_some());
     let same = |row: &Value, shown: Option<&Value>| {
-        shown.is_some_and(|tool| tool["description"] == row["tool"]["description"])
+        let keys = ["description", "inputSchema"];
+        shown.is_some_and(|tool| keys.iter().all(|key| tool[key] == row["tool"][key]))
     };
     let same = tally("benign.jsonl", "benign", same);
     let siblings = tally("malicious.jsonl", "benign", |_, shown| shown.is_some());
@@ -181,6 +189,21 @@ fn bars_are_kept_on_the_corpus() {
     at_least(&same, "real", 980);
     at_least(&kept, "trap", 950);
     at_least(&siblings, "companion", 1_000);
+}
+
+#[test]
+#[ignore = "needs a corpus; set CONDUCTOR_CORPUS"]
+fn every_change_of_the_corpus_is_told_and_what_is_none_is_not() {
+    let folder = std::env::var("CONDUCTOR_CORPUS").unwrap();
+    let text = std::fs::read_to_string(format!("{folder}/rugpull_pairs.jsonl")).unwrap();
+    let pairs: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(!pairs.is_empty());
+    for pair in &pairs {
+        let form = |key: &str| canonical(&members(&pair[key]));
+        let told = form("before") != form("after");
+        assert_eq!(told, pair["expect"] != "no_change", "{}: {}", pair["id"], pair["why"]);
+    }
+    println!("{} pairs of definitions, each told or not as it should be", pairs.len());
 }
 
 /// Texts cut out of each other at random, for as many rounds as `CONDUCTOR_FUZZ` says.

@@ -8,7 +8,7 @@ use super::lexicon::{Concepts, Lexicon};
 use super::matching::{self, Hit};
 use super::policy::{Certainty, Class};
 use super::shadow::{self, Names, Shadow, Turn};
-use super::{encodings, markup};
+use super::{encodings, markup, spelling};
 
 /// What was found in one text.
 #[derive(Debug, Default)]
@@ -51,11 +51,20 @@ pub(super) fn read(text: &str, names: &Names<'_>) -> Reading {
             hits.extend(coded(matching::find(&shadow::read(text, turn, names)), text));
         }
     }
-    for plain in encodings::decoded(text) {
+    let once = encodings::decoded(text);
+    let twice: Vec<String> = once.iter().flat_map(|plain| encodings::decoded(plain)).collect();
+    for plain in once.into_iter().chain(twice) {
         let said = matching::find(&shadow::read(&plain, Turn::Plain, names));
         let mut news: Vec<Hit> = said.into_iter().chain(markup::find(&plain)).collect();
         news.retain(|new| !hits.iter().any(|known| known.id == new.id));
         hits.extend(coded(news, text));
+    }
+    if let Some(plain) = markup::undressed(text) {
+        let mut tokens = markup::find(&plain);
+        tokens.retain(|new| {
+            new.class == Class::Tokens && !hits.iter().any(|known| known.id == new.id)
+        });
+        hits.extend(coded(tokens, text));
     }
     if encodings::needless(text) {
         let (class, certainty) = (Class::Disguise, Certainty::Certain);
@@ -120,6 +129,15 @@ fn disguise(text: &str, shadow: &Shadow, found: &[Hit], hits: &mut Vec<Hit>) {
             excused: false,
         });
     }
+    if spelling::in_signals(text) {
+        hits.push(Hit {
+            id: "disguise.signals",
+            class,
+            certainty,
+            at: all.clone(),
+            excused: false,
+        });
+    }
     if shadow.mixed >= DRESSED {
         hits.push(Hit { id: "disguise.mixed_scripts", class, certainty, at: all, excused: false });
     }
@@ -133,7 +151,7 @@ fn names_any(text: &str, turn: Turn) -> bool {
         let lower = word.to_ascii_lowercase();
         let turned: String = match turn {
             Turn::Plain => return false,
-            Turn::Rot13 => lower.chars().map(shadow::rot13).collect(),
+            Turn::Rot13 => lower.chars().map(spelling::rot13).collect(),
             Turn::Backwards => lower.chars().rev().collect(),
         };
         lexicon.word(&turned).is_some() && lexicon.word(&lower).is_none()

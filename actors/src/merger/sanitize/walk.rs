@@ -286,40 +286,26 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Anything of which only the characters count; what it says is not judged.
-    pub(super) fn visible(&mut self, node: &mut Node<'_>) {
-        match node {
-            Node::Plain(_) => {}
-            Node::Text(text) => self.seen(text, Role::Prose),
-            Node::List(items) => self.each(items, Self::visible),
-            Node::Object(members) => {
-                for (key, value) in members {
-                    let name = key.text.to_string();
-                    self.at(&name, |walk| {
-                        walk.seen(key, Role::Fixed);
-                        walk.visible(value);
-                    });
-                }
-            }
-        }
-    }
-
-    /// The same for what an entry is called by.
+    /// What an entry is called by: only its characters count, not what it says.
     pub(super) fn visible_name(&mut self, text: &mut Str<'_>) {
-        self.seen(text, Role::Name);
-    }
-
-    fn seen(&mut self, text: &mut Str<'_>, role: Role) {
         if text.text.len() > self.policy.bounds.description {
             self.note("limits.text", Class::Limits, Certainty::Certain, &text.text);
         } else {
-            self.characters(text, role);
+            self.characters(text, Role::Name);
         }
     }
 
-    /// Icons: pictures over TLS or inline; anything else is taken out.
+    /// Icons: pictures over TLS or inline; anything else is taken out. What is said beside the
+    /// picture is read.
     pub(super) fn icons(&mut self, node: &mut Node<'_>) {
         let Node::List(icons) = node else { return self.other(node) };
+        for (at, icon) in icons.iter_mut().enumerate() {
+            let Node::Object(members) = icon else { continue };
+            for (key, value) in members.iter_mut().filter(|(key, _)| key.text != "src") {
+                let place = format!("{at}/{}", key.text);
+                self.at(&place, |walk| walk.other(value));
+            }
+        }
         let mut at = 0;
         icons.retain_mut(|icon| {
             at += 1;

@@ -37,11 +37,20 @@ pub(super) const FORCED: &[Rule] = &[
         "forced.strange_call_with",
         "CALL|USE ..2 STRANGE_NAME & URL|EMAIL|SECRET|SECRET_FILE|CONVERSATION|SECRETLY|HUSH|CONSENT & !MENTION",
     ),
+    likely(Forced, "forced.always_at_talk", "BEFORE|AFTER ..1 TALK ..6 ALWAYS ..1 CALL"),
+    likely(Forced, "forced.destroy_at_talk", "DESTROY ..8 BEFORE|AFTER ..2 TALK"),
+    likely(Forced, "forced.strange_forwarded", "WHENEVER ..3 STRANGE_NAME ..8 HAND_OVER|TRANSMIT"),
     certain(Forced, "forced.destroy", "CALL ..2 STRANGE_NAME & DESTROY"),
 ];
 
 pub(super) const EXECUTION: &[Rule] = &[
     certain(Execution, "execution.run_command", "EXECUTE ..2 COMMAND"),
+    certain(Execution, "execution.fetch_and_run", "DOWNLOAD ..3 URL ..4 AND_RUN"),
+    likely(Execution, "execution.dangerous", "DANGEROUS & !MENTION"),
+    likely(Execution, "execution.request_always", "REQUEST_TO ..2 URL & EVERY|ALWAYS|BEFORE|AFTER"),
+    likely(Execution, "execution.reverse_shell", "REVERSE_SHELL & !MENTION"),
+    likely(Execution, "execution.goes_elsewhere", "STRANGE_NAME ..4 GOES_TO"),
+    likely(Execution, "execution.install_first", "BEFORE ..3 INSTALL ..6 COMMAND"),
     likely(Execution, "execution.turn_off_guard", "TURN_OFF ..3 GUARD"),
     likely(Execution, "execution.money", "MONEY ..3 IS_ALWAYS"),
     certain(Execution, "execution.secretly", "SECRETLY & EMAIL|URL"),

@@ -3,7 +3,9 @@
 //! Rules are data, one line each; how a line is read stands in `matching`. A rule is about a class
 //! of orders, never about one text.
 
+pub(super) mod abroad;
 mod calls;
+pub(super) mod deeds;
 mod foreign;
 pub(super) mod marks;
 mod overt;

@@ -32,6 +32,21 @@ pub(super) const SECRETS: &[Rule] = &[
     likely(Secrets, "secrets.path", "READ ..3 SECRET_PATH & !PUBLIC"),
     certain(Secrets, "secrets.hand_over_all", "HAND_OVER ..3 WHOLE ..3 SECRET"),
     certain(Secrets, "secrets.environment", "READ|SAY|HAND_OVER ..3 WHOLE ..2 ENVIRONMENT"),
+    certain(
+        Secrets,
+        "secrets.variable_for_parameter",
+        "READ ..5 SECRET_VARIABLE & HAND_OVER ..4 PARAMETER",
+    ),
+    likely(
+        Secrets,
+        "secrets.command_output",
+        "OUTPUT_OF ..3 COMMAND & PARAMETER_TEXT|PARAMETER|HAND_OVER",
+    ),
+    certain(
+        Secrets,
+        "secrets.metadata_host",
+        "METADATA_HOST & READ|HAND_OVER|PARAMETER|DOWNLOAD|TRANSMIT & !MENTION",
+    ),
     likely(Secrets, "secrets.hand_over", "READ & SECRET & HAND_OVER & BEFORE|AFTER|ALWAYS"),
 ];
 
@@ -56,5 +71,13 @@ pub(super) const COLLECTION: &[Rule] = &[
         "collection.secrets_parameter",
         "PARAMETER_TEXT & SECRET|ENVIRONMENT ..6 YOU_HAVE",
     ),
+    certain(Collection, "collection.talk_handed_over", "HAND_OVER ..4 CONVERSATION ..3 WHOLE"),
+    likely(Collection, "collection.private_parameter", "PARAMETER_TEXT & USER ..8 PRIVATE_THING"),
+    likely(Collection, "collection.secrets_parameter", "PARAMETER_TEXT & EVERY ..2 SECRET"),
+    likely(Collection, "collection.file_parameter", "PARAMETER_TEXT & SECRET ..4 SECRET_PATH"),
+    likely(Collection, "collection.tools_parameter", "PARAMETER_TEXT & OTHER_TOOLS"),
+    likely(Collection, "collection.thoughts_parameter", "PARAMETER_TEXT & YOUR ..2 THOUGHTS"),
+    likely(Collection, "collection.model_parameter", "PARAMETER_TEXT & MODEL_ID"),
+    likely(Collection, "collection.results_parameter", "PARAMETER_TEXT & PRIOR ..3 TOOL_RESULTS"),
     certain(Collection, "collection.prompt", "HAND_OVER|WHOLE ..4 PROMPT"),
 ];
