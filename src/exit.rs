@@ -18,6 +18,7 @@ use crate::admin::ClientError;
 use crate::cli::FileError;
 use crate::door::unix::NotOpened;
 use crate::handover::HandoverError;
+use crate::import::ImportError;
 use crate::rest::TokenError;
 use crate::sample_server::SampleError;
 use crate::socket::SocketError;
@@ -124,6 +125,9 @@ pub enum Failure {
     /// A value cannot be encrypted.
     #[error("failed to encrypt the value")]
     Seal(#[from] SealError),
+    /// Another client's settings cannot be taken over.
+    #[error("failed to take over the servers")]
+    Import(#[from] ImportError),
     /// The state cannot be written down or put back.
     #[error("failed to move the state")]
     Backup(#[from] BackupError),
@@ -171,7 +175,7 @@ impl Failure {
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Usage(_) | Self::Settings(_) => Exit::Usage,
+            Self::Usage(_) | Self::Settings(_) | Self::Import(_) => Exit::Usage,
             Self::Sample(SampleError::TooManyTools { .. }) => Exit::Usage,
             Self::Daemon(error) => of_client(error),
             Self::Listen { .. } | Self::Socket(_) | Self::Handover(_) => Exit::Listen,

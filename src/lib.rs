@@ -10,6 +10,7 @@ mod doctor;
 pub mod door;
 pub mod exit;
 mod handover;
+pub mod import;
 pub mod reload;
 pub mod rest;
 pub mod sample_server;

@@ -2,6 +2,7 @@
 //!
 //! It carries nothing out.
 
+mod import;
 mod secrets;
 mod state;
 mod tools;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use conductor_config::{LogFormat, ServerId, parse_duration};
 
 use crate::sample_server::Fault;
+pub(super) use import::{ImportArgs, SecretsBecome};
 pub(super) use secrets::{SecretsArgs, SecretsCommand};
 pub(super) use state::{StateArgs, StateCommand};
 pub(super) use tools::{CallArgs, PinsArgs, PinsCommand, ScopeArgs, ToolsArgs, WhyArgs};
@@ -62,6 +64,7 @@ pub(super) enum Command {
     Tools(ToolsArgs),
     Why(WhyArgs),
     Pins(PinsArgs),
+    Import(ImportArgs),
     Secrets(SecretsArgs),
     State(StateArgs),
     Call(CallArgs),

@@ -4,6 +4,8 @@
 //! It leaves reading and checking them to `conductor-config`.
 
 use std::collections::BTreeMap;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 
 use conductor_config::{Config, LoadRequest, Overrides, load, load_state};
@@ -93,4 +95,12 @@ pub(super) fn state_dir(args: &DaemonArgs) -> Result<PathBuf, Failure> {
         Some(dir) => Ok(surroundings.cwd.join(dir)),
         None => surroundings.state_dir(&args.files.config),
     }
+}
+
+/// The same, made where there is none, and nobody else's to look at.
+pub(super) fn private_state_dir(args: &DaemonArgs) -> Result<PathBuf, Failure> {
+    let dir = state_dir(args)?;
+    let made = |source| Failure::System { doing: "make the state directory", source };
+    DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(made)?;
+    Ok(dir)
 }

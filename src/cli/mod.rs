@@ -11,6 +11,7 @@ mod client_config;
 mod client_file;
 mod connect;
 mod doctor;
+mod import;
 mod load;
 mod logs;
 mod out;
@@ -96,6 +97,7 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
         Command::Tools(args) => Box::pin(tools::run(args, out)),
         Command::Why(args) => Box::pin(why::run(args, out)),
         Command::Pins(args) => Box::pin(pins::run(args, out)),
+        Command::Import(args) => Box::pin(async { import::run(args, out) }),
         Command::Secrets(args) => Box::pin(secrets::run(args, out)),
         Command::State(args) => Box::pin(async { state::run(args, out) }),
         Command::Call(args) => Box::pin(call::run(args, out)),

@@ -2,9 +2,7 @@
 //!
 //! It leaves how that is done to `conductor-actors`. No daemon is needed.
 
-use std::fs::DirBuilder;
 use std::io::Read;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,7 +10,7 @@ use conductor_actors::Storage;
 use conductor_actors::credentials::{KeySource, Keyring, MasterKey};
 
 use super::args::{SecretsArgs, SecretsCommand};
-use super::load::{Surroundings, state_dir};
+use super::load::{Surroundings, private_state_dir};
 use super::out::Out;
 use crate::exit::{Exit, Failure};
 
@@ -24,10 +22,8 @@ pub(super) async fn run(args: &SecretsArgs, out: Out) -> Result<Exit, Failure> {
         out.data(MasterKey::new_text()?.trim_end())?;
         return Ok(Exit::Success);
     }
-    let dir = state_dir(&args.daemon)?;
+    let dir = private_state_dir(&args.daemon)?;
     let source = KeySource::of(&Surroundings::read()?.env);
-    let made = |source| Failure::System { doing: "make the state directory", source };
-    DirBuilder::new().recursive(true).mode(0o700).create(&dir).map_err(made)?;
     if let SecretsCommand::Rotate { drop_old } = args.command {
         return rotate(&source, &dir, drop_old, out).await;
     }

@@ -40,6 +40,7 @@ fn the_commands_are_those_of_the_manual() {
         "tools",
         "why",
         "pins",
+        "import",
         "secrets",
         "state",
         "call",

@@ -41,6 +41,8 @@ mod hearing;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod importing;
+#[cfg(test)]
 mod isolation;
 #[cfg(test)]
 mod lines;

@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use conductor_e2e::sandbox::signal;
+use conductor_e2e::wait;
 use conductor_e2e::ways::WAYS;
 use rustix::process::Signal;
 use serde_json::{Map, Value, json};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::measure::{Growth, Spread, alone};
+use super::measure::{Growth, Spread, alone, cpu};
 use super::{Victim, serve_all, wait_said};
 use crate::world::{SOON, client, mock, mock_with, serve, wait_tool, wait_tools};
 
@@ -111,6 +112,48 @@ async fn r37_a_long_list_is_served_from_memory() {
         "R37: 20 servers with 2,600 tools: all after {cold:.1?}, then a page of 1,000: {warm}"
     );
     assert_eq!(asked(), before, "no server is asked again");
+}
+
+#[tokio::test]
+#[ignore = "measures a release build, see docs/performance.md"]
+async fn r37_ten_thousand_tools_of_a_hundred_servers_at_length() {
+    const PAGES: u32 = 400;
+    let _alone = alone().await;
+    let victims: Vec<Victim> = (0..100)
+        .map(|_| Victim::hardy(&["--tools", "100", "--no-fixed-tools"], json!({})))
+        .collect();
+    let named = victims.iter().enumerate();
+    let servers: Map<String, Value> =
+        named.map(|(number, victim)| (format!("s{number:02}"), victim.entry.clone())).collect();
+    let daemon = serve_all(json!({ "mcpServers": servers })).await;
+    let client = client(&daemon);
+    let all = wait::until("all tools are listed", Duration::from_secs(120), async || {
+        let count = client.tool_names().await.ok()?.len();
+        (count >= 13_000).then_some(count)
+    });
+    let all = all.await.unwrap();
+    let asked = || -> usize {
+        victims.iter().map(|victim| victim.journal.received("tools/list").len()).sum()
+    };
+    let before = asked();
+    let (mut cursor, mut dearest) = (None, Duration::ZERO);
+    loop {
+        let params = cursor.as_ref().map_or(json!({}), |cursor| json!({ "cursor": cursor }));
+        let begun = cpu(daemon.pid());
+        let mut page = json!({});
+        for _ in 0..PAGES {
+            let reply = client.request("tools/list", params.clone()).await.unwrap();
+            page = reply.result().unwrap().clone();
+        }
+        dearest = dearest.max((cpu(daemon.pid()) - begun) / PAGES);
+        cursor = page["nextCursor"].as_str().map(str::to_owned);
+        if cursor.is_none() {
+            break;
+        }
+    }
+    println!("R37: a page of {all} tools of 100 servers: {dearest:.1?} of the daemon at most");
+    assert_eq!(asked(), before, "no server is asked again");
+    assert!(dearest < Duration::from_millis(1), "{dearest:?}");
 }
 
 #[tokio::test]

@@ -1,0 +1,244 @@
+//! This file turns the texts in an entry into ours: variables, folders, secrets.
+//!
+//! It leaves which key holds what to `entry`.
+
+use std::path::Path;
+
+use super::report::{Fate, Report};
+use super::{Secrets, Source};
+
+/// Parts of names whose values are secrets.
+const SECRET_NAMES: &[&str] = &[
+    "token",
+    "secret",
+    "passw",
+    "apikey",
+    "api_key",
+    "api-key",
+    "access_key",
+    "access-key",
+    "credential",
+    "authorization",
+    "cookie",
+    "private_key",
+    "signing_key",
+    "auth_key",
+];
+/// What secrets begin with, by their makers' own word.
+const SECRET_STARTS: &[&str] = &[
+    "sk-",
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxp-",
+    "AKIA",
+    "AIza",
+    "eyJ",
+    "npm_",
+    "hf_",
+    "Bearer ",
+    "Basic ",
+];
+/// What is asked of the machine by other programs and cannot be by us.
+const FOREIGN: &[&str] = &["${cmd:", "${keyring:", "{file:"];
+
+/// The texts of one entry.
+pub(super) struct Values<'a> {
+    pub(super) source: Source,
+    /// The client's file.
+    pub(super) path: &'a Path,
+    pub(super) secrets: &'a Secrets<'a>,
+    /// Our name of the server.
+    pub(super) server: &'a str,
+    pub(super) report: &'a mut Report,
+}
+
+impl Values<'_> {
+    pub(super) fn note(&mut self, key: &str, fate: Fate, what: impl Into<String>) {
+        self.report.note(self.server, key, fate, what);
+    }
+
+    /// A text with our variables in it; nothing if it needs what only its client has.
+    pub(super) fn text(&mut self, key: &str, text: &str) -> Option<String> {
+        if let Some(foreign) = FOREIGN.iter().find(|foreign| text.contains(**foreign)) {
+            let what = format!("`{foreign}…` is known to that client alone");
+            self.note(key, Fate::Lost, what);
+            return None;
+        }
+        let mut out = text.to_owned();
+        self.folders(key, &mut out);
+        self.inputs(key, &mut out);
+        if self.source == Source::Opencode && out.contains("{env:") {
+            out = out.replace("${env:", "{env:").replace("{env:", "${");
+            self.note(key, Fate::Changed, "`{env:NAME}` is `${NAME}` here");
+        }
+        if self.source.expands_bare() {
+            let braced = braced(&out);
+            if braced != out {
+                self.note(key, Fate::Changed, "`$NAME` is `${NAME}` here");
+                out = braced;
+            }
+        }
+        Some(out)
+    }
+
+    /// Folders that an editor knows.
+    fn folders(&mut self, key: &str, text: &mut String) {
+        let mut folder = self.path.parent().unwrap_or(Path::new("/"));
+        if folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
+            folder = folder.parent().unwrap_or(folder);
+        }
+        let base = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let folder = folder.display().to_string();
+        for (from, to) in [
+            ("${workspaceFolder}", folder.as_str()),
+            ("${workspaceRoot}", folder.as_str()),
+            ("${workspaceFolderBasename}", base.as_str()),
+            ("${userHome}", "${HOME}"),
+            ("${pathSeparator}", "/"),
+            ("${/}", "/"),
+        ] {
+            if text.contains(from) {
+                *text = text.replace(from, to);
+                self.note(key, Fate::Changed, format!("`{from}` is `{to}` now"));
+            }
+        }
+    }
+
+    /// Values that an editor asks a person for.
+    fn inputs(&mut self, key: &str, text: &mut String) {
+        while let Some((head, rest)) = text.split_once("${input:") {
+            let Some((id, tail)) = rest.split_once('}') else { return };
+            let name = variable(id);
+            let what = format!("was asked for; set {name} where the daemon runs");
+            let whole = format!("{head}${{{name}}}{tail}");
+            self.note(key, Fate::Changed, what);
+            *text = whole;
+        }
+    }
+
+    /// A value under `name`, which may be a secret. `sealable` are places that are decrypted.
+    pub(super) fn value(
+        &mut self,
+        key: &str,
+        name: &str,
+        text: &str,
+        sealable: bool,
+    ) -> Option<String> {
+        let text = self.text(key, text)?;
+        if !is_secret(name, &text) {
+            return Some(text);
+        }
+        if let (Secrets::Sealed(seal), true) = (self.secrets, sealable) {
+            return match seal(&text) {
+                Ok(sealed) => {
+                    self.note(key, Fate::Changed, "is encrypted now");
+                    Some(sealed)
+                }
+                Err(why) => {
+                    self.note(key, Fate::Lost, why);
+                    None
+                }
+            };
+        }
+        let name = if key.starts_with("env.") {
+            variable(name)
+        } else {
+            variable(&format!("{}_{name}", self.server))
+        };
+        self.note(key, Fate::Changed, format!("is a secret: set {name} where the daemon runs"));
+        Some(format!("${{{name}}}"))
+    }
+
+    /// The arguments of a program: a secret among them is what follows a name of one.
+    pub(super) fn arguments(&mut self, args: &[String]) -> Option<Vec<String>> {
+        let mut out = Vec::with_capacity(args.len());
+        let mut before = String::new();
+        for (at, arg) in args.iter().enumerate() {
+            let key = format!("args.{at}");
+            let (flag, value) = match arg.split_once('=') {
+                Some((flag, value)) if is_flag(flag) => (flag.to_owned(), value),
+                _ => (before.clone(), arg.as_str()),
+            };
+            let name = flag.trim_start_matches('-').to_owned();
+            let name = if name.is_empty() { format!("arg_{at}") } else { name };
+            let value = if is_flag(value) {
+                self.text(&key, value)?
+            } else {
+                self.value(&key, &name, value, false)?
+            };
+            out.push(match arg.split_once('=') {
+                Some((flag, _)) if is_flag(flag) => format!("{flag}={value}"),
+                _ => value,
+            });
+            before = if is_flag(arg) && !arg.contains('=') { arg.clone() } else { String::new() };
+        }
+        Some(out)
+    }
+
+    /// A URL, whose query may hold a secret.
+    pub(super) fn url(&mut self, url: &str) -> Option<String> {
+        let Some((head, query)) = url.split_once('?') else { return self.text("url", url) };
+        let mut pairs = Vec::new();
+        for pair in query.split('&') {
+            pairs.push(match pair.split_once('=') {
+                Some((name, value)) => {
+                    format!("{name}={}", self.value("url", name, value, false)?)
+                }
+                None => pair.to_owned(),
+            });
+        }
+        Some(format!("{}?{}", self.text("url", head)?, pairs.join("&")))
+    }
+}
+
+fn is_flag(word: &str) -> bool {
+    word.starts_with('-')
+}
+
+/// Whether a value is to be shown to nobody: by its name, or by how it begins.
+fn is_secret(name: &str, value: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let named = SECRET_NAMES.iter().any(|part| name.contains(part)) || name.ends_with("_key");
+    let starts = SECRET_STARTS.iter().any(|start| value.starts_with(start) && value.len() > 12);
+    let is_plain = value.is_empty()
+        || value.contains("${")
+        || value.starts_with("encrypted:")
+        || matches!(value, "true" | "false")
+        || value.parse::<f64>().is_ok() && value.len() < 6
+        || value.starts_with(['/', '~', '.']) && !starts;
+    (named || starts) && !is_plain
+}
+
+/// A name for a variable of the environment.
+fn variable(name: &str) -> String {
+    let fit = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' };
+    let name: String = name.chars().map(fit).collect();
+    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("_{name}") } else { name }
+}
+
+/// `$NAME` as `${NAME}`; what has braces already stays.
+fn braced(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((head, tail)) = rest.split_once('$') {
+        out.push_str(head);
+        let word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        let length = tail.find(|c| !word(c)).unwrap_or(tail.len());
+        let is_name = tail.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+        if is_name {
+            out.push_str("${");
+            out.push_str(&tail[..length]);
+            out.push('}');
+            rest = &tail[length..];
+        } else {
+            out.push('$');
+            rest = tail;
+        }
+    }
+    out.push_str(rest);
+    out
+}
