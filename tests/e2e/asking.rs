@@ -141,6 +141,24 @@ async fn a_modern_client_is_asked_by_results_over_http() {
 }
 
 #[tokio::test]
+async fn dialogues_that_were_left_open_do_not_keep_others_from_being_asked() {
+    let daemon = both().await;
+    let asks = json!({ "kinds": ["form", "sampling"] });
+    let modern = Client::modern(daemon.addr(), "/mcp");
+    for _ in 0..3 {
+        // Nobody comes back with the answers.
+        let left = modern.request("tools/call", modern_params("old.ask", &asks)).await.unwrap();
+        let asked = left.message["result"]["inputRequests"].as_object().unwrap().len();
+        assert_eq!(asked, 2, "both come at once: {left:?}");
+    }
+    let (found, rounds) = ask_modern(&modern, "old.ask", &asks).await;
+    assert_eq!((told(&found["result"]), rounds), (expected(&["form", "sampling"]), 2));
+    let legacy = Client::legacy_with(daemon.addr(), "/mcp", LEGACY, able()).await.unwrap();
+    let found = ask_http(&legacy, "old.ask", asks).await;
+    assert_eq!(told(&found["result"]), expected(&["form", "sampling"]));
+}
+
+#[tokio::test]
 async fn both_are_asked_over_lines() {
     let daemon = both().await;
     for server in ["old", "new"] {

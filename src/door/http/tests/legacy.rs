@@ -87,13 +87,21 @@ async fn progress_is_streamed_before_the_answer() {
 }
 
 #[tokio::test]
-async fn who_takes_events_only_gets_the_answer_as_one() {
+async fn who_takes_only_events_or_likes_them_better_gets_the_answer_as_one() {
     let open = Open::with_server().await;
-    let events = ["Content-Type: application/json", "Accept: text/event-stream"];
-    let mut wire = open.send("POST /mcp", &events, &ask("5", "initialize", "")).await;
-    let read = wire.hear("\"id\":5").await;
-    assert!(read.contains("event: message\ndata: {"), "{read}");
-    assert!(read.to_lowercase().contains("mcp-session-id: "), "{read}");
+    for accept in ["text/event-stream", "text/event-stream, application/json"] {
+        let events = ["Content-Type: application/json", &format!("Accept: {accept}")];
+        let mut wire = open.send("POST /mcp", &events, &ask("5", "initialize", "")).await;
+        let read = wire.hear("\"id\":5").await;
+        assert!(read.contains("event: message\ndata: {"), "{read}");
+        assert!(read.to_lowercase().contains("mcp-session-id: "), "{read}");
+        let session = open.session("2025-11-25").await;
+        let events = [events[0], events[1], &session];
+        for request in [ask("6", "tools/list", ""), call("6", "t.count", "")] {
+            let read = open.send("POST /mcp", &events, &request).await.hear("\"id\":6").await;
+            assert!(read.contains("data: {"), "{read}");
+        }
+    }
 }
 
 #[tokio::test]
