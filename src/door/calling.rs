@@ -8,28 +8,22 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use conductor_actors::wire::{
     Abilities, CallKind, CallParams, Hop, Id, LogLevel, Members, Outcome, TaskVerb,
-    write_notification,
 };
-use conductor_actors::{
-    Answer as Answered, Call, CallError, Inquiries, Inquiry, InquiryKind, Scope, Target,
-    principal_of,
-};
+use conductor_actors::{Answer as Answered, Call, CallError, Inquiries, InquiryKind, principal_of};
 use conductor_config::{ServerId, Transport};
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::dialogue::{
-    Bond, Client, Conversation, InputRequired, PARKED_MAX, Parked, Sealed, Step, Whose, for_legacy,
-    for_modern, url_required, write_input_required,
+    Bond, Conversation, InputRequired, PARKED_MAX, Parked, Sealed, Step, Whose, for_modern,
+    url_required, write_input_required,
 };
 use super::era::{self, Era, ForeignResult};
-use super::hearing::logged;
 use super::reply::{
     Refusal, failed_call, foreign_result, lacking, no_input, relayed_error, required,
 };
 use super::service::{Peer, Service, response};
+use super::talking::{ask_all, log, tell};
 use super::tasks;
 
 /// How often a server may ask for input during one call.
@@ -80,6 +74,7 @@ impl Service {
         let (asked, follows) = (params.task.is_some(), tasks::are_declared(&params.meta));
         let level = self.level(&mut params, era, peer.out.is_some())?;
         let declared = params.meta.client_capabilities.clone().filter(|_| era == Era::Modern);
+        let name = params.name.clone();
         let ended = match era {
             Era::Legacy => self.call_for_legacy(params, level, peer).await,
             Era::Modern => self.call_for_modern(params, level, peer.out).await?,
@@ -106,6 +101,9 @@ impl Service {
                     .unwrap_or_else(|error| foreign_result(id, kind, &error)))
             }
             Ok(Answered { outcome: Outcome::Error(error), .. }) => {
+                if era == Era::Legacy {
+                    self.await_visits_of(kind, &name, &error).await;
+                }
                 match declared.and_then(|declared| lacking(&error, &declared)) {
                     Some(required) => Err(Refusal::MissingCapability { required }),
                     None => Ok(relayed_error(id, kind, &error, era)),
@@ -183,63 +181,6 @@ impl Service {
             params.request_state = asks.state;
         }
         Ended::NoInput(format!("it has asked {ROUNDS} times in a row"))
-    }
-
-    /// Follows a call to its end; what its server asks goes to the client at once, or is refused where
-    /// none can be asked.
-    async fn talk(
-        &self,
-        mut conversation: Conversation,
-        client: Option<&Client>,
-        out: &mpsc::Sender<Bytes>,
-    ) -> Result<Answered, CallError> {
-        let mut asking = FuturesUnordered::new();
-        loop {
-            tokio::select! {
-                biased;
-                step = conversation.next() => match step {
-                    Step::Progress(params) => forward(out, &params),
-                    Step::Logged(params) => log(out, &params),
-                    Step::Asked(inquiry) => {
-                        asking.extend(client.map(|client| self.pass_on(inquiry, client, out)));
-                    }
-                    Step::Over(outcome) => return outcome,
-                },
-                Some(()) = asking.next() => {}
-            }
-        }
-    }
-
-    /// Asks the client what the server asks, and gives the server what it says; unless the server
-    /// takes its question back before.
-    async fn pass_on(&self, mut inquiry: Inquiry, client: &Client, out: &mpsc::Sender<Bytes>) {
-        let label = self.label(&inquiry.server);
-        let (kind, params) = (inquiry.kind, inquiry.params.as_ref());
-        let related = params.and_then(|params| self.related_task(&inquiry.server, params));
-        let params = for_legacy(kind, params, label.as_deref(), client.version, "");
-        let params = params.map(|params| match &related {
-            Some((shown, _)) => tasks::with_related(&params, shown),
-            None => params,
-        });
-        let answered = tokio::select! {
-            answered = client.questions.ask(out, kind.method(), params.as_ref()) => answered,
-            () = inquiry.withdrawn() => None,
-        };
-        match (answered, related) {
-            (Some(Outcome::Result(result)), Some((_, own))) => {
-                inquiry.answer(Outcome::Result(tasks::with_related(&result, &own)));
-            }
-            (Some(outcome), _) => inquiry.answer(outcome),
-            (None, _) => {}
-        }
-    }
-
-    /// The task that a server's question belongs to: as it is shown, and as the server calls it.
-    fn related_task(&self, server: &ServerId, params: &Bytes) -> Option<(String, String)> {
-        let own = tasks::related(params)?;
-        let target = Target { server: server.clone(), name: own.clone() };
-        let shown = self.system().shown_task(self.scope(), self.caller(), &target)?;
-        Some((shown, own.to_string()))
     }
 
     /// Makes a call of a client of 2026-07-28, or goes on with one that it brings input for.
@@ -399,12 +340,6 @@ impl Service {
         outcome
     }
 
-    /// The server's name, where a person could not know it otherwise.
-    fn label(&self, server: &ServerId) -> Option<String> {
-        let merged = !matches!(self.scope(), Scope::Server(_));
-        merged.then(|| server.name.to_string())
-    }
-
     fn failed(&self, id: &Id, kind: CallKind, error: &CallError, era: Era) -> Bytes {
         let config = self.system().config();
         let spec = error.server().and_then(|server: &ServerId| config.servers.get(server));
@@ -441,52 +376,6 @@ fn asks(answered: &Answered) -> Result<Option<InputRequired>, String> {
         return Ok(None);
     };
     InputRequired::read(result).transpose()
-}
-
-/// Asks the client all that a result asks for; returns the answers by the server's keys, or why there
-/// are none.
-async fn ask_all(
-    asks: &InputRequired,
-    client: &Client,
-    out: &mpsc::Sender<Bytes>,
-) -> Result<Bytes, String> {
-    let all = asks.requests.iter().map(|(key, kind, params)| async move {
-        let params = for_legacy(*kind, params.as_ref(), None, client.version, key);
-        match client.questions.ask(out, kind.method(), params.as_ref()).await {
-            Some(Outcome::Result(result)) => Ok((&**key, result)),
-            Some(Outcome::Error(error)) => Err(refused(*kind, &error)),
-            None => Err(format!("the client did not answer `{}`", kind.method())),
-        }
-    });
-    let answers = futures_util::future::try_join_all(all).await?;
-    Ok(answers.into_iter().collect::<Members>().to_json())
-}
-
-/// Why there is no input: what the client said to a request.
-fn refused(kind: InquiryKind, error: &Bytes) -> String {
-    let message = Members::read(error).ok().and_then(|error| error.text("message"));
-    let message = message.as_deref().unwrap_or("no reason given");
-    format!("the client refused `{}`: {message}", kind.method())
-}
-
-/// Passes progress on. A reader that is slow misses some steps, never an answer.
-fn forward(out: &mpsc::Sender<Bytes>, params: &[u8]) {
-    let mut line = Vec::with_capacity(params.len() + 64);
-    write_notification(&mut line, "notifications/progress", Some(params));
-    let _ = out.try_send(Bytes::from(line));
-}
-
-/// The same under the token of the present request, if it has one.
-fn tell(out: Option<&mpsc::Sender<Bytes>>, token: Option<&Bytes>, params: &Bytes) {
-    let (Some(out), Some(token)) = (out, token) else { return };
-    let Ok(mut params) = Members::read(params) else { return };
-    params.set("progressToken", token.clone());
-    forward(out, &params.to_json());
-}
-
-/// Passes a log message on, as progress.
-fn log(out: &mpsc::Sender<Bytes>, params: &[u8]) {
-    let _ = out.try_send(logged(params));
 }
 
 /// Seconds since 1970.

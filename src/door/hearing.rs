@@ -12,6 +12,7 @@ use conductor_actors::wire::{
     CallKind, Hop, Id, LogLevel, Members, Text, json_string, write_notification,
 };
 use conductor_actors::{CallError, Heard, Inbox, Listener, Seat, SubscribeError, System};
+use conductor_config::ServerId;
 use dashmap::DashSet;
 use tokio::sync::OnceCell;
 use tokio::time::sleep;
@@ -154,6 +155,16 @@ impl Hearing {
         self.listener(service).await.hear_of_task(shown, Hop::Legacy).await;
     }
 
+    /// From now on the peer hears of the ends of these visits, to which `server` has asked it.
+    pub(super) async fn await_visits(
+        &self,
+        service: &Service,
+        server: &ServerId,
+        visits: Vec<Arc<str>>,
+    ) {
+        self.listener(service).await.await_visits(server, visits).await;
+    }
+
     /// Serves `resources/unsubscribe`.
     pub(super) async fn unsubscribe(
         &self,
@@ -199,6 +210,7 @@ pub(super) fn told(heard: &Heard) -> Bytes {
     match heard {
         Heard::Logged(params) => logged(params),
         Heard::Task { shown, news } => tasks::told(shown, news),
+        Heard::Visited(id) => visited(id),
         Heard::Updated(address) => {
             let params = Members::from_iter([("uri", json_string(address))]).to_json();
             let mut line = Vec::new();
@@ -206,6 +218,14 @@ pub(super) fn told(heard: &Heard) -> Bytes {
             Bytes::from(line)
         }
     }
+}
+
+/// The notification that a visit of this name has ended (MCP 2025-11-25, client/elicitation).
+pub(super) fn visited(id: &str) -> Bytes {
+    let params = Members::from_iter([("elicitationId", json_string(id))]).to_json();
+    let mut line = Vec::new();
+    write_notification(&mut line, "notifications/elicitation/complete", Some(&params));
+    Bytes::from(line)
 }
 
 /// A log message with these parameters, for a peer of either era.
@@ -249,6 +269,10 @@ mod tests {
         assert_eq!(
             told(&Heard::Logged(r#"{"level":"info","data":1}"#.into())),
             r#"{"jsonrpc":"2.0","method":"notifications/message","params":{"level":"info","data":1}}"#
+        );
+        assert_eq!(
+            told(&Heard::Visited("e-1".into())),
+            r#"{"jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{"elicitationId":"e-1"}}"#
         );
     }
 }

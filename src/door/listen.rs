@@ -193,7 +193,8 @@ fn told(heard: Heard, meta: &Value) -> Option<Bytes> {
             write_notification(&mut line, "notifications/tasks", Some(&params.to_json()));
             Some(Bytes::from(line))
         }
-        Heard::Task { .. } | Heard::Logged(_) => None,
+        // Visits have no name in that revision, and their ends no message.
+        Heard::Task { .. } | Heard::Logged(_) | Heard::Visited(_) => None,
     }
 }
 

@@ -36,6 +36,7 @@ mod seen;
 mod service;
 pub mod stdio;
 pub mod stream;
+mod talking;
 mod tasks;
 pub mod unix;
 

@@ -15,7 +15,7 @@ use conductor_actors::{
     Caller, Catalog, Form, Inbox, List, ListKind, ListState, Listener, LocalCaller, Scope, Seat,
     System,
 };
-use conductor_config::{ExportStyle, ViewMode};
+use conductor_config::{ExportStyle, ServerId, ViewMode};
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -162,6 +162,13 @@ impl Service {
     pub(super) async fn hear_of_task(&self, shown: &str) {
         if let Some(hearing) = &self.hearing {
             hearing.hear_of_task(self, shown).await;
+        }
+    }
+
+    /// From now on the peer hears of the ends of these visits, to which `server` has asked it.
+    pub(super) async fn await_visits(&self, server: &ServerId, visits: Vec<Arc<str>>) {
+        if let Some(hearing) = self.hearing.as_ref().filter(|_| !visits.is_empty()) {
+            hearing.await_visits(self, server, visits).await;
         }
     }
 

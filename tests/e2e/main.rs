@@ -99,4 +99,6 @@ mod unix_http;
 #[cfg(test)]
 mod views;
 #[cfg(test)]
+mod visits;
+#[cfg(test)]
 mod world;

@@ -79,6 +79,11 @@ impl Book {
         self.listeners.insert(id, Entry { principal, holder, reach, logs, resources });
     }
 
+    /// On whose behalf somebody listens.
+    pub(super) fn principal(&self, id: ListenerId) -> Option<&Principal> {
+        self.listeners.get(&id).map(|entry| &entry.principal)
+    }
+
     /// Somebody listens no more.
     pub(super) fn leave(&mut self, id: ListenerId) {
         let Some(entry) = self.listeners.remove(&id) else { return };

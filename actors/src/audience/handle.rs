@@ -64,6 +64,8 @@ pub(super) enum Command {
     Forget { holder: Holder, number: u64 },
     /// They hear of this task, which they know under this id.
     HearOf { id: ListenerId, hop: Hop, task: Target, shown: Arc<str> },
+    /// They were asked by this instance for visits, and wait for their ends.
+    AwaitVisits { id: ListenerId, of: InstanceId, visits: Vec<Arc<str>> },
     /// One call does; answered when its server knows.
     Lend { of: InstanceId, level: LogLevel, done: oneshot::Sender<()> },
 }

@@ -4,7 +4,7 @@
 //! A client that reads slowly, or not at all for a while, misses no update, only that it came twice;
 //! log messages for which there is no room are dropped.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,6 +17,8 @@ use crate::model::TaskNews;
 const UPDATES: usize = 2048;
 /// Log messages that may wait, and as many news of tasks.
 const LOGS: usize = 64;
+/// Ends of visits that may wait; the oldest make room.
+const VISITS: usize = 64;
 
 /// Something that a listener hears.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub enum Heard {
     Updated(Arc<str>),
     /// A server logged something: ready-made parameters of `notifications/message`.
     Logged(Bytes),
+    /// The visit has ended that its client was asked for under this id.
+    Visited(Arc<str>),
     /// Something about a task.
     Task {
         /// The id that this listener knows it by.
@@ -50,6 +54,8 @@ pub(super) struct Line {
     ends: Option<Ends>,
     /// What was updated while nobody heard.
     missed: BTreeSet<Arc<str>>,
+    /// What ended meanwhile.
+    visited: VecDeque<Arc<str>>,
 }
 
 /// Where an inbox is filled.
@@ -58,6 +64,7 @@ pub(super) struct Ends {
     updates: mpsc::Sender<Arc<Notice>>,
     logs: mpsc::Sender<Bytes>,
     tasks: mpsc::Sender<(Arc<str>, TaskNews)>,
+    visits: mpsc::Sender<Arc<str>>,
 }
 
 /// Where a listener's client hears. Dropping it ends nothing: updates wait for the next one.
@@ -66,6 +73,7 @@ pub struct Inbox {
     updates: mpsc::Receiver<Arc<Notice>>,
     logs: mpsc::Receiver<Bytes>,
     tasks: mpsc::Receiver<(Arc<str>, TaskNews)>,
+    visits: mpsc::Receiver<Arc<str>>,
 }
 
 /// An inbox, and where it is filled.
@@ -73,8 +81,10 @@ pub(super) fn inbox() -> (Ends, Inbox) {
     let (updates, from_updates) = mpsc::channel(UPDATES);
     let (logs, from_logs) = mpsc::channel(LOGS);
     let (tasks, from_tasks) = mpsc::channel(LOGS);
-    let inbox = Inbox { updates: from_updates, logs: from_logs, tasks: from_tasks };
-    (Ends { updates, logs, tasks }, inbox)
+    let (visits, from_visits) = mpsc::channel(VISITS);
+    let inbox =
+        Inbox { updates: from_updates, logs: from_logs, tasks: from_tasks, visits: from_visits };
+    (Ends { updates, logs, tasks, visits }, inbox)
 }
 
 impl Inbox {
@@ -87,6 +97,7 @@ impl Inbox {
                 notice.waiting.store(false, Ordering::Release);
                 Some(Heard::Updated(Arc::clone(&notice.shown)))
             }
+            Some(id) = self.visits.recv() => Some(Heard::Visited(id)),
             Some((shown, news)) = self.tasks.recv() => Some(Heard::Task { shown, news }),
             Some(params) = self.logs.recv() => Some(Heard::Logged(params)),
             else => None,
@@ -97,7 +108,8 @@ impl Inbox {
 impl Line {
     /// One on which nobody hears yet. `merged` if it ends at a door that shows several servers.
     pub(super) fn new(merged: bool) -> Self {
-        Self { merged, notices: HashMap::new(), ends: None, missed: BTreeSet::new() }
+        let (notices, missed) = (HashMap::new(), BTreeSet::new());
+        Self { merged, notices, ends: None, missed, visited: VecDeque::new() }
     }
 
     /// Whether it ends at a door that shows several servers.
@@ -112,6 +124,21 @@ impl Line {
         self.ends = Some(ends);
         for shown in std::mem::take(&mut self.missed) {
             self.update(&shown);
+        }
+        for id in std::mem::take(&mut self.visited) {
+            self.visited(id);
+        }
+    }
+
+    /// Tells of the end of a visit. Where nobody hears, or too slowly, it waits for the next who does.
+    pub(super) fn visited(&mut self, id: Arc<str>) {
+        let told =
+            self.ends.as_ref().is_some_and(|ends| ends.visits.try_send(Arc::clone(&id)).is_ok());
+        if !told {
+            if self.visited.len() >= VISITS {
+                self.visited.pop_front();
+            }
+            self.visited.push_back(id);
         }
     }
 
@@ -167,6 +194,7 @@ mod tests {
                 Heard::Updated(shown) => shown.to_string(),
                 Heard::Logged(params) => String::from_utf8_lossy(&params).into_owned(),
                 Heard::Task { shown, .. } => format!("task {shown}"),
+                Heard::Visited(id) => format!("visited {id}"),
             });
         }
         words.join(" ")
@@ -200,6 +228,23 @@ mod tests {
         let (ends, mut second) = inbox();
         line.connect(ends);
         assert_eq!(heard(&mut second).await, "a b c");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_of_a_visit_waits_for_somebody_who_hears() {
+        let mut line = Line::new(true);
+        for n in 0..=VISITS {
+            line.visited(n.to_string().into());
+        }
+        let (ends, mut first) = inbox();
+        line.connect(ends);
+        let all = heard(&mut first).await;
+        assert!(all.starts_with("visited 1 ") && all.ends_with("visited 64"), "{all}");
+        drop(first);
+        line.visited("late".into());
+        let (ends, mut second) = inbox();
+        line.connect(ends);
+        assert_eq!(heard(&mut second).await, "visited late");
     }
 
     #[tokio::test(start_paused = true)]

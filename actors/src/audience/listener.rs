@@ -208,6 +208,16 @@ impl Listener {
         true
     }
 
+    /// Its client was asked by `server` to visit addresses, under these ids, and hears when that has
+    /// ended.
+    pub async fn await_visits(&self, server: &ServerId, visits: Vec<Arc<str>>) {
+        let tenancy = self.system.tenancy(server, &self.caller, self.seat.as_ref());
+        if tenancy.lasts() && !visits.is_empty() {
+            let (id, of) = (self.id, InstanceId::new(server.clone(), tenancy.holder.clone()));
+            self.audience.send(Command::AwaitVisits { id, of, visits }).await;
+        }
+    }
+
     /// From now on log messages from `level` on are wanted. Returns when the servers that are up
     /// know, or after two seconds.
     pub async fn set_level(&self, level: LogLevel) {

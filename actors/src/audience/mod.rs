@@ -1,5 +1,5 @@
 //! This folder knows what callers want to hear of servers beside answers, and brings it to them:
-//! updates of resources, log messages, and how their tasks go.
+//! updates of resources, log messages, how their tasks go, and which visits have ended.
 //!
 //! ```text
 //!  door: Listener ──subscribe, level──▶ audience ──Wishes (watch)──▶ keeper, one a life of a server
@@ -21,6 +21,7 @@ mod task;
 mod tasks;
 #[cfg(test)]
 mod tests;
+mod visits;
 
 pub(crate) use handle::AudienceHandle;
 pub use handle::principal_of;

@@ -15,6 +15,7 @@ use super::book::{Book, ListenerId, Shown};
 use super::handle::{Command, Reply};
 use super::line::Line;
 use super::tasks::Tasks;
+use super::visits::Visits;
 use crate::merger::public_address;
 use crate::model::{Holder, InstanceId, LogMessage, Settled, Told, Wishes};
 use crate::wire::LogLevel;
@@ -65,6 +66,7 @@ struct OwnLog {
 pub(super) struct Audience {
     book: Book,
     tasks: Tasks,
+    visits: Visits,
     lines: HashMap<ListenerId, Line>,
     lives: BTreeMap<InstanceId, Life>,
     waiting: HashMap<(InstanceId, Arc<str>), Vec<Reply>>,
@@ -78,6 +80,7 @@ impl Audience {
         Self {
             book: Book::default(),
             tasks: Tasks::default(),
+            visits: Visits::default(),
             lines: HashMap::new(),
             lives: BTreeMap::new(),
             waiting: HashMap::new(),
@@ -120,6 +123,7 @@ impl Audience {
             Command::Leave(id) => {
                 self.book.leave(id);
                 self.tasks.leave(id);
+                self.visits.leave(id);
                 self.lines.remove(&id);
                 self.forget_answers();
                 self.publish();
@@ -166,6 +170,7 @@ impl Audience {
                     self.publish();
                 }
             }
+            Command::AwaitVisits { id, of, visits } => self.await_visits(id, &of, visits),
             Command::Lend { of, level, done } => {
                 self.book.lend(of.clone(), level, Instant::now() + LENT);
                 self.publish();
@@ -192,6 +197,18 @@ impl Audience {
         }
         self.publish();
         self.waiting.entry((of, own)).or_default().push(reply);
+    }
+
+    /// A listener waits for the ends of visits; some may have come already.
+    fn await_visits(&mut self, id: ListenerId, of: &InstanceId, visits: Vec<Arc<str>>) {
+        let Some(principal) = self.book.principal(id) else { return };
+        let Some(line) = self.lines.get_mut(&id) else { return };
+        for own in visits {
+            let visit = (of.clone(), Arc::clone(&own));
+            if self.visits.wait(id, principal, visit, Instant::now()) {
+                line.visited(own);
+            }
+        }
     }
 
     /// What was answered about things that nobody waits for any more.
@@ -254,6 +271,14 @@ impl Audience {
             Told::AllUpdated => {
                 for own in self.book.addresses(id).iter() {
                     self.update(id, own);
+                }
+            }
+            Told::Visited { id: own, heard } => {
+                let visit = (id.clone(), Arc::clone(&own));
+                for listener in self.visits.ended(visit, heard, Instant::now()) {
+                    if let Some(line) = self.lines.get_mut(&listener) {
+                        line.visited(Arc::clone(&own));
+                    }
                 }
             }
             Told::Logged(messages) => self.on_logged(id, &messages),

@@ -71,6 +71,7 @@ async fn heard(inbox: &mut Inbox) -> String {
     match timeout(Duration::from_secs(1), inbox.next()).await {
         Ok(Some(Heard::Updated(shown))) => shown.to_string(),
         Ok(Some(Heard::Logged(params))) => String::from_utf8(params.to_vec()).unwrap(),
+        Ok(Some(Heard::Visited(id))) => format!("visited {id}"),
         Ok(Some(Heard::Task { shown, news })) => format!("{shown} {news:?}"),
         Ok(None) => "the end".to_owned(),
         Err(_) => "nothing".to_owned(),

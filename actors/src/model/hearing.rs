@@ -212,6 +212,8 @@ pub(crate) enum Told {
     AllUpdated,
     /// It logged something.
     Logged(Vec<LogMessage>),
+    /// It has seen the end of a visit that it asked for under this id; `heard` if a call was told.
+    Visited { id: Arc<str>, heard: bool },
     /// It says something about the task that it calls so.
     Task { own: Arc<str>, news: TaskNews },
 }

@@ -43,6 +43,15 @@ impl InquiryKind {
 /// Takes a client's answer back to the server, or word that there is none.
 pub(crate) type Respond = Box<dyn FnOnce(Option<Outcome>) + Send + Sync>;
 
+/// An address that a person is to visit, as far as its end goes.
+#[derive(Debug)]
+pub struct Visit {
+    /// What the server calls it.
+    pub id: Arc<str>,
+    /// Hears that the server has seen its end. Fails if nobody can tell that here.
+    pub ended: oneshot::Receiver<()>,
+}
+
 /// One question of a server. Dropping it tells the server that there will be no answer.
 pub struct Inquiry {
     /// Who asks.
@@ -53,6 +62,7 @@ pub struct Inquiry {
     pub params: Option<Bytes>,
     respond: Option<Respond>,
     withdrawn: oneshot::Receiver<()>,
+    visit: Option<Visit>,
 }
 
 impl Inquiry {
@@ -63,7 +73,18 @@ impl Inquiry {
         respond: Respond,
         withdrawn: oneshot::Receiver<()>,
     ) -> Self {
-        Self { server, kind, params, respond: Some(respond), withdrawn }
+        Self { server, kind, params, respond: Some(respond), withdrawn, visit: None }
+    }
+
+    /// The same as a question that asks for this visit.
+    pub(crate) fn for_visit(mut self, visit: Option<Visit>) -> Self {
+        self.visit = visit;
+        self
+    }
+
+    /// The visit that it asks for, once.
+    pub fn take_visit(&mut self) -> Option<Visit> {
+        self.visit.take()
     }
 
     /// Returns when the server has taken its question back; it wants no answer then, and gets none.

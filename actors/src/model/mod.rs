@@ -22,7 +22,7 @@ pub(crate) use hearing::{
 };
 pub use hearing::{LogPort, Principal, TaskNews};
 pub use ids::Generation;
-pub use inquiry::{Inquiries, Inquiry, InquiryKind};
+pub use inquiry::{Inquiries, Inquiry, InquiryKind, Visit};
 pub(crate) use instance::{Holder, InstanceId, Need, Needs};
 pub use lists::ListKind;
 pub(crate) use lists::{Offers, PerList, Tells};

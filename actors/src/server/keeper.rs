@@ -235,6 +235,7 @@ impl Mouth {
     fn on_said(&mut self, said: Result<Said, broadcast::error::RecvError>) -> Option<Noticed> {
         match said {
             Ok(Said::Updated(address)) => self.outbox.updated(address),
+            Ok(Said::Visited { id, heard }) => self.outbox.visited(id, heard),
             Ok(Said::Task { own, news }) => self.outbox.task(own, news),
             Ok(Said::Logged(message)) => {
                 self.outbox.logged(message);

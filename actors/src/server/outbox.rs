@@ -14,6 +14,9 @@ const LOGS: usize = 64;
 /// So many news of tasks wait; of one task the latest of each kind.
 const TASKS: usize = 256;
 
+/// So many ends of visits wait.
+const VISITS: usize = 256;
+
 /// What waits to be told.
 #[derive(Debug, Default)]
 pub(super) struct Outbox {
@@ -22,6 +25,7 @@ pub(super) struct Outbox {
     all: bool,
     logs: Vec<LogMessage>,
     tasks: VecDeque<(Arc<str>, TaskNews)>,
+    visited: VecDeque<(Arc<str>, bool)>,
     /// Log messages for which there was no room.
     pub(super) left_out: u64,
 }
@@ -60,6 +64,14 @@ impl Outbox {
         self.tasks.push_back((own, news));
     }
 
+    /// It has seen the end of a visit; `heard` if a call was told.
+    pub(super) fn visited(&mut self, id: Arc<str>, heard: bool) {
+        if self.visited.len() >= VISITS {
+            self.visited.pop_front();
+        }
+        self.visited.push_back((id, heard));
+    }
+
     /// It logged something.
     pub(super) fn logged(&mut self, message: LogMessage) {
         if self.logs.len() < LOGS {
@@ -81,10 +93,11 @@ impl Outbox {
 
     /// Whether there is something else than facts.
     pub(super) fn has_news(&self) -> bool {
-        self.all || !self.updated.is_empty() || !self.logs.is_empty() || !self.tasks.is_empty()
+        let quiet = self.updated.is_empty() && self.logs.is_empty();
+        self.all || !quiet || !self.tasks.is_empty() || !self.visited.is_empty()
     }
 
-    /// What is to be told next: facts in their order, then updates, tasks, log messages.
+    /// What is to be told next: facts in their order, then updates, ends of visits, tasks, log messages.
     pub(super) fn take(&mut self) -> Option<Told> {
         if let Some(fact) = self.facts.pop_front() {
             return Some(fact);
@@ -94,6 +107,9 @@ impl Outbox {
         }
         if !self.updated.is_empty() {
             return Some(Told::Updated(std::mem::take(&mut self.updated).into_iter().collect()));
+        }
+        if let Some((id, heard)) = self.visited.pop_front() {
+            return Some(Told::Visited { id, heard });
         }
         if let Some((own, news)) = self.tasks.pop_front() {
             return Some(Told::Task { own, news });
@@ -157,6 +173,17 @@ mod tests {
             outbox.task(n.to_string().into(), status(n));
         }
         assert_eq!(std::iter::from_fn(|| outbox.take()).count(), TASKS);
+    }
+
+    #[test]
+    fn ends_of_visits_are_told_in_their_order() {
+        let mut outbox = Outbox::default();
+        for n in 0..=VISITS {
+            outbox.visited(n.to_string().into(), n == 1);
+        }
+        let told = std::iter::from_fn(|| outbox.take()).collect::<Vec<_>>();
+        assert_eq!(told.len(), VISITS);
+        assert_eq!(told[0], Told::Visited { id: "1".into(), heard: true });
     }
 
     #[test]

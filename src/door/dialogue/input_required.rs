@@ -2,6 +2,8 @@
 //!
 //! Pure. It leaves asking to others.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use conductor_actors::InquiryKind;
 use conductor_actors::wire::{Members, Text, json_string};
@@ -93,25 +95,30 @@ fn write<K: AsRef<str>>(
 /// The addresses that an error of an older server wants to be visited (MCP 2025-11-25,
 /// client/elicitation, URL Elicitation Required Error), as requests.
 pub(in crate::door) fn url_required(error: &Bytes) -> Option<Vec<Bytes>> {
-    if !wants_visit(error) {
-        return None;
-    }
-    let error = Members::read(error).ok()?;
-    let data = Members::read(error.get("data")?).ok()?;
-    let wanted: Vec<Box<serde_json::value::RawValue>> =
-        serde_json::from_slice(data.get("elicitations")?).ok()?;
-    let wanted: Option<Vec<Bytes>> = wanted
-        .iter()
-        .map(|params| {
-            let mut params =
-                Members::read(&Bytes::copy_from_slice(params.get().as_bytes())).ok()?;
-            params.text("url")?;
-            without_marks(&mut params);
-            params.set("mode", Bytes::from_static(b"\"url\""));
-            Some(params.to_json())
-        })
-        .collect();
+    let wanted = visits(error)?.into_iter().map(|mut params| {
+        params.text("url")?;
+        without_marks(&mut params);
+        params.set("mode", Bytes::from_static(b"\"url\""));
+        Some(params.to_json())
+    });
+    let wanted: Option<Vec<Bytes>> = wanted.collect();
     wanted.filter(|wanted| !wanted.is_empty())
+}
+
+/// What the server calls the visits that such an error asks for.
+pub(in crate::door) fn names_of_visits(error: &Bytes) -> Vec<Arc<str>> {
+    let visits = visits(error).unwrap_or_default();
+    visits.iter().filter_map(|visit| Some(visit.text("elicitationId")?.as_str().into())).collect()
+}
+
+fn visits(error: &Bytes) -> Option<Vec<Members>> {
+    let data = Members::read(error).ok().filter(|_| wants_visit(error))?.take("data")?;
+    let wanted = Members::read(&data).ok()?.take("elicitations")?;
+    let wanted: Vec<Box<serde_json::value::RawValue>> = serde_json::from_slice(&wanted).ok()?;
+    let read = |params: &serde_json::value::RawValue| {
+        Members::read(&Bytes::copy_from_slice(params.get().as_bytes())).ok()
+    };
+    wanted.iter().map(|params| read(params)).collect()
 }
 
 #[cfg(test)]
@@ -167,13 +174,16 @@ mod tests {
         let error = r#"{"code":-32042,"message":"x","data":{"elicitations":[{"mode":"url","elicitationId":"e","url":"https://a.example/","message":"m"}]}}"#;
         let wanted = url_required(&Bytes::from_static(error.as_bytes())).unwrap();
         assert_eq!(wanted, [r#"{"mode":"url","url":"https://a.example/","message":"m"}"#]);
+        assert_eq!(names_of_visits(&Bytes::from_static(error.as_bytes())), ["e".into()]);
         for other in [
             r#"{"code":-32602,"message":"x","data":{"elicitations":[{"url":"u"}]}}"#,
             r#"{"code":-32042,"message":"x"}"#,
             r#"{"code":-32042,"message":"x","data":{"elicitations":[]}}"#,
             r#"{"code":-32042,"message":"x","data":{"elicitations":[{"message":"m"}]}}"#,
         ] {
-            assert!(url_required(&Bytes::from_static(other.as_bytes())).is_none(), "{other}");
+            let other = Bytes::from_static(other.as_bytes());
+            assert!(url_required(&other).is_none(), "{other:?}");
+            assert!(names_of_visits(&other).is_empty(), "{other:?}");
         }
     }
 }

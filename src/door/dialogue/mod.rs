@@ -10,6 +10,7 @@
 //!  2026-07-28         question is the result          its state under seal
 //! ```
 //!
+//! Where a person was asked to visit an address, `visits` tells a client with a handshake of the end.
 //! Which call a question belongs to is known before it comes here. This folder leaves carrying
 //! messages to the doors.
 
@@ -19,11 +20,15 @@ mod input_required;
 mod parking;
 mod presentation;
 mod seal;
+mod visits;
 
 pub(super) use client::Client;
 pub(super) use conversation::{Conversation, Step, Whose};
-pub(super) use input_required::{InputRequired, url_required, write_input_required};
+pub(super) use input_required::{
+    InputRequired, names_of_visits, url_required, write_input_required,
+};
 pub use parking::Parking;
 pub(super) use parking::{PARKED_MAX, Parked};
 pub(super) use presentation::{for_legacy, for_modern};
 pub(super) use seal::{Bond, Sealed};
+pub(super) use visits::Visits;

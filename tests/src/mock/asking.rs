@@ -35,7 +35,7 @@ async fn by_request(shared: &Shared, call: &Call, kinds: &[String], in_turn: boo
     let id_of = |kind: &str| json!(format!("{}/{kind}", call.id));
     for round in rounds {
         for kind in round {
-            let (method, params) = question(kind);
+            let (method, params) = question(kind, visit_of(call));
             let line =
                 json!({ "jsonrpc": "2.0", "id": id_of(kind), "method": method, "params": params });
             shared.out.line(&line.to_string()).await;
@@ -56,6 +56,9 @@ async fn by_request(shared: &Shared, call: &Call, kinds: &[String], in_turn: boo
         if timeout(LIMIT, collect).await.is_err() {
             break; // what is missing is not told
         }
+    }
+    if call.arguments["ends"] == true {
+        end_visit(shared, call).await;
     }
     let refused = told.values().any(|said| said.get("code").is_some());
     if refused && call.arguments["must"] == true {
@@ -96,7 +99,7 @@ fn by_result(call: &Call, kinds: &[String], in_turn: bool) -> Outcome {
     let requests: Map<String, Value> = now
         .into_iter()
         .map(|kind| {
-            let (method, params) = question(kind);
+            let (method, params) = question(kind, visit_of(call));
             (kind.clone(), json!({ "method": method, "params": params }))
         })
         .collect();
@@ -107,11 +110,24 @@ fn by_result(call: &Call, kinds: &[String], in_turn: bool) -> Outcome {
     }))
 }
 
-fn question(kind: &str) -> (&'static str, Value) {
+/// What the address to be visited is called in a call.
+fn visit_of(call: &Call) -> &str {
+    call.arguments["id"].as_str().unwrap_or("e-1")
+}
+
+/// Tells that a visit has ended, whoever was asked for it.
+pub(crate) async fn end_visit(shared: &Shared, call: &Call) -> Outcome {
+    let params = json!({ "elicitationId": visit_of(call) });
+    let line = json!({ "jsonrpc": "2.0", "method": "notifications/elicitation/complete", "params": params });
+    shared.out.line(&line.to_string()).await;
+    text("told")
+}
+
+fn question(kind: &str, visit: &str) -> (&'static str, Value) {
     match kind {
         "url" => (
             "elicitation/create",
-            json!({ "mode": "url", "url": "https://pay.example/1", "message": "Pay?", "elicitationId": "e-1" }),
+            json!({ "mode": "url", "url": "https://pay.example/1", "message": "Pay?", "elicitationId": visit }),
         ),
         "sampling" => (
             "sampling/createMessage",
@@ -128,12 +144,12 @@ fn question(kind: &str) -> (&'static str, Value) {
 }
 
 /// Fails every other time, because an address has to be visited before.
-pub(crate) fn visit() -> Outcome {
+pub(crate) fn visit(call: &Call) -> Outcome {
     static VISITED: AtomicBool = AtomicBool::new(false);
     if VISITED.fetch_xor(true, Ordering::Relaxed) {
         return text("visited");
     }
-    let (_, params) = question("url");
+    let (_, params) = question("url", visit_of(call));
     Outcome::Refusal(json!({
         "code": -32042,
         "message": "visit first",

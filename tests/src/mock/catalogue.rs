@@ -111,17 +111,19 @@ fn fault_tool(kind: Kind) -> String {
     tool(&kind.name(), "Does the fault it is named after.", properties, &[]).to_string()
 }
 
-fn library() -> [Value; 4] {
+fn library() -> [Value; 5] {
     let mut link = tool("link", "Returns resources.", json!({}), &[]);
     link["_meta"] = json!({ "ui": { "resourceUri": "ui://mock/app" } });
     let name = json!({ "name": text() });
     let kinds = json!({ "type": "array", "items": text() });
-    let ask = json!({ "kinds": kinds, "inTurn": { "type": "boolean" }, "withdraw": { "type": "boolean" }, "must": { "type": "boolean" } });
+    let ask = json!({ "kinds": kinds, "inTurn": { "type": "boolean" }, "withdraw": { "type": "boolean" }, "must": { "type": "boolean" }, "id": text(), "ends": { "type": "boolean" } });
+    let visit = json!({ "id": text() });
     [
         link,
         tool("add_prompt", "Lists one prompt more.", name, &["name"]),
         tool("ask", "Asks the caller something.", ask, &["kinds"]),
-        tool("visit", "Wants an address visited every other time.", json!({}), &[]),
+        tool("visit", "Wants an address visited every other time.", visit.clone(), &[]),
+        tool("end_visit", "Tells that a visit has ended.", visit, &["id"]),
     ]
 }
 

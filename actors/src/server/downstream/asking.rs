@@ -3,6 +3,7 @@
 //! It waits for nobody. Carrying the question and the answer is left to the door and the pump.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use conductor_config::ServerId;
@@ -11,8 +12,9 @@ use tokio::sync::{mpsc, oneshot};
 use super::lane::Command;
 use super::peers::Peers;
 use super::pending::{Entry, Pending};
+use super::said;
 use super::stopwatch::Stopwatch;
-use crate::model::{Callers, Inquiries, Inquiry, InquiryKind};
+use crate::model::{Callers, Inquiries, Inquiry, InquiryKind, Principal, Visit};
 use crate::wire::{self, Abilities, Hop, Id, Members, Outcome, Request};
 
 /// What one call needs so that its server can ask something.
@@ -67,25 +69,56 @@ impl Unasked {
 /// What a server hears whose question was brought to a client and not answered.
 const UNANSWERED: &[u8] = br#"{"code":-32603,"message":"the client gave no answer"}"#;
 
-/// The questions of a server that may be open, and how each is taken back.
+/// The questions of a server that may be open, and how each is taken back; and the visits that it asked
+/// for in calls that are under way.
 #[derive(Debug, Default)]
-pub(super) struct Open(HashMap<Id, oneshot::Sender<()>>);
+pub(super) struct Open {
+    questions: HashMap<Id, oneshot::Sender<()>>,
+    visits: HashMap<Arc<str>, Visits>,
+}
+
+/// Those that a server calls by one name. It may have the same for all who are to go there.
+#[derive(Debug)]
+struct Visits {
+    /// Of whom it was asked last: nobody else hears of it.
+    principal: Option<Principal>,
+    ports: Vec<oneshot::Sender<()>>,
+}
 
 impl Open {
     /// The server takes the question of this id back.
     pub(super) fn withdraw(&mut self, params: Option<&Bytes>) {
         let id = params.and_then(|params| Members::read(params).ok()?.take("requestId"));
-        if let Some(port) = id.and_then(Id::from_raw).and_then(|id| self.0.remove(&id)) {
+        if let Some(port) = id.and_then(Id::from_raw).and_then(|id| self.questions.remove(&id)) {
             let _ = port.send(()); // it was answered just now
         }
     }
 
+    /// The server has seen the end of a visit; returns whether a call was waiting for it.
+    pub(super) fn end_visit(&mut self, id: &str) -> bool {
+        let ports = self.visits.remove(id).into_iter().flat_map(|visits| visits.ports);
+        ports.filter_map(|port| port.send(()).ok()).count() > 0
+    }
+
     /// Notes a question; returns where it hears that it was taken back.
     fn note(&mut self, id: Id) -> oneshot::Receiver<()> {
-        self.0.retain(|_, port| !port.is_closed());
+        self.questions.retain(|_, port| !port.is_closed());
         let (port, withdrawn) = oneshot::channel();
-        self.0.insert(id, port);
+        self.questions.insert(id, port);
         withdrawn
+    }
+
+    /// Notes a visit that is asked for in a call of `principal`.
+    fn note_visit(&mut self, id: Arc<str>, principal: Option<&Principal>) -> Visit {
+        self.visits.retain(|_, visits| visits.ports.iter().any(|port| !port.is_closed()));
+        let fresh = || Visits { principal: principal.cloned(), ports: Vec::new() };
+        let visits = self.visits.entry(Arc::clone(&id)).or_insert_with(fresh);
+        if visits.principal.as_ref() != principal {
+            *visits = fresh();
+        }
+        let (port, ended) = oneshot::channel();
+        visits.ports.push(port);
+        Visit { id, ended }
     }
 }
 
@@ -113,8 +146,11 @@ pub(super) fn ask(
         wire::write_result(&mut out, &request.id, b"{}");
         return Some(out);
     }
-    let found = work.asks(call).and_then(|entry| judge(entry, &request));
-    let asked = found.and_then(|(port, kind)| hand_over((port, kind), &request, commands, open));
+    let asked = work.asks(call).and_then(|entry| {
+        let found = judge(entry, &request)?;
+        let principal = entry.ports.ear.as_ref().map(|ear| &ear.principal);
+        hand_over(found, principal, &request, commands, open)
+    });
     let Err(unasked) = asked else {
         return None;
     };
@@ -217,6 +253,7 @@ fn permit(can: Abilities, kind: InquiryKind, params: Option<&Members>) -> Result
 
 fn hand_over(
     (port, kind): (&InquiryPort, InquiryKind),
+    principal: Option<&Principal>,
     request: &Request,
     commands: &mpsc::WeakSender<Command>,
     open: &mut Open,
@@ -230,7 +267,10 @@ fn hand_over(
         drop(pause);
     });
     let (server, params) = (port.server.clone(), request.params.clone());
-    place.send(Inquiry::new(server, kind, params, respond, open.note(request.id.clone())));
+    let visit = params.as_ref().filter(|_| kind == InquiryKind::Elicitation);
+    let visit = visit.and_then(said::visit).map(|id| open.note_visit(id, principal));
+    let withdrawn = open.note(request.id.clone());
+    place.send(Inquiry::new(server, kind, params, respond, withdrawn).for_visit(visit));
     Ok(())
 }
 

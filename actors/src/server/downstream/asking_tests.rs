@@ -272,3 +272,34 @@ async fn what_is_asked_before_the_first_call_of_the_only_client_waits_for_it() {
     inquiry.answer(Outcome::Result(r#"{"roots":[]}"#.into()));
     assert_eq!(peer.read().await["result"], serde_json::json!({ "roots": [] }));
 }
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_visit_is_told_to_the_calls_of_the_principal_that_was_asked_last() {
+    let visit = |id: &str| {
+        let params = format!(r#"{{"mode":"url","url":"u","elicitationId":"{id}"}}"#);
+        line("elicitation/create", &params)
+    };
+    let principals = [Principal::Local, Principal::User(7), Principal::User(7)];
+    let (mut peer, mut visits) = (Peer::start(), Vec::new());
+    for principal in principals {
+        let (mut ports, mut asked) = port(r#"{"elicitation":{"url":{}}}"#);
+        ports.ear = Some(Ear { principal, logs: None });
+        let (_, answer) = peer.call_at(CALL, ports).unwrap();
+        let call = peer.read().await;
+        peer.say(&visit("v")).await;
+        let mut inquiry = asked.recv().await.unwrap();
+        visits.push(inquiry.take_visit().unwrap());
+        inquiry.answer(Outcome::Result("{}".into()));
+        peer.read().await;
+        // One call after the other, or nobody could tell whose question it is.
+        peer.answer(&call, "{}").await;
+        brief(answer).await;
+    }
+    let told = r#"{"jsonrpc":"2.0","method":"notifications/elicitation/complete","params":{"elicitationId":"v"}}"#;
+    peer.say(told).await;
+    let mut ended = Vec::new();
+    for visit in visits {
+        ended.push(visit.ended.await.is_ok());
+    }
+    assert_eq!(ended, [false, true, true]);
+}

@@ -133,6 +133,12 @@ impl Desk {
                 "notifications/resources/updated" => {
                     self.tell(told.params.as_ref().and_then(said::updated).map(Said::Updated));
                 }
+                "notifications/elicitation/complete" => {
+                    if let Some(id) = told.params.as_ref().and_then(said::visit) {
+                        let heard = self.open.end_visit(&id);
+                        self.tell(Some(Said::Visited { id, heard }));
+                    }
+                }
                 "notifications/tasks/status" | "notifications/tasks" => {
                     self.tell(told.params.as_ref().and_then(said::status));
                 }

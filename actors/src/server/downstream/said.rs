@@ -31,6 +31,8 @@ pub(crate) enum Said {
     Updated(Arc<str>),
     /// A log message that belongs to no call in particular.
     Logged(LogMessage),
+    /// The end of a visit that it asked for under this id; `heard` if a call was told.
+    Visited { id: Arc<str>, heard: bool },
     /// Something about the task that it calls so.
     Task { own: Arc<str>, news: TaskNews },
     /// Of these resources it will tell, for as long as this request is under way.
@@ -61,6 +63,12 @@ pub(super) fn progress(own: Arc<str>, mut params: Members, token: &Bytes) -> Sai
     params.set("progressToken", token.clone());
     params.take("_meta");
     Said::Task { own, news: TaskNews::Progress(params.to_json()) }
+}
+
+/// What a server calls the visit that it asks for, or whose end it tells of (MCP 2025-11-25,
+/// client/elicitation).
+pub(super) fn visit(params: &Bytes) -> Option<Arc<str>> {
+    address(&Members::read(params).ok()?.text("elicitationId")?)
 }
 
 fn address(text: &str) -> Option<Arc<str>> {
