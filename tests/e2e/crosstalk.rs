@@ -7,12 +7,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use conductor_e2e::client::LEGACY;
+use conductor_e2e::client::http_client::connect_as;
 use conductor_e2e::client::lines::LineClient;
 use conductor_e2e::daemon::{Daemon, Options};
-use rustix::process::Uid;
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -54,16 +53,7 @@ impl Stage {
 
 /// A client with a handshake that runs as this user. Only root can be everybody.
 async fn client(socket: &Path, uid: u32) -> LineClient {
-    let socket = socket.to_owned();
-    // The user of a thread of its own, which ends with the connection made.
-    let connected = std::thread::spawn(move || {
-        let uid = Uid::from_raw(uid);
-        rustix::thread::set_thread_res_uid(uid, uid, uid).unwrap();
-        std::os::unix::net::UnixStream::connect(socket).unwrap()
-    });
-    let stream = connected.join().unwrap();
-    stream.set_nonblocking(true).unwrap();
-    let (output, input) = UnixStream::from_std(stream).unwrap().into_split();
+    let (output, input) = connect_as(socket, uid).unwrap().into_split();
     let mut client = LineClient::on(output, input);
     let able = json!({ "elicitation": { "form": {} } });
     client.initialize_with(LEGACY, able).await.unwrap();

@@ -1,9 +1,11 @@
 //! These tests end the daemon and start it again while clients of the older revisions have sessions.
 //! They leave what a session is to the tests beside the HTTP door.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
 
-use conductor_e2e::client::http_client::Answer;
+use conductor_e2e::client::http_client::{Answer, Place};
 use conductor_e2e::client::{Client, LEGACY};
 use conductor_e2e::daemon::{Daemon, Options};
 use conductor_e2e::sandbox::Sandbox;
@@ -13,6 +15,9 @@ use serde_json::json;
 use crate::asking::{able, ask_http};
 use crate::hearing::Ear;
 use crate::world::{CONDUCTOR, SOON, mock, wait_tools};
+
+/// Another user than the daemon's.
+const STRANGER: u32 = 4242;
 
 /// How a daemon ends.
 #[derive(Debug, Clone, Copy)]
@@ -126,4 +131,53 @@ async fn a_session_that_was_deleted_stays_so_and_one_of_another_address_is_not_f
     let wal = std::fs::read(sandbox.state_dir().join("store.db-wal")).unwrap_or_default();
     let id = open.session.as_ref().unwrap().as_bytes();
     assert!(![files, wal].iter().any(|file| file.windows(id.len()).any(|part| part == id)));
+}
+
+/// Another user at the same socket who has learned the id of a session has nothing of it, neither before
+/// a restart nor after it; nor has the daemon's user of theirs.
+#[tokio::test]
+async fn a_session_is_of_the_user_who_opened_it() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let socket = folder.path().join("all.sock");
+    let sandbox = Arc::new(Sandbox::new().unwrap());
+    let start = async || {
+        let settings = json!({
+            "listen": { "unix": socket, "unixMode": "0666" },
+            "mcpServers": { "a": mock(&["--library", "--tells", "--era", "legacy"]) },
+        });
+        let options = Options { sandbox: Some(Arc::clone(&sandbox)), ..Options::default() };
+        let daemon = Daemon::start(CONDUCTOR, settings, options).await.unwrap();
+        wait_tools(&daemon, &["a.echo"]).await.unwrap();
+        daemon
+    };
+    let places = [Place::Socket(socket.clone()), Place::SocketAs(socket.clone(), STRANGER)];
+    let mut daemon = start().await;
+    let mut sessions = Vec::new();
+    for place in places.clone() {
+        let client = Client::legacy(place, "/mcp").await.unwrap();
+        subscribe(&client, "resources/subscribe", "note://a/main/one").await;
+        sessions.push(client.session.unwrap());
+    }
+    for restarted in [false, true] {
+        if restarted {
+            daemon.signal(Signal::KILL).unwrap();
+            daemon.wait_end(SOON).await.unwrap();
+            daemon = start().await;
+        }
+        for (place, own) in places.clone().into_iter().zip([0, 1]) {
+            let mut client = Client::legacy(place, "/mcp").await.unwrap();
+            client.session = Some(sessions[1 - own].clone());
+            let refused = client.request("ping", json!({})).await.unwrap();
+            assert_eq!(refused.status, 404, "{restarted} {own}: {refused:?}");
+            assert_eq!(client.listen().await.unwrap().status, 404);
+            assert_eq!(client.notify("notifications/cancelled", json!({})).await.unwrap(), 404);
+            let answer = json!({ "jsonrpc": "2.0", "id": "q-1", "result": {} });
+            assert_eq!(client.post(&answer).await.unwrap().status, 404);
+            assert_eq!(client.delete().await.unwrap(), 404);
+            client.session = Some(sessions[own].clone());
+            let served = client.request("ping", json!({})).await.unwrap();
+            assert_eq!(served.status, 200, "{restarted} {own}: {served:?}");
+        }
+    }
 }

@@ -25,6 +25,21 @@ pub enum Principal {
     Delegated(Arc<str>),
 }
 
+impl Principal {
+    /// Reads what `Display` writes.
+    pub(crate) fn read(text: &str) -> Option<Self> {
+        if text == "local" {
+            return Some(Self::Local);
+        }
+        let (kind, name) = text.split_once(' ')?;
+        match kind {
+            "uid" => Some(Self::User(name.parse().ok()?)),
+            "delegator" => Some(Self::Delegated(name.into())),
+            _ => None,
+        }
+    }
+}
+
 impl fmt::Display for Principal {
     /// Different principals read differently.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

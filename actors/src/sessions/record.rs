@@ -7,11 +7,11 @@ use std::fmt;
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
 
-use crate::model::Scope;
+use crate::model::{Principal, Scope};
 use crate::wire::{LogLevel, Members, json_string, json_strings};
 
-/// On whose behalf sessions are; there are no others yet.
-const PRINCIPAL: &str = "local";
+/// The door at which all callers were this user when records did not say whose a session is.
+const OLD_DOOR: &str = "http";
 
 /// What a session is found by: a digest of its id, which nobody can make an id of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -50,6 +50,8 @@ impl fmt::Display for SessionKey {
 pub struct SessionRecord {
     /// The door it was opened at.
     pub door: Box<str>,
+    /// On whose behalf.
+    pub principal: Principal,
     /// What that showed there.
     pub scope: Scope,
     /// The revision that was agreed upon.
@@ -73,7 +75,7 @@ impl SessionRecord {
         let client = self.client.as_deref().map(|name| ("client", json_string(name)));
         let level = self.level.map(|level| ("level", json_string(level.as_str())));
         let head = [
-            ("principal", json_string(PRINCIPAL)),
+            ("of", json_string(&self.principal.to_string())),
             ("door", json_string(&self.door)),
             (kind, json_string(&name)),
             ("version", json_string(&self.version)),
@@ -93,15 +95,21 @@ impl SessionRecord {
         out
     }
 
-    /// Reads what [`Self::written`] wrote; nothing if it was somebody else, or for somebody else.
+    /// Reads what [`Self::written`] wrote; nothing if it was somebody else. Older records do not say
+    /// whose a session is: those of the HTTP door were all this user's, others may have been anybody's
+    /// who got to the socket, and are left.
     pub(super) fn read(body: Vec<u8>) -> Option<Self> {
         let members = Members::read(&Bytes::from(body)).ok()?;
         let text = |key: &str| members.text(key).map(|text| text.to_string());
-        if text("principal")? != PRINCIPAL {
-            return None;
-        }
+        let door: Box<str> = text("door")?.into();
+        let principal = match text("of") {
+            Some(principal) => Principal::read(&principal)?,
+            None if *door == *OLD_DOOR => Principal::Local,
+            None => return None,
+        };
         Some(Self {
-            door: text("door")?.into(),
+            door,
+            principal,
             scope: scope(text)?,
             version: text("version")?.into(),
             client: text("client").map(Into::into),

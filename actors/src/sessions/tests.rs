@@ -8,7 +8,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::{KeptSessions, Recorded, SessionKey, SessionRecord};
-use crate::model::Scope;
+use crate::model::{Principal, Scope};
 use crate::store::{Kind, SqliteStore, Store, WallClock};
 use crate::wire::LogLevel;
 
@@ -18,6 +18,7 @@ const NOON: i64 = 1_790_000_000_000;
 fn record(door: &str, used: i64) -> SessionRecord {
     SessionRecord {
         door: door.into(),
+        principal: Principal::Local,
         scope: Scope::Server("lab/git".parse().unwrap()),
         version: "2025-11-25".into(),
         client: Some("a \"client\"".into()),
@@ -111,7 +112,7 @@ async fn what_is_too_old_unreadable_or_too_large_is_forgotten() {
     kept.settle(session("large", large)).await;
     store.put(Kind::Session, "odd".into(), b"{}".to_vec()).await.unwrap();
     let theirs = String::from_utf8(record("http", NOON).written()).unwrap();
-    let theirs = theirs.replace("\"local\"", "\"acme\"").into_bytes();
+    let theirs = theirs.replace("\"local\"", "\"robot 7\"").into_bytes();
     store.put(Kind::Session, SessionKey::of("theirs").to_string(), theirs).await.unwrap();
     let next = at(&store, NOON).await;
     let found: Vec<SessionKey> = next.found("http").into_iter().map(|(key, _)| key).collect();
@@ -120,6 +121,22 @@ async fn what_is_too_old_unreadable_or_too_large_is_forgotten() {
     let mut left = ["just", "new"].map(|id| SessionKey::of(id).to_string());
     left.sort();
     assert_eq!(ids(&store).await, left);
+}
+
+/// What was written before it was written whose a session is.
+#[tokio::test]
+async fn an_older_record_is_of_the_user_at_the_door_where_there_was_no_other() {
+    let store = store().await;
+    for door in ["http", "listen.unix"] {
+        let written = String::from_utf8(record(door, NOON).written()).unwrap();
+        let older = written.replace(r#""of":"local""#, r#""principal":"local""#);
+        assert_ne!(older, written);
+        let key = SessionKey::of(door).to_string();
+        store.put(Kind::Session, key, older.into_bytes()).await.unwrap();
+    }
+    let next = at(&store, NOON).await;
+    assert_eq!(next.found("http"), [(SessionKey::of("http"), record("http", NOON))]);
+    assert_eq!(next.found("listen.unix"), [], "anybody's who got to the socket");
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,6 +157,8 @@ proptest! {
         resources in prop::collection::vec("\\PC{0,30}", 0..5),
         client in proptest::option::of(".{0,10}"),
         level in 0..=LogLevel::ALL.len(),
+        uid in any::<u32>(),
+        delegator in "\\PC{0,20}",
         used in any::<i64>(),
     ) {
         let scopes = [
@@ -147,7 +166,10 @@ proptest! {
             Scope::Server("default/git".parse().unwrap()),
             Scope::View("sockets.part".into()),
         ];
+        let principals =
+            [Principal::Local, Principal::User(uid), Principal::Delegated(delegator.into())];
         let record = SessionRecord {
+            principal: principals[at].clone(),
             scope: scopes[at].clone(),
             level: LogLevel::ALL.get(level).copied(),
             client: client.map(Into::into),

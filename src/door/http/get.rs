@@ -24,7 +24,7 @@ const LAST_EVENT: &str = "last-event-id";
 
 /// Opens the session's stream of news, or goes on with any stream of it.
 pub(super) fn get(door: &Door, scope: Scope, headers: &HeaderMap) -> Response {
-    let session = match door.sessions.find(headers, &scope) {
+    let session = match door.sessions.find(headers, &door.owner(&scope)) {
         Ok(session) => session,
         Err(refusal) => return nothing_here(&refusal),
     };
@@ -93,7 +93,7 @@ async fn tell_news(service: &Service, session: &Session, missed: bool) {
 
 /// Ends a session.
 pub(super) async fn delete(door: &Door, scope: &Scope, headers: &HeaderMap) -> Response {
-    match door.sessions.find(headers, scope) {
+    match door.sessions.find(headers, &door.owner(scope)) {
         Ok(session) => {
             door.sessions.close(&session).await;
             respond::empty(StatusCode::NO_CONTENT)

@@ -35,7 +35,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use conductor_actors::{LocalCaller, Scope, System};
+use conductor_actors::{Caller, LocalCaller, Scope, System, principal_of};
 use conductor_config::{Listen, ServerId, WorkspaceName};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +45,7 @@ use super::service::Service;
 use crate::rest::Guarded;
 use gate::Gate;
 pub(super) use over_unix::{OverUnix, turn_away};
-use sessions::Sessions;
+use sessions::{Owner, Sessions};
 
 /// What all requests share.
 struct Door {
@@ -65,6 +65,12 @@ impl Door {
     fn service(&self, scope: Scope) -> Service {
         let at = (Arc::clone(&self.key), scope);
         Service::new(self.system.clone(), at, self.caller.clone(), self.parking.clone())
+    }
+
+    /// Whose a session is that is used here, at what shows `scope`.
+    fn owner(&self, scope: &Scope) -> Owner {
+        let principal = principal_of(&Caller::Local(self.caller.clone()));
+        Owner { principal, scope: scope.clone() }
     }
 
     /// Whether there is a server of this name, up or not.

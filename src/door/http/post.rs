@@ -96,7 +96,7 @@ impl Post<'_> {
 
     /// The session it belongs to.
     pub(super) fn session(&self) -> Result<Busy, Refusal> {
-        self.door.sessions.find(&self.headers, &self.scope)
+        self.door.sessions.find(&self.headers, &self.door.owner(&self.scope))
     }
 
     async fn request(&self, request: wire::Request) -> Result<Response, Refusal> {
@@ -170,7 +170,7 @@ impl Post<'_> {
             Asked::Call(_) => return Err(Refusal::Internal),
         };
         let service = self.service().greeted(&client);
-        let (session, id) = self.door.sessions.open(self.scope.clone(), client).await?;
+        let (session, id) = self.door.sessions.open(self.door.owner(&self.scope), client).await?;
         service.catch_up(&session.seen);
         let answer =
             service.answer(job, &Peer { seen: Some(&session.seen), ..Peer::default() }).await;

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use conductor_actors::Scope;
 use conductor_actors::sessions::{KeptSessions, Recorded, SessionKey, SessionRecord, UNSAID};
 use conductor_actors::wire::Id;
+use conductor_actors::{Principal, Scope};
 use dashmap::DashMap;
 use http::HeaderMap;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -41,8 +41,8 @@ pub(super) struct Session {
     key: SessionKey,
     /// The client as it introduced itself.
     pub(super) client: Client,
-    /// What the door showed that it was opened at.
-    scope: Scope,
+    /// Whose it is.
+    owner: Owner,
     /// What its client knows of the list.
     pub(super) seen: Seen,
     /// What its client hears beside answers.
@@ -59,6 +59,15 @@ pub(super) struct Session {
     /// The same as it was kept last.
     told: AtomicI64,
     desk: Arc<Desk>,
+}
+
+/// Whose a session is: nobody else can use it, whatever id they show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Owner {
+    /// On whose behalf it was opened.
+    pub(super) principal: Principal,
+    /// What the door showed there.
+    pub(super) scope: Scope,
 }
 
 /// What the sessions of one door have in common.
@@ -116,7 +125,7 @@ impl Sessions {
     /// If there are too many, or no random bytes to be had.
     pub(super) async fn open(
         &self,
-        scope: Scope,
+        owner: Owner,
         client: Client,
     ) -> Result<(Arc<Session>, String), Refusal> {
         if self.table.len() >= self.max {
@@ -129,19 +138,18 @@ impl Sessions {
         self.random.fill(&mut bytes).map_err(|_| Refusal::Internal)?;
         let id = URL_SAFE_NO_PAD.encode(bytes);
         let (key, used) = (SessionKey::of(&id), self.desk.now());
-        let session = Session::new(key, client, scope, Hearing::default(), used, &self.desk);
+        let session = Session::new(key, client, owner, Hearing::default(), used, &self.desk);
         let session = Arc::new(session);
         self.table.insert(key, Arc::clone(&session));
         session.keep().await;
         Ok((session, id))
     }
 
-    /// The session that `headers` name, if it was opened at `scope`. It stays as long as what is
-    /// returned.
+    /// The session that `headers` name, if it is `owner`'s. It stays as long as what is returned.
     ///
     /// # Errors
-    /// If they name none, or one that is not there.
-    pub(super) fn find(&self, headers: &HeaderMap, scope: &Scope) -> Result<Busy, Refusal> {
+    /// If they name none, or one that is not there; somebody else's is not there either.
+    pub(super) fn find(&self, headers: &HeaderMap, owner: &Owner) -> Result<Busy, Refusal> {
         let unknown = Refusal::Session(SessionFault::Unknown);
         let id = match Field::of(headers, SESSION.as_str()) {
             Field::Value(id) => id,
@@ -150,7 +158,7 @@ impl Sessions {
         };
         let session = self.table.get(&SessionKey::of(id)).map(|session| Arc::clone(&session));
         let session = session.ok_or(unknown.clone())?;
-        if session.scope != *scope || self.is_idle(&session) {
+        if session.owner != *owner || self.is_idle(&session) {
             return Err(unknown);
         }
         session.busy.fetch_add(1, Ordering::AcqRel);
@@ -230,7 +238,8 @@ impl Recorded for Session {
         let (level, resources) = self.hearing.wanted();
         Some(SessionRecord {
             door: self.desk.door.clone(),
-            scope: self.scope.clone(),
+            principal: self.owner.principal.clone(),
+            scope: self.owner.scope.clone(),
             version: self.client.version.into(),
             client: self.client.name.as_deref().map(Into::into),
             capabilities: self.client.capabilities.clone(),
@@ -245,7 +254,7 @@ impl Session {
     fn new(
         key: SessionKey,
         client: Client,
-        scope: Scope,
+        owner: Owner,
         hearing: Hearing,
         used: i64,
         desk: &Arc<Desk>,
@@ -257,7 +266,7 @@ impl Session {
             key,
             replay: Replay::new(name, &desk.run, client.version),
             client,
-            scope,
+            owner,
             seen: Seen::default(),
             hearing: Arc::new(hearing),
             ended: CancellationToken::new(),
@@ -277,7 +286,8 @@ impl Session {
         // A clock that was set back is no reason to end it.
         let unused = desk.kept.now().saturating_sub(record.used).max(0);
         let used = desk.now().saturating_sub(unused);
-        Some(Self::new(key, client, record.scope, hearing, used, desk))
+        let owner = Owner { principal: record.principal, scope: record.scope };
+        Some(Self::new(key, client, owner, hearing, used, desk))
     }
 
     /// Has it written as it is. Returns when that is done, or soon.

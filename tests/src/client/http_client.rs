@@ -4,13 +4,14 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, anyhow};
 use bytes::{Buf as _, Bytes, BytesMut};
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use rustix::thread::Uid;
 use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -22,6 +23,26 @@ pub enum Place {
     Address(SocketAddr),
     /// At a Unix socket.
     Socket(PathBuf),
+    /// There as another user. Only root can be everybody.
+    SocketAs(PathBuf, u32),
+}
+
+/// Connects to a Unix socket as this user.
+///
+/// # Errors
+///
+/// When nobody listens there, or this process may not be that user.
+pub fn connect_as(socket: &Path, uid: u32) -> Result<UnixStream> {
+    let socket = socket.to_owned();
+    // The user of a thread of its own, which ends with the connection made.
+    let connected = std::thread::spawn(move || -> Result<_> {
+        let uid = Uid::from_raw(uid);
+        rustix::thread::set_thread_res_uid(uid, uid, uid).context("failed to be that user")?;
+        std::os::unix::net::UnixStream::connect(socket).context("failed to connect")
+    });
+    let stream = connected.join().map_err(|_| anyhow!("the thread panicked"))??;
+    stream.set_nonblocking(true)?;
+    Ok(UnixStream::from_std(stream)?)
 }
 
 impl From<SocketAddr> for Place {
@@ -59,6 +80,9 @@ impl Connection {
             Place::Socket(path) => {
                 let stream = UnixStream::connect(path).await.context("failed to connect")?;
                 Self::on(stream, "localhost".to_owned()).await
+            }
+            Place::SocketAs(path, uid) => {
+                Self::on(connect_as(&path, uid)?, "localhost".to_owned()).await
             }
         }
     }
