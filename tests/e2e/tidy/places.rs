@@ -314,6 +314,11 @@ pub(super) const CODES: &[(&str, &str, &str)] = &[
     ("actors/src/server/downstream/asking.rs", "-32603", "there is nobody to ask"),
     ("actors/src/server/downstream/sdk.rs", "-32603", "the SDK is told that an answer is spoilt"),
     (
+        "actors/src/server/downstream/remote/exchange.rs",
+        "-32020",
+        "a call is made once more whose headers a server does not take",
+    ),
+    (
         "actors/src/server/downstream/remote/open.rs",
         "-32022",
         "a server names the revisions that it speaks with it",

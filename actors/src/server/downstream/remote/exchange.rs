@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
+use memchr::memmem;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -18,8 +19,10 @@ use super::sse::Kind;
 use crate::model::Cause;
 use crate::server::downstream::desk::PREFIX;
 use crate::server::downstream::lane::CallFailure;
-use crate::wire::{self, Hop, Malformed, Message};
+use crate::wire::{self, Hop, Malformed, Members, Message, Outcome, Response};
 
+/// The error of a server whose request has headers that do not say what its body does.
+const MISMATCH: &str = "-32020";
 /// How often in a row a broken answer is taken up again in vain.
 const TRIES: u32 = 5;
 /// Waits between two of these where the server names none, and the bounds of those it names.
@@ -38,6 +41,8 @@ pub(super) enum Heard {
     Forgotten(u64),
     /// A new session was asked for.
     Renewed(Result<Box<Session>, OpenError>),
+    /// Its list of tools was read again, as far as that went.
+    Relearned,
     /// The server was asked whether it is there, and it is.
     Present,
     /// The server is gone.
@@ -59,6 +64,8 @@ pub(super) enum End {
     Unreachable(Arc<str>),
     /// Refused, because the server does not know the session of this number any more.
     Forgotten(u64),
+    /// Refused before anything was done, because headers do not say what the body does: this answer.
+    Mismatched(Bytes),
 }
 
 /// Says what a server said.
@@ -93,6 +100,9 @@ impl Talk<'_> {
         match self.channel.post(self.session, letter).await {
             Ok((Answer::Nothing, _)) if self.session.one_stream => End::Awaited,
             Ok((Answer::Nothing, _)) => End::Over,
+            Ok((Answer::Whole(message), _)) if self.is_mismatch(&message) => {
+                End::Mismatched(message)
+            }
             Ok((Answer::Whole(message), _)) => {
                 say(self.heard, message, Some(self.ticket)).await;
                 End::Over
@@ -190,6 +200,9 @@ impl Talk<'_> {
                 if !status.is_server_error() {
                     self.channel.gauges.hear();
                 }
+                if self.is_mismatch(&body) {
+                    return End::Mismatched(body);
+                }
                 if self.answers(&body) {
                     say(self.heard, body, Some(self.ticket)).await;
                     return End::Over;
@@ -205,8 +218,28 @@ impl Talk<'_> {
 
     /// Whether a refusal is an answer to this very request.
     fn answers(&self, body: &Bytes) -> bool {
-        matches!(wire::parse(body), Ok(Message::Response(response))
-            if response.id.as_ref().and_then(|id| id.number_after(PREFIX)) == Some(self.ticket))
+        self.outcome(body).is_some()
+    }
+
+    /// Whether an answer says that headers do not fit the body (MCP 2026-07-28,
+    /// basic/transports/streamable-http, Server Validation).
+    fn is_mismatch(&self, body: &Bytes) -> bool {
+        let may_be =
+            self.session.hop == Hop::Modern && memmem::find(body, MISMATCH.as_bytes()).is_some();
+        let error = may_be.then(|| self.outcome(body)).flatten();
+        matches!(error, Some(Outcome::Error(error))
+            if Members::read(&error).is_ok_and(|it| it.get("code").is_some_and(|it| it == MISMATCH)))
+    }
+
+    fn outcome(&self, body: &Bytes) -> Option<Outcome> {
+        match wire::parse(body) {
+            Ok(Message::Response(Response { id: Some(id), outcome }))
+                if id.number_after(PREFIX) == Some(self.ticket) =>
+            {
+                Some(outcome)
+            }
+            _ => None,
+        }
     }
 }
 

@@ -20,6 +20,7 @@ mod mirror;
 mod names;
 mod open;
 mod pump;
+mod relearn;
 mod retry_after;
 mod sse;
 mod target;

@@ -18,12 +18,13 @@ use super::client::TripError;
 use super::exchange::{End, Heard, exchange};
 use super::listen::{listen, listen_to};
 use super::open::{OpenError, Opened, initialize};
+use super::relearn::relearn;
 use crate::model::{Cause, Downfall};
 use crate::server::downstream::desk::{Desk, PREFIX, cancelled};
 use crate::server::downstream::lane::{Body, CallFailure, Command};
 use crate::server::downstream::pending::Entry;
 use crate::server::downstream::sdk::write_request;
-use crate::wire::{Hop, Malformed, Message, Outcome, Response};
+use crate::wire::{self, CallKind, CallParams, Hop, Malformed, Message, Outcome, Response, Text};
 
 /// Messages that may wait for the pump; their senders wait with them.
 const QUEUE: usize = 16;
@@ -35,6 +36,8 @@ const ERRAND: Duration = Duration::from_secs(5);
 const FAREWELL: Duration = Duration::from_secs(2);
 /// How long a new session may take to be agreed upon.
 const RENEWAL: Duration = Duration::from_secs(30);
+/// How long the list of tools may take that says what headers calls need.
+const RELEARNING: Duration = Duration::from_secs(10);
 
 /// The task behind one lane to a remote server.
 pub(super) struct Pump {
@@ -47,6 +50,8 @@ pub(super) struct Pump {
     running: HashMap<u64, Running>,
     /// Requests that wait for a new session.
     waiting: Vec<u64>,
+    /// Requests that wait until it is known what headers they need.
+    mismatched: Vec<(u64, Text, Arc<CallParams>)>,
     errands: Arc<Semaphore>,
     listener: Option<AbortHandle>,
     renewing: bool,
@@ -61,6 +66,8 @@ struct Running {
     is_list: bool,
     /// Whether it was refused once because the session was over.
     renewed: bool,
+    /// The call whose arguments headers repeat, until it was refused once because they do not fit.
+    call: Option<(Text, Arc<CallParams>)>,
     task: Option<AbortHandle>,
 }
 
@@ -84,6 +91,7 @@ impl Pump {
             tasks: JoinSet::new(),
             running: HashMap::new(),
             waiting: Vec::new(),
+            mismatched: Vec::new(),
             errands: Arc::new(Semaphore::new(ERRANDS)),
             listener: None,
             renewing: false,
@@ -100,7 +108,8 @@ impl Pump {
         let cause = self.pump().await;
         let downfall = Downfall::silent(cause);
         for (ticket, entry) in self.desk.pending.drain() {
-            let sent = !self.waiting.contains(&ticket);
+            let mut refused = self.mismatched.iter().map(|(refused, ..)| refused);
+            let sent = !self.waiting.contains(&ticket) && !refused.any(|it| *it == ticket);
             let lost = CallFailure::Lost { downfall: Arc::clone(&downfall), sent };
             let _ = entry.reply.send(Err(lost));
         }
@@ -156,7 +165,11 @@ impl Pump {
                 self.desk.expect(ticket, entry);
                 let letter = self.letter(ticket, method, hop, &body);
                 let is_list = method == "tools/list" && hop == Hop::Modern;
-                let running = Running { letter, is_list, renewed: false, task: None };
+                let call = match body {
+                    Body::Call { name, params } if hop == Hop::Modern => Some((name, params)),
+                    Body::Call { .. } | Body::Members(_) => None,
+                };
+                let running = Running { letter, is_list, renewed: false, call, task: None };
                 self.running.insert(ticket, running);
                 self.set_out(ticket);
             }
@@ -198,6 +211,7 @@ impl Pump {
     /// (MCP 2026-07-28, basic/utilities/cancellation), to an older one a message.
     fn give_up(&mut self, ticket: u64) {
         self.waiting.retain(|waiting| *waiting != ticket);
+        self.mismatched.retain(|(waiting, ..)| *waiting != ticket);
         let Some(running) = self.running.remove(&ticket) else { return };
         let Some(task) = running.task else { return };
         task.abort();
@@ -234,6 +248,7 @@ impl Pump {
             Heard::Ended { ticket, end } => return self.on_end(ticket, end),
             Heard::Forgotten(number) => self.renew(number),
             Heard::Renewed(renewed) => return self.on_renewed(renewed),
+            Heard::Relearned => self.on_relearned(),
             Heard::Present => self.checking = false,
             Heard::Gone(cause) => return Some(cause),
         }
@@ -283,6 +298,16 @@ impl Pump {
                 let reason = "it does not know the session that it has just opened".to_owned();
                 self.desk.fail(ticket, CallFailure::Http { status: 404, reason });
             }
+            End::Mismatched(answer) => {
+                let call = self.running.get_mut(&ticket).and_then(|running| running.call.take());
+                match call.filter(|(_, params)| params.kind == CallKind::Tool) {
+                    Some(call) => {
+                        self.relearn(ticket, call);
+                        return None;
+                    }
+                    None => self.on_said(wire::parse(&answer), &answer, Some(ticket)),
+                }
+            }
             End::Over => {
                 let reason = "the server took the request and gave no answer to it".to_owned();
                 self.desk.fail(ticket, CallFailure::Garbled { reason });
@@ -299,6 +324,35 @@ impl Pump {
         }
         self.running.remove(&ticket);
         None
+    }
+
+    /// A call was refused because its headers do not fit: it is made once more when the list of tools
+    /// was read again, which says what headers they need. Nothing was done about it yet.
+    fn relearn(&mut self, ticket: u64, (name, params): (Text, Arc<CallParams>)) {
+        if let Some(running) = self.running.get_mut(&ticket) {
+            running.task = None;
+        }
+        // Callers are to know it as well, and whoever checks what they send.
+        if self.mismatched.is_empty() {
+            self.desk.gauges.lists_changed.send_modify(|count| *count += 1);
+            let (channel, tell) = (Arc::clone(&self.channel), self.tell.clone());
+            self.tasks.spawn(async move {
+                let _ = timeout(RELEARNING, relearn(&channel)).await;
+                let _ = tell.send(Heard::Relearned).await;
+            });
+        }
+        self.mismatched.push((ticket, name, params));
+    }
+
+    fn on_relearned(&mut self) {
+        for (ticket, name, params) in std::mem::take(&mut self.mismatched) {
+            let body = Body::Call { name, params };
+            let headers = self.channel.mirrors.load().headers("tools/call", &body);
+            if let Some(running) = self.running.get_mut(&ticket) {
+                running.letter.headers = headers;
+                self.set_out(ticket);
+            }
+        }
     }
 
     /// Asks for a new session if the one of this number is the present one.

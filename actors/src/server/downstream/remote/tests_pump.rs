@@ -357,3 +357,45 @@ async fn calls_at_once_are_kept_apart() {
         }
     }
 }
+
+/// A server whose tool `x` wants its argument `a` in the header `Mcp-Param-Name`, with a list of two
+/// pages; it refuses calls without it `refusals` times more. How often it was listed, and called.
+async fn mismatching(refusals: usize, status: u16) -> (String, usize, usize) {
+    let (listed, called) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let counts = (Arc::clone(&listed), Arc::clone(&called));
+    let site = Site::start(modern(move |seen| {
+        if seen.method() == "tools/list" {
+            counts.0.fetch_add(1, Ordering::Relaxed);
+            let page = match seen.body["params"]["cursor"].as_str() {
+                None => json!({ "tools": [], "nextCursor": "2" }),
+                Some(_) => {
+                    let a = json!({ "type": "string", "x-mcp-header": "Name" });
+                    let schema = json!({ "type": "object", "properties": { "a": a } });
+                    json!({ "tools": [{ "name": "tool", "inputSchema": schema }] })
+                }
+            };
+            return Reply::json(seen.result(&page.to_string()));
+        }
+        let before = counts.1.fetch_add(1, Ordering::Relaxed);
+        if seen.header("mcp-param-name") == "v" && before > refusals {
+            return Reply::json(seen.result("1"));
+        }
+        let error = json!({ "code": -32020, "message": "Mcp-Param-Name is missing" });
+        let body = json!({ "jsonrpc": "2.0", "id": seen.body["id"], "error": error }).to_string();
+        Reply::Whole(status, "content-type: application/json\r\n".into(), body)
+    }))
+    .await;
+    let guest = open(&spec(&site.url(), &[])).await.unwrap();
+    let found = guest.call(r#"{"name":"tool","arguments":{"a":"v"}}"#).await;
+    (found, listed.load(Ordering::Relaxed), called.load(Ordering::Relaxed))
+}
+
+#[tokio::test]
+async fn a_call_with_the_wrong_headers_is_made_once_more_with_those_that_the_list_says() {
+    for status in [400, 200] {
+        assert_eq!(mismatching(0, status).await, ("1".to_owned(), 2, 2));
+    }
+    let (found, listed, called) = mismatching(1, 400).await;
+    assert!(found.starts_with(r#"error {"code":-32020"#), "{found}");
+    assert_eq!((listed, called), (2, 2), "once");
+}
