@@ -259,7 +259,10 @@ impl System {
     ) -> Result<Answer, CallError> {
         let (kind, asked) = (call.params.kind, call.params.task.is_some());
         let (target, arguments) = match kind {
-            CallKind::Task(_) => (self.find_task(scope, &caller, &call.params).await?, None),
+            CallKind::Task(_) => {
+                let about = (&*call.params, call.seat.as_ref());
+                (self.find_task(scope, &caller, about).await?, None)
+            }
             _ => self.find(scope, kind, &call.params.name, call.deadline).await?,
         };
         let principal = principal_of(&caller);
@@ -279,6 +282,7 @@ impl System {
             let outcome = Outcome::Result(Bytes::from_static(NO_COMPLETION));
             return Ok(Answer { outcome, hop: Hop::Legacy });
         }
+        let by = tenancy.holder.clone();
         let mut answer = self.0.router.call(&admission, &target, tenancy, call).await?;
         if !matches!(scope, Scope::Server(_))
             && let Some(outcome) =
@@ -286,7 +290,7 @@ impl System {
         {
             answer.outcome = outcome;
         }
-        self.with_shown_tasks(principal, scope, (kind, asked, &target.server), answer).await
+        self.with_shown_tasks(principal, scope, (kind, asked, &target.server, &by), answer).await
     }
 
     /// A place for a session of a client. What servers run for it alone ends when this is dropped.

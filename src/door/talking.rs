@@ -4,7 +4,7 @@
 //! It leaves making the call, and what follows from its end, to `calling`.
 
 use bytes::Bytes;
-use conductor_actors::wire::{CallKind, Members, Outcome, Text, write_notification};
+use conductor_actors::wire::{CallKind, Members, Outcome, Text, related_task, write_notification};
 use conductor_actors::{
     Answer as Answered, CallError, Inquiry, InquiryKind, Resolution, Scope, Target,
 };
@@ -80,7 +80,7 @@ impl Service {
 
     /// The task that a server's question belongs to: as it is shown, and as the server calls it.
     fn related_task(&self, server: &ServerId, params: &Bytes) -> Option<(String, String)> {
-        let own = tasks::related(params)?;
+        let own = related_task(params)?;
         let target = Target { server: server.clone(), name: own.clone() };
         let shown = self.system().shown_task(self.scope(), self.caller(), &target)?;
         Some((shown, own.to_string()))

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use conductor_e2e::client::LEGACY;
@@ -12,10 +13,11 @@ use conductor_e2e::client::lines::LineClient;
 use conductor_e2e::daemon::{Daemon, Options};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use crate::world::{CONDUCTOR, SOON, journal, mock_with, wait_tool};
+use crate::world::{CONDUCTOR, SOON, journal, mock, mock_with, wait_tool};
 
 /// Clients at once, every other one of another user.
 const CLIENTS: usize = 50;
@@ -39,10 +41,14 @@ impl Stage {
         let args = ["--library", "--tells", "--era", era, "--log", &log];
         let settings = json!({
             "listen": { "unix": socket, "unixMode": "0666" },
-            "mcpServers": { "a": mock_with(&args, json!({ "maxInFlight": 2000 })) },
+            "mcpServers": {
+                "a": mock_with(&args, json!({ "maxInFlight": 2000 })),
+                "b": mock(&["--library", "--era", era]),
+            },
         });
         let daemon = Daemon::start(CONDUCTOR, settings, Options::default()).await.unwrap();
         wait_tool(&daemon, "a.ask").await.unwrap();
+        wait_tool(&daemon, "b.ask").await.unwrap();
         Self { daemon, socket, folder }
     }
 
@@ -79,6 +85,10 @@ struct Talker {
     /// Questions that reached it.
     asked: usize,
     logged: usize,
+    /// Whose turn it is to have `b` ask. A server of the older revisions asks on behalf of a call that
+    /// is alone there.
+    alone: Arc<Semaphore>,
+    turn: Option<OwnedSemaphorePermit>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -86,14 +96,16 @@ enum Expected {
     Echo,
     Steps,
     Form,
+    /// Asked for by a server that may ask now.
+    LawfulForm,
     Logged,
 }
 
 impl Talker {
-    fn new(client: LineClient, number: usize) -> Self {
-        let mark = format!("client-{number}-");
-        let open = BTreeMap::new();
-        Self { client, mark, open, progress: 0, messages: 0, asked: 0, logged: 0 }
+    fn new(client: LineClient, number: usize, alone: Arc<Semaphore>) -> Self {
+        let (mark, open) = (format!("client-{number}-"), BTreeMap::new());
+        let (progress, messages, asked, logged) = (0, 0, 0, 0);
+        Self { client, mark, open, progress, messages, asked, logged, alone, turn: None }
     }
 
     async fn send(&mut self, message: &Value) {
@@ -102,8 +114,12 @@ impl Talker {
     }
 
     async fn call(&mut self, id: u64, tool: &str, arguments: Value) {
+        self.call_at("a", id, tool, arguments).await;
+    }
+
+    async fn call_at(&mut self, server: &str, id: u64, tool: &str, arguments: Value) {
         let params = json!({
-            "name": format!("a.{tool}"),
+            "name": format!("{server}.{tool}"),
             "arguments": arguments,
             "_meta": { "progressToken": if tool == "progress" { json!("t") } else { json!(id) } },
         });
@@ -125,6 +141,11 @@ impl Talker {
         if round.is_multiple_of(2) {
             self.call(first + 5, "ask", json!({ "kinds": ["form"] })).await;
             self.open.insert(first + 5, Expected::Form);
+        }
+        if round % 8 == 3 {
+            self.turn = self.alone.clone().acquire_owned().await.ok();
+            self.call_at("b", first + 7, "ask", json!({ "kinds": ["form"] })).await;
+            self.open.insert(first + 7, Expected::LawfulForm);
         }
         if round % 3 == 1 {
             self.call(first + 6, "sleep", json!({ "ms": 500 })).await;
@@ -179,6 +200,11 @@ impl Talker {
             Expected::Echo => assert_eq!(text, format!("{mark}/{id}")),
             Expected::Steps => assert_eq!(text, "3 steps"),
             Expected::Logged => assert_eq!(text, "done"),
+            Expected::LawfulForm => {
+                self.turn = None;
+                let told: Value = serde_json::from_str(text).unwrap();
+                assert_eq!(told["form"]["content"]["name"], mark, "{message}");
+            }
             Expected::Form => {
                 let told: Value = serde_json::from_str(text).unwrap();
                 // An older server that asks with several calls under way is refused.
@@ -193,10 +219,10 @@ impl Talker {
 /// Has fifty clients talk until together they have said and heard so much.
 async fn talk(era: &str, protocol: &str, messages: usize) {
     let stage = Stage::new(era).await;
-    let mut talkers = Vec::new();
+    let (mut talkers, alone) = (Vec::new(), Arc::new(Semaphore::new(1)));
     for number in 0..CLIENTS {
         let uid = if number % 2 == 0 { me() } else { STRANGER };
-        talkers.push(Talker::new(stage.client(uid).await, number));
+        talkers.push(Talker::new(stage.client(uid).await, number, Arc::clone(&alone)));
     }
     let (each, begun) = (messages.div_ceil(CLIENTS), Instant::now());
     let mut tasks = JoinSet::new();
@@ -220,7 +246,7 @@ async fn talk(era: &str, protocol: &str, messages: usize) {
         sum(|it| it.logged),
     );
     assert!(said >= messages && progress > 0);
-    assert!(asked > 0 || era == "legacy", "questions in results are always brought");
+    assert!(all.iter().all(|it| it.asked > 0), "everybody was asked something");
     assert_eq!(journal(&stage.folder, "journal").started().len(), 1, "one process for all");
     drop(stage.daemon);
 }

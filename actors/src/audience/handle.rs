@@ -11,12 +11,12 @@ use tokio_util::task::AbortOnDropHandle;
 use super::book::{ListenerId, TooMany};
 use super::line::Ends;
 use super::task::Audience;
-use super::tasks::Numbered;
+use super::tasks::{Made, Numbered};
 use crate::delegation::Caller;
 use crate::merger::Catalog;
 use crate::model::{
     Hearing, Holder as InstanceHolder, InstanceId, ListKind, Principal, Reach, Scope, Settled,
-    Target, Wishes,
+    Wishes,
 };
 use crate::tasks::Holder;
 use crate::wire::{Hop, LogLevel};
@@ -55,15 +55,22 @@ pub(super) enum Command {
     /// They want log messages from this level on; answered when their servers know.
     SetLevel { id: ListenerId, level: LogLevel, done: oneshot::Sender<()> },
     /// A task was made for this holder, who knows it under this id.
-    Made { holder: Holder, task: Target, shown: Arc<str> },
+    Made { holder: Holder, task: Made, shown: Arc<str> },
     /// Whether a task may be this principal's.
-    MayBeOf { task: Target, principal: Principal, reply: oneshot::Sender<bool> },
-    /// Which tasks there are of this holder after this number, so many at most.
-    TasksOf { holder: Holder, after: u64, most: usize, reply: oneshot::Sender<Vec<Numbered>> },
+    MayBeOf { task: Made, principal: Principal, reply: oneshot::Sender<bool> },
+    /// Which tasks there are of this holder after this number, so many at most; of processes apart,
+    /// those of `own`.
+    TasksOf {
+        holder: Holder,
+        own: InstanceHolder,
+        after: u64,
+        most: usize,
+        reply: oneshot::Sender<Vec<Numbered>>,
+    },
     /// A server knows this task of a holder no more.
     Forget { holder: Holder, number: u64 },
     /// They hear of this task, which they know under this id.
-    HearOf { id: ListenerId, hop: Hop, task: Target, shown: Arc<str> },
+    HearOf { id: ListenerId, hop: Hop, task: Made, shown: Arc<str> },
     /// They were asked by this instance for visits, and wait for their ends.
     AwaitVisits { id: ListenerId, of: InstanceId, visits: Vec<Arc<str>> },
     /// One call does; answered when its server knows.
@@ -121,21 +128,28 @@ impl AudienceHandle {
     }
 
     /// Remembers that a task was made for `holder`, who knows it under the id `shown`.
-    pub(crate) async fn made(&self, holder: Holder, task: Target, shown: Arc<str>) {
+    pub(crate) async fn made(&self, holder: Holder, task: Made, shown: Arc<str>) {
         self.send(Command::Made { holder, task, shown }).await;
     }
 
     /// Whether a task may be `principal`'s: not if it was made for another.
-    pub(crate) async fn may_be_of(&self, task: Target, principal: Principal) -> bool {
+    pub(crate) async fn may_be_of(&self, task: Made, principal: Principal) -> bool {
         let (reply, may) = oneshot::channel();
         self.send(Command::MayBeOf { task, principal, reply }).await;
         may.await.unwrap_or(false)
     }
 
-    /// The tasks of `holder` after the one of this number, up to `most`.
-    pub(crate) async fn tasks_of(&self, holder: Holder, after: u64, most: usize) -> Vec<Numbered> {
+    /// The tasks of `holder` after the one of this number, up to `most`; of those that were made by
+    /// processes apart, those of `own`.
+    pub(crate) async fn tasks_of(
+        &self,
+        holder: Holder,
+        own: InstanceHolder,
+        after: u64,
+        most: usize,
+    ) -> Vec<Numbered> {
         let (reply, tasks) = oneshot::channel();
-        self.send(Command::TasksOf { holder, after, most, reply }).await;
+        self.send(Command::TasksOf { holder, own, after, most, reply }).await;
         tasks.await.unwrap_or_default()
     }
 

@@ -200,9 +200,11 @@ impl Listener {
     /// Hears how a task goes that its caller was shown under the id `shown` in a revision of this
     /// kind; false if there is none.
     pub async fn hear_of_task(&self, shown: &str, hop: Hop) -> bool {
-        let Some(task) = self.system.task(&self.scope, &self.caller, hop, shown).await else {
+        let whose = (&self.scope, &self.caller, self.seat.as_ref());
+        let Some(task) = self.system.task(whose, hop, shown).await else {
             return false;
         };
+        let task = self.system.made(&task, &self.caller, self.seat.as_ref());
         let (id, shown) = (self.id, shown.into());
         self.audience.send(Command::HearOf { id, hop, task, shown }).await;
         true

@@ -27,3 +27,4 @@ pub(crate) use handle::AudienceHandle;
 pub use handle::principal_of;
 pub use line::{Heard, Inbox};
 pub use listener::{Listener, SubscribeError};
+pub(crate) use tasks::Made;

@@ -156,12 +156,12 @@ impl Audience {
                     self.await_level(theirs, done);
                 }
             }
-            Command::Made { holder, task, shown } => self.tasks.made(holder, &task, shown),
+            Command::Made { holder, task, shown } => self.tasks.made(holder, task, shown),
             Command::MayBeOf { task, principal, reply } => {
                 let _ = reply.send(self.tasks.may_be_of(&task, &principal));
             }
-            Command::TasksOf { holder, after, most, reply } => {
-                let _ = reply.send(self.tasks.of(&holder, after, most));
+            Command::TasksOf { holder, own, after, most, reply } => {
+                let _ = reply.send(self.tasks.of(&holder, &own, after, most));
             }
             Command::Forget { holder, number } => self.tasks.forget(&holder, number),
             Command::HearOf { id, hop, task, shown } => {
@@ -282,10 +282,8 @@ impl Audience {
                 }
             }
             Told::Logged(messages) => self.on_logged(id, &messages),
-            // Two instances may give two tasks one name, and nobody could tell whose it is.
-            Told::Task { .. } if id.holder != Holder::Everybody => {}
             Told::Task { own, news } => {
-                for (listener, shown) in self.tasks.hearers(&id.server, &own) {
+                for (listener, shown) in self.tasks.hearers(id, &own) {
                     if let Some(line) = self.lines.get(&listener) {
                         line.tell(shown, news.clone());
                     }

@@ -6,10 +6,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use conductor_config::ServerId;
-
 use super::book::ListenerId;
-use crate::model::{Addresses, Principal, Target};
+use crate::model::{Addresses, Holder as InstanceHolder, InstanceId, Principal};
 use crate::tasks::Holder;
 use crate::wire::Hop;
 
@@ -24,42 +22,44 @@ const MOST_OWNED: usize = 10_000;
 /// One task by its number, which grows.
 pub(crate) type Numbered = (u64, Arc<str>);
 
-/// A task: its server, and its id there.
-type Key = (ServerId, Arc<str>);
+/// A task: which process made it, and its id there. Two of one server may give the same id.
+pub(crate) type Made = (InstanceId, Arc<str>);
 
 /// All tasks that callers were told of.
 #[derive(Debug, Default)]
 pub(super) struct Tasks {
     last: u64,
-    held: HashMap<Holder, BTreeMap<u64, Arc<str>>>,
+    /// Of each also for whom the process runs that made it.
+    held: HashMap<Holder, BTreeMap<u64, (InstanceHolder, Arc<str>)>>,
     /// For whom the latest task of each id was made, and these in order.
-    owners: HashMap<Key, (u64, Principal)>,
-    owned: BTreeMap<u64, Key>,
-    heard: BTreeMap<Key, BTreeMap<ListenerId, Arc<str>>>,
+    owners: HashMap<Made, (u64, Principal)>,
+    owned: BTreeMap<u64, Made>,
+    heard: BTreeMap<Made, BTreeMap<ListenerId, Arc<str>>>,
     /// What each listener hears of, oldest first.
-    listeners: HashMap<ListenerId, Vec<(Hop, Key)>>,
+    listeners: HashMap<ListenerId, Vec<(Hop, Made)>>,
     /// Of servers without a handshake, the ids that somebody wants to hear of.
-    wanted: BTreeMap<ServerId, Addresses>,
+    wanted: BTreeMap<InstanceId, Addresses>,
 }
 
 impl Tasks {
     /// A task was made for `holder`, who is shown it under this id.
-    pub(super) fn made(&mut self, holder: Holder, task: &Target, shown: Arc<str>) {
+    pub(super) fn made(&mut self, holder: Holder, task: Made, shown: Arc<str>) {
         self.last += 1;
-        self.own(key(task), holder.principal.clone());
+        let by = task.0.holder.clone();
+        self.own(task, holder.principal.clone());
         if holder.hop == Hop::Modern {
             return; // never listed
         }
         let held = self.held.entry(holder).or_default();
-        held.insert(self.last, shown);
+        held.insert(self.last, (by, shown));
         if held.len() > MOST {
             held.pop_first();
         }
     }
 
-    fn own(&mut self, key: Key, owner: Principal) {
-        self.owned.insert(self.last, key.clone());
-        if let Some((before, _)) = self.owners.insert(key, (self.last, owner)) {
+    fn own(&mut self, task: Made, owner: Principal) {
+        self.owned.insert(self.last, task.clone());
+        if let Some((before, _)) = self.owners.insert(task, (self.last, owner)) {
             self.owned.remove(&before);
         }
         if self.owned.len() > MOST_OWNED
@@ -71,14 +71,22 @@ impl Tasks {
 
     /// Whether a task may be `principal`'s: a server that was started anew may give an id again, to a
     /// task of somebody else.
-    pub(super) fn may_be_of(&self, task: &Target, principal: &Principal) -> bool {
-        self.owners.get(&key(task)).is_none_or(|(_, owner)| owner == principal)
+    pub(super) fn may_be_of(&self, task: &Made, principal: &Principal) -> bool {
+        self.owners.get(task).is_none_or(|(_, owner)| owner == principal)
     }
 
-    /// A holder's tasks that were made after the one of this number, up to `most`.
-    pub(super) fn of(&self, holder: &Holder, after: u64, most: usize) -> Vec<Numbered> {
+    /// A holder's tasks that were made after the one of this number, up to `most`; of those that were
+    /// made by processes apart, those of `own`.
+    pub(super) fn of(
+        &self,
+        holder: &Holder,
+        own: &InstanceHolder,
+        after: u64,
+        most: usize,
+    ) -> Vec<Numbered> {
         let held = self.held.get(holder).into_iter().flat_map(|held| held.range(after + 1..));
-        held.take(most).map(|(number, shown)| (*number, Arc::clone(shown))).collect()
+        let known = held.filter(|(_, (by, _))| !by.is_apart() || by == own);
+        known.take(most).map(|(number, (_, shown))| (*number, Arc::clone(shown))).collect()
     }
 
     /// A server knows a task no more.
@@ -92,53 +100,52 @@ impl Tasks {
     }
 
     /// From now on a listener hears of a task that it was shown under this id.
-    pub(super) fn listen(&mut self, id: ListenerId, hop: Hop, task: Target, shown: Arc<str>) {
-        let key = key(&task);
+    pub(super) fn listen(&mut self, id: ListenerId, hop: Hop, task: Made, shown: Arc<str>) {
         let listened = self.listeners.entry(id).or_default();
-        listened.push((hop, key.clone()));
+        listened.push((hop, task.clone()));
         let oldest = (listened.len() > MOST_HEARD).then(|| listened.remove(0));
         if hop == Hop::Modern {
-            let wanted = self.wanted.entry(key.0.clone()).or_default();
-            Arc::make_mut(wanted).insert(Arc::clone(&key.1));
+            let wanted = self.wanted.entry(task.0.clone()).or_default();
+            Arc::make_mut(wanted).insert(Arc::clone(&task.1));
         }
-        self.heard.entry(key).or_default().insert(id, shown);
-        if let Some((_, key)) = oldest {
-            self.drop_heard(id, &key);
+        self.heard.entry(task).or_default().insert(id, shown);
+        if let Some((_, task)) = oldest {
+            self.drop_heard(id, &task);
         }
     }
 
     /// A listener is gone.
     pub(super) fn leave(&mut self, id: ListenerId) {
-        for (_, key) in self.listeners.remove(&id).unwrap_or_default() {
-            self.drop_heard(id, &key);
+        for (_, task) in self.listeners.remove(&id).unwrap_or_default() {
+            self.drop_heard(id, &task);
         }
     }
 
-    fn drop_heard(&mut self, id: ListenerId, key: &Key) {
-        let Some(heard) = self.heard.get_mut(key) else { return };
+    fn drop_heard(&mut self, id: ListenerId, task: &Made) {
+        let Some(heard) = self.heard.get_mut(task) else { return };
         heard.remove(&id);
         if !heard.is_empty() {
             return;
         }
-        self.heard.remove(key);
-        let (server, own) = key;
-        if let Some(wanted) = self.wanted.get_mut(server) {
+        self.heard.remove(task);
+        let (by, own) = task;
+        if let Some(wanted) = self.wanted.get_mut(by) {
             Arc::make_mut(wanted).remove(own);
             if wanted.is_empty() {
-                self.wanted.remove(server);
+                self.wanted.remove(by);
             }
         }
     }
 
     /// Who hears of a task, and under which id.
-    pub(super) fn hearers(&self, server: &ServerId, own: &Arc<str>) -> Vec<(ListenerId, Arc<str>)> {
-        let heard = self.heard.get(&(server.clone(), Arc::clone(own)));
+    pub(super) fn hearers(&self, by: &InstanceId, own: &Arc<str>) -> Vec<(ListenerId, Arc<str>)> {
+        let heard = self.heard.get(&(by.clone(), Arc::clone(own)));
         let heard = heard.into_iter().flatten();
         heard.map(|(id, shown)| (*id, Arc::clone(shown))).collect()
     }
 
     /// What servers without a handshake are to be asked for.
-    pub(super) fn wanted(&self) -> BTreeMap<ServerId, Addresses> {
+    pub(super) fn wanted(&self) -> BTreeMap<InstanceId, Addresses> {
         self.wanted.clone()
     }
 
@@ -148,10 +155,6 @@ impl Tasks {
         !self.listeners.contains_key(&id)
             && self.heard.values().all(|heard| !heard.contains_key(&id))
     }
-}
-
-fn key(task: &Target) -> Key {
-    (task.server.clone(), task.name.as_str().into())
 }
 
 /// Ids as a set.
@@ -164,16 +167,21 @@ fn set(ids: &[&str]) -> std::collections::BTreeSet<Arc<str>> {
 mod tests {
     use super::*;
     use crate::model::Scope;
-    use crate::tests::id;
-    use crate::wire::Text;
+    use crate::tests::{id, shared};
 
     fn holder(principal: Principal) -> Holder {
         let scope = Scope::Workspace("default".parse().unwrap());
         Holder { principal, scope, hop: Hop::Legacy }
     }
 
-    fn task(server: &str, own: &str) -> Target {
-        Target { server: id(server), name: Text::from(own) }
+    /// One that was made by the process that all share.
+    fn task(server: &str, own: &str) -> Made {
+        (shared(server), own.into())
+    }
+
+    /// One that was made by the process of this session.
+    fn apart(server: &str, seat: u64, own: &str) -> Made {
+        (InstanceId::new(id(server), InstanceHolder::Guest(seat)), own.into())
     }
 
     #[test]
@@ -182,11 +190,11 @@ mod tests {
         let (ours, theirs) = (holder(Principal::Local), holder(Principal::Delegated("a".into())));
         for n in 0..3 {
             let (our, their) = (format!("o{n}"), format!("t{n}"));
-            tasks.made(ours.clone(), &task("a", &our), our.into());
-            tasks.made(theirs.clone(), &task("a", &their), their.into());
+            tasks.made(ours.clone(), task("a", &our), our.into());
+            tasks.made(theirs.clone(), task("a", &their), their.into());
         }
         let of = |tasks: &Tasks, holder: &Holder, after, most| {
-            let found = tasks.of(holder, after, most);
+            let found = tasks.of(holder, &InstanceHolder::Guest(1), after, most);
             found.iter().map(|(number, id)| format!("{number}{id}")).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(of(&tasks, &ours, 0, 9), "1o0 3o1 5o2");
@@ -195,10 +203,10 @@ mod tests {
         tasks.forget(&ours, 3);
         assert_eq!(of(&tasks, &ours, 0, 9), "1o0 5o2");
         for n in 0..MOST {
-            tasks.made(ours.clone(), &task("a", &n.to_string()), n.to_string().into());
+            tasks.made(ours.clone(), task("a", &n.to_string()), n.to_string().into());
         }
-        assert_eq!(tasks.of(&ours, 0, 9999).len(), MOST);
-        assert_eq!(tasks.of(&theirs, 0, 9999).len(), 3);
+        let count = |holder| tasks.of(holder, &InstanceHolder::Guest(1), 0, 9999).len();
+        assert_eq!((count(&ours), count(&theirs)), (MOST, 3));
     }
 
     #[test]
@@ -210,14 +218,15 @@ mod tests {
             (tasks.may_be_of(&task, &ours.principal), tasks.may_be_of(&task, &theirs.principal))
         };
         assert_eq!(may(&tasks, "x"), (true, true), "of tasks of an earlier daemon the seal tells");
-        tasks.made(ours.clone(), &task("a", "x"), "s".into());
-        tasks.made(ours.clone(), &task("b", "y"), "s".into());
+        tasks.made(ours.clone(), task("a", "x"), "s".into());
+        tasks.made(ours.clone(), task("b", "y"), "s".into());
         assert_eq!((may(&tasks, "x"), may(&tasks, "y")), ((true, false), (true, true)));
-        tasks.made(Holder { hop: Hop::Modern, ..theirs.clone() }, &task("a", "x"), "s".into());
+        tasks.made(Holder { hop: Hop::Modern, ..theirs.clone() }, task("a", "x"), "s".into());
         assert_eq!(may(&tasks, "x"), (false, true));
-        assert!(tasks.of(&Holder { hop: Hop::Modern, ..theirs.clone() }, 0, 9).is_empty());
+        let newer = Holder { hop: Hop::Modern, ..theirs.clone() };
+        assert!(tasks.of(&newer, &InstanceHolder::Guest(1), 0, 9).is_empty());
         for n in 0..MOST_OWNED {
-            tasks.made(theirs.clone(), &task("a", &format!("n{n}")), "s".into());
+            tasks.made(theirs.clone(), task("a", &format!("n{n}")), "s".into());
         }
         assert_eq!((tasks.owners.len(), tasks.owned.len()), (MOST_OWNED, MOST_OWNED));
         assert_eq!((may(&tasks, "x"), may(&tasks, "n0")), ((true, true), (false, true)));
@@ -230,19 +239,42 @@ mod tests {
         tasks.listen(2, Hop::Modern, task("a", "x"), "X2".into());
         tasks.listen(2, Hop::Legacy, task("b", "y"), "Y2".into());
         let heard = |tasks: &Tasks, server: &str, own: &str| {
-            let found = tasks.hearers(&id(server), &own.into());
+            let found = tasks.hearers(&shared(server), &own.into());
             found.iter().map(|(id, shown)| format!("{id}{shown}")).collect::<Vec<_>>().join(" ")
         };
         assert_eq!(heard(&tasks, "a", "x"), "1X1 2X2");
         assert_eq!(heard(&tasks, "b", "y"), "2Y2");
         assert_eq!(heard(&tasks, "b", "x"), "");
         let wanted = tasks.wanted();
-        assert_eq!(wanted.keys().collect::<Vec<_>>(), [&id("a")], "the others tell unasked");
-        assert_eq!(*wanted[&id("a")], set(&["x"]));
+        assert_eq!(wanted.keys().collect::<Vec<_>>(), [&shared("a")], "the others tell unasked");
+        assert_eq!(*wanted[&shared("a")], set(&["x"]));
         tasks.leave(1);
         assert_eq!(heard(&tasks, "a", "x"), "2X2");
         tasks.leave(2);
         assert!(tasks.wanted().is_empty() && tasks.heard.is_empty() && tasks.is_deaf(2));
+    }
+
+    #[test]
+    fn two_processes_of_one_server_may_give_one_id() {
+        let mut tasks = Tasks::default();
+        let (ours, theirs) = (holder(Principal::Local), holder(Principal::User(7)));
+        tasks.made(ours.clone(), apart("a", 1, "x"), "X1".into());
+        tasks.made(ours.clone(), apart("a", 3, "x"), "X3".into());
+        tasks.made(ours.clone(), task("b", "x"), "B".into());
+        tasks.made(theirs, apart("a", 2, "x"), "X2".into());
+        assert!(tasks.may_be_of(&apart("a", 1, "x"), &ours.principal));
+        assert!(!tasks.may_be_of(&apart("a", 2, "x"), &ours.principal));
+        let listed = |seat| {
+            let found = tasks.of(&ours, &InstanceHolder::Guest(seat), 0, 9);
+            found.iter().map(|(_, id)| id.to_string()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!((listed(1), listed(3), listed(4)), ("X1 B".into(), "X3 B".into(), "B".into()));
+        tasks.listen(1, Hop::Modern, apart("a", 1, "x"), "X1".into());
+        tasks.listen(2, Hop::Legacy, apart("a", 2, "x"), "X2".into());
+        let heard = |seat| tasks.hearers(&apart("a", seat, "x").0, &"x".into());
+        assert_eq!(heard(1), [(1, "X1".into())]);
+        assert_eq!(heard(2), [(2, "X2".into())]);
+        assert_eq!(tasks.wanted().into_keys().collect::<Vec<_>>(), [apart("a", 1, "x").0]);
     }
 
     #[test]
@@ -252,7 +284,7 @@ mod tests {
             tasks.listen(1, Hop::Modern, task("a", &n.to_string()), "s".into());
         }
         assert_eq!(tasks.heard.len(), MOST_HEARD);
-        assert!(tasks.hearers(&id("a"), &"0".into()).is_empty());
-        assert!(!tasks.hearers(&id("a"), &"1".into()).is_empty());
+        assert!(tasks.hearers(&shared("a"), &"0".into()).is_empty());
+        assert!(!tasks.hearers(&shared("a"), &"1".into()).is_empty());
     }
 }

@@ -119,7 +119,7 @@ pub(crate) struct Wishes {
     /// The resources of whose updates somebody wants to be told.
     pub(crate) resources: BTreeMap<InstanceId, Addresses>,
     /// Of servers without a handshake, the tasks that somebody wants to hear of.
-    pub(crate) tasks: BTreeMap<ServerId, Addresses>,
+    pub(crate) tasks: BTreeMap<InstanceId, Addresses>,
     /// The most verbose level that somebody wants of some servers; none if they have not said.
     pub(crate) levels: Vec<(Reach, Option<LogLevel>)>,
     /// The level that each session has named, for the instances that it has for itself.
@@ -148,11 +148,9 @@ impl Wishes {
                 self.sessions.get(&id.holder).into_iter().chain(self.lent.get(id)).min().copied()
             }
         };
-        // What runs for one holder is not told the names of others' tasks.
-        let tasks = self.tasks.get(&id.server).filter(|_| id.holder == Holder::Everybody);
         Wish {
             resources: self.resources.get(id).cloned().unwrap_or_default(),
-            tasks: tasks.cloned().unwrap_or_default(),
+            tasks: self.tasks.get(id).cloned().unwrap_or_default(),
             level,
         }
     }

@@ -9,9 +9,11 @@ use bytes::Bytes;
 use conductor_config::ServerId;
 
 use super::System;
-use crate::audience::principal_of;
+use crate::audience::{Made, principal_of};
 use crate::delegation::Caller;
-use crate::model::{Answer, CallError, Principal, Scope, Target};
+use crate::model::{
+    Answer, CallError, Holder as InstanceHolder, InstanceId, Principal, Scope, Seat, Target,
+};
 use crate::tasks::{Holder, Shown, with_shown_ids};
 use crate::wire::{CallKind, CallParams, Hop, Outcome, Text};
 
@@ -21,7 +23,7 @@ impl System {
         &self,
         principal: Principal,
         scope: &Scope,
-        about: (CallKind, bool, &ServerId),
+        about: (CallKind, bool, &ServerId, &InstanceHolder),
         answer: Answer,
     ) -> Result<Answer, CallError> {
         let Outcome::Result(result) = &answer.outcome else { return Ok(answer) };
@@ -36,7 +38,7 @@ impl System {
     async fn show_tasks(
         &self,
         holder: Holder,
-        (kind, asked, server): (CallKind, bool, &ServerId),
+        (kind, asked, server, by): (CallKind, bool, &ServerId, &InstanceHolder),
         result: &Bytes,
     ) -> Result<Option<Bytes>, CallError> {
         let close = |own: &str| {
@@ -49,24 +51,30 @@ impl System {
         if let Some(own) = made
             && let Some(shown) = close(&own)
         {
-            let task = Target { server: server.clone(), name: Text::from(own) };
+            let task = (InstanceId::new(server.clone(), by.clone()), own.as_str().into());
             self.0.audience.made(holder, task, shown.into()).await;
         }
         Ok(Some(result))
     }
 
+    /// A task, with the process that makes the tasks of a caller.
+    pub(crate) fn made(&self, task: &Target, caller: &Caller, seat: Option<&Seat>) -> Made {
+        let by = self.tenancy(&task.server, caller, seat).holder;
+        (InstanceId::new(task.server.clone(), by), task.name.as_str().into())
+    }
+
     /// The task that a caller was shown under this id in a revision of this kind.
     pub(crate) async fn task(
         &self,
-        scope: &Scope,
-        caller: &Caller,
+        (scope, caller, seat): (&Scope, &Caller, Option<&Seat>),
         hop: Hop,
         shown: &str,
     ) -> Option<Target> {
         let holder = Holder { principal: principal_of(caller), scope: scope.clone(), hop };
         let task = self.0.task_seal.open(&holder, shown)?;
         let is_there = self.0.catalog.current().has_server(&task.server);
-        let may = is_there && self.0.audience.may_be_of(task.clone(), holder.principal).await;
+        let made = is_there.then(|| self.made(&task, caller, seat))?;
+        let may = self.0.audience.may_be_of(made, holder.principal).await;
         may.then_some(task)
     }
 
@@ -79,26 +87,29 @@ impl System {
         &self,
         scope: &Scope,
         caller: &Caller,
-        params: &CallParams,
+        (params, seat): (&CallParams, Option<&Seat>),
     ) -> Result<Target, CallError> {
         let unknown = || {
             let (kind, name) = (params.kind, params.name.clone());
             CallError::Unknown { kind, name, candidates: Vec::new() }
         };
-        let task = self.task(scope, caller, params.meta.hop(), &params.name).await;
+        let task = self.task((scope, caller, seat), params.meta.hop(), &params.name).await;
         task.ok_or_else(unknown)
     }
 
     /// The ids of the tasks that a caller with a handshake was told of at this door, each with its
-    /// number: those after the one of this number, `most` at most.
+    /// number: those after the one of this number, `most` at most. Of servers that run for one session
+    /// each, those of the session of `seat`.
     pub async fn tasks(
         &self,
-        scope: &Scope,
-        caller: &Caller,
+        (scope, caller, seat): (&Scope, &Caller, Option<&Seat>),
         after: u64,
         most: usize,
     ) -> Vec<(u64, Arc<str>)> {
-        self.0.audience.tasks_of(asker(scope, caller), after, most).await
+        let asker = asker(scope, caller);
+        let principal = || InstanceHolder::Principal(asker.principal.clone());
+        let own = seat.map_or_else(principal, Seat::take);
+        self.0.audience.tasks_of(asker, own, after, most).await
     }
 
     /// Forgets the task of this number, which its server does not know any more.

@@ -5,7 +5,7 @@
 use bytes::Bytes;
 
 use super::abilities::{CARRIED, passing};
-use super::{Members, MembersError, write_json_string};
+use super::{Members, MembersError, Text, write_json_string};
 
 /// The revision without handshake and sessions.
 pub const MODERN: &str = "2026-07-28";
@@ -135,6 +135,13 @@ fn member(out: &mut Vec<u8>, start: usize, key: &str, value: impl FnOnce(&mut Ve
     write_json_string(out, key);
     out.push(b':');
     value(out);
+}
+
+/// The task that a message belongs to, by the `_meta` of its parameters.
+pub fn related_task(params: &Bytes) -> Option<Text> {
+    memchr::memmem::find(params, RELATED_TASK.as_bytes())?;
+    let meta = Members::read(params).ok()?.take("_meta")?;
+    Members::read(Members::read(&meta).ok()?.get(RELATED_TASK)?).ok()?.text("taskId")
 }
 
 #[cfg(test)]

@@ -28,6 +28,7 @@ pub use members::{Member, Members, MembersError};
 pub use message::{Malformed, Message, Notification, Request, Response, one_line, parse};
 pub use meta::{
     Hop, LEGACY_LATEST, MODERN, Meta, RELATED_TASK, is_known_version, is_modern_version,
+    related_task,
 };
 pub use params::{CallKind, CallParams, ParamsError, TaskVerb};
 pub use reply::{Outcome, write_error, write_notification, write_request, write_result};

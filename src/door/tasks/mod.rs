@@ -63,13 +63,6 @@ pub(super) fn made(result: &Bytes) -> Option<Text> {
     Members::read(&Members::read(result).ok()?.take("task")?).ok()?.text("taskId")
 }
 
-/// The task that a message belongs to, by its `_meta`.
-pub(super) fn related(params: &Bytes) -> Option<Text> {
-    memchr::memmem::find(params, RELATED_TASK.as_bytes())?;
-    let meta = Members::read(params).ok()?.take("_meta")?;
-    Members::read(Members::read(&meta).ok()?.get(RELATED_TASK)?).ok()?.text("taskId")
-}
-
 /// An object that says in its `_meta` to which task it belongs.
 pub(super) fn with_related(object: &Bytes, task: &str) -> Bytes {
     let Ok(mut members) = Members::read(object) else { return object.clone() };
@@ -90,7 +83,8 @@ pub(super) async fn list(service: &Service, id: &Id, params: &Members) -> Result
         }
     };
     let (system, scope, caller) = (service.system(), service.scope(), service.caller());
-    let mut held = system.tasks(scope, caller, after, PAGE + 1).await;
+    let seat = service.seat();
+    let mut held = system.tasks((scope, caller, seat.as_ref()), after, PAGE + 1).await;
     let more = held.len() > PAGE;
     held.truncate(PAGE);
     let last = held.last().map(|(number, _)| *number).filter(|_| more);
@@ -156,6 +150,8 @@ pub(super) fn told(shown: &str, news: &TaskNews) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use conductor_actors::wire::related_task;
+
     use super::*;
 
     #[test]
@@ -185,8 +181,8 @@ mod tests {
         let object = with_related(&Bytes::from_static(br#"{"a":1.0}"#), "t");
         let related = r#"{"io.modelcontextprotocol/related-task":{"taskId":"t"}}"#;
         assert_eq!(object, format!(r#"{{"a":1.0,"_meta":{related}}}"#));
-        assert_eq!(super::related(&object), Some(Text::from("t")));
-        assert_eq!(super::related(&Bytes::from_static(br#"{"_meta":{}}"#)), None);
+        assert_eq!(related_task(&object), Some(Text::from("t")));
+        assert_eq!(related_task(&Bytes::from_static(br#"{"_meta":{}}"#)), None);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Calls that become tasks: every pair of revisions, over HTTP and lines.
 //! What a sealed id is, and who may open it, is tested beside the code as well.
 
+mod apart;
 mod mixed;
 mod newer;
 mod older;

@@ -15,7 +15,7 @@ use super::pending::{Entry, Pending};
 use super::said;
 use super::stopwatch::Stopwatch;
 use crate::model::{Callers, Inquiries, Inquiry, InquiryKind, Principal, Visit};
-use crate::wire::{self, Abilities, Hop, Id, Members, Outcome, Request};
+use crate::wire::{self, Abilities, Hop, Id, Members, Outcome, Request, related_task};
 
 /// What one call needs so that its server can ask something.
 #[derive(Debug, Clone)]
@@ -146,7 +146,7 @@ pub(super) fn ask(
         wire::write_result(&mut out, &request.id, b"{}");
         return Some(out);
     }
-    let asked = work.asks(call).and_then(|entry| {
+    let asked = work.asks(call, &request).and_then(|entry| {
         let found = judge(entry, &request)?;
         let principal = entry.ports.ear.as_ref().map(|ear| &ear.principal);
         hand_over(found, principal, &request, commands, open)
@@ -159,11 +159,18 @@ pub(super) fn ask(
 }
 
 impl Work<'_> {
-    /// The call that a question is about: the one named, or the only one it can be. Where all calls are
-    /// of one peer, the newest that it can be asked by way of is as good as any.
-    fn asks(&self, call: Option<u64>) -> Result<&Entry, Unasked> {
+    /// The call that a question is about: the one named, or the only one it can be. One that names a task
+    /// belongs to whoever waits for its result, whatever else is under way, and to nobody else (MCP
+    /// 2025-11-25, basic/utilities/tasks). Where all calls are of one peer, the newest that it can be
+    /// asked by way of is as good as any.
+    fn asks(&self, call: Option<u64>, request: &Request) -> Result<&Entry, Unasked> {
+        let task = request.params.as_ref().filter(|_| call.is_none()).and_then(related_task);
+        if let Some(entry) = task.as_deref().and_then(|task| self.pending.waiting_for(task)) {
+            return Ok(entry);
+        }
         match call {
             Some(ticket) => self.pending.get(ticket).ok_or(Unasked::NoCall),
+            None if task.is_some() && self.peers == Peers::Several => Err(Unasked::NoCall),
             None if self.peers == Peers::One => self.pending.newest_to_ask().ok_or(Unasked::NoCall),
             None => self.likeliest(),
         }

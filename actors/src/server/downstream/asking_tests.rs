@@ -303,3 +303,29 @@ async fn the_end_of_a_visit_is_told_to_the_calls_of_the_principal_that_was_asked
     }
     assert_eq!(ended, [false, true, true]);
 }
+
+/// A question that names a task belongs to the call that waits for its result.
+#[tokio::test(start_paused = true)]
+async fn a_question_of_a_task_is_for_whoever_waits_for_that_task() {
+    let ask = |task: &str| {
+        let meta = format!(r#"{{"io.modelcontextprotocol/related-task":{{"taskId":"{task}"}}}}"#);
+        line("elicitation/create", &format!(r#"{{"message":"Who?","_meta":{meta}}}"#))
+    };
+    let mut peer = Peer::start();
+    let mut ears = Vec::new();
+    for task in ["t-1", "t-2"] {
+        let (ports, asked) = port(r#"{"elicitation":{}}"#);
+        ears.push((peer.await_task(task, ports), asked));
+        peer.read().await;
+    }
+    let (ports, mut by_the_way) = port(r#"{"elicitation":{}}"#);
+    let _call = peer.call_at(CALL, ports).unwrap();
+    peer.read().await;
+    peer.say(&ask("t-1")).await;
+    let inquiry = ears[0].1.recv().await.unwrap();
+    inquiry.answer(Outcome::Result("{}".into()));
+    assert_eq!(peer.read().await["result"], serde_json::json!({}));
+    peer.say(&ask("t-3")).await;
+    assert_eq!(peer.read().await["error"]["code"], -32601, "nobody waits for that one");
+    assert!(ears[1].1.try_recv().is_err() && by_the_way.try_recv().is_err());
+}

@@ -19,7 +19,7 @@ use super::pending::{Ports, ReplyPort};
 use super::said::Said;
 use super::sdk::SdkTransport;
 use crate::model::{Answer, Downfall, Offers, Outage};
-use crate::wire::{CallKind, CallParams, Hop, LogLevel, Text};
+use crate::wire::{CallKind, CallParams, Hop, LogLevel, TaskVerb, Text};
 
 /// The parameters of one request to a server.
 #[derive(Debug)]
@@ -37,6 +37,16 @@ pub(crate) enum Body {
 }
 
 impl Body {
+    /// The task whose result a caller waits for with it.
+    pub(super) fn awaited_task(&self) -> Option<Text> {
+        match self {
+            Self::Call { name, params } => {
+                (params.kind == CallKind::Task(TaskVerb::Result)).then(|| name.clone())
+            }
+            Self::Members(_) => None,
+        }
+    }
+
     /// The method of a caller's request.
     fn method(&self) -> &'static str {
         match self {

@@ -60,7 +60,7 @@ mod tests {
         let progress = token.map(|token| ProgressPort { token: token.into(), sink });
         let ports = Ports { progress, ..Ports::default() };
         let (reply, _) = oneshot::channel();
-        Entry { reply, ports, hop: Hop::Legacy, starts_at: 0, slot: None }
+        Entry { reply, ports, hop: Hop::Legacy, task: None, starts_at: 0, slot: None }
     }
 
     fn result(text: &'static str) -> Outcome {

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use super::asking::InquiryPort;
 use super::lane::CallFailure;
 use crate::model::{Answer, Ear, Principal};
-use crate::wire::Hop;
+use crate::wire::{Hop, Text};
 
 /// What comes back to the caller of one request.
 pub(crate) type ReplyPort = oneshot::Sender<Result<Answer, CallFailure>>;
@@ -45,6 +45,8 @@ pub(super) struct Entry {
     pub(super) ports: Ports,
     /// The kind of revision it was asked in.
     pub(super) hop: Hop,
+    /// The task whose result it waits for, by the server's id.
+    pub(super) task: Option<Text>,
     /// Position in the output stream where the request's bytes begin, if there is one stream.
     pub(super) starts_at: u64,
     /// Room in the server's in-flight limit, given back when the entry goes.
@@ -91,6 +93,14 @@ impl Pending {
     /// The newest call of a caller; one whose caller can be asked something comes first.
     pub(super) fn newest_to_ask(&self) -> Option<&Entry> {
         let calls = self.0.iter().filter(|(_, entry)| entry.slot.is_some());
+        let newest =
+            calls.max_by_key(|(ticket, entry)| (entry.ports.inquiries.is_some(), **ticket));
+        newest.map(|(_, entry)| entry)
+    }
+
+    /// The newest call of a caller that waits for the result of this task.
+    pub(super) fn waiting_for(&self, task: &str) -> Option<&Entry> {
+        let calls = self.0.iter().filter(|(_, entry)| entry.task.as_deref() == Some(task));
         let newest =
             calls.max_by_key(|(ticket, entry)| (entry.ports.inquiries.is_some(), **ticket));
         newest.map(|(_, entry)| entry)

@@ -222,7 +222,7 @@ impl<W: AsyncWrite + Unpin> Link<W> {
                 }
                 let starts_at = self.output.position();
                 sdk::write_request(self.output.buffer(), PREFIX, ticket, method, hop, &body);
-                let entry = Entry { reply, ports, hop, starts_at, slot };
+                let entry = Entry { reply, ports, hop, task: body.awaited_task(), starts_at, slot };
                 self.desk.expect(ticket, entry);
             }
             Command::Cancel { ticket } => {

@@ -21,7 +21,7 @@ use super::tail::StderrTail;
 use crate::model::{Answer, Downfall, Ear, Generation, Holder, LogPort, Principal};
 pub(crate) use crate::process::Exit;
 use crate::server::ServerLink;
-use crate::wire::{CallParams, LogLevel, Outcome, Text};
+use crate::wire::{CallParams, LogLevel, Outcome, TaskVerb, Text};
 
 /// Longest line that the pump under test accepts.
 pub(crate) const MAX_LINE: usize = 1024;
@@ -150,6 +150,14 @@ impl Peer {
         let (reply, answer) = oneshot::channel();
         let put = self.lane.call(body, reply, ports);
         put.map(|ticket| (ticket, answer)).map_err(|returned| returned.refused)
+    }
+
+    /// Waits for the result of a task, with all that may come back before it.
+    pub(crate) fn await_task(&self, task: &str, ports: Ports) -> (Ticket, Coming) {
+        let params = CallParams::of_task(TaskVerb::Result, Text::from(task));
+        let body = Body::Call { name: Text::from(task), params: Arc::new(params) };
+        let (reply, answer) = oneshot::channel();
+        (self.lane.call(body, reply, ports).map_err(|it| it.refused).unwrap(), answer)
     }
 
     /// Puts a call of this principal on the pipe; what is logged about it comes back as well.

@@ -161,7 +161,8 @@ impl Pump {
                     let _ = reply.send(Err(CallFailure::Throttled { retry_after }));
                     return;
                 }
-                let entry = Entry { reply, ports, hop, starts_at: 0, slot };
+                let task = body.awaited_task();
+                let entry = Entry { reply, ports, hop, task, starts_at: 0, slot };
                 self.desk.expect(ticket, entry);
                 let letter = self.letter(ticket, method, hop, &body);
                 let is_list = method == "tools/list" && hop == Hop::Modern;
