@@ -47,9 +47,9 @@ pub use merger::{
     Unapproved, View, Visibility,
 };
 pub use model::{
-    Answer, Call, CallError, Cause, Downfall, Fate, Generation, HttpRefusal, Inquiries, Inquiry,
-    InquiryKind, ListKind, LogPort, Many, Outage, Principal, Scope, Seat, ServerState, Target,
-    TaskNews, Visit,
+    Answer, Call, CallError, Cause, Downfall, Extensions, Fate, Generation, HttpRefusal, Inquiries,
+    Inquiry, InquiryKind, ListKind, LogPort, Many, Outage, Principal, Scope, Seat, ServerState,
+    Target, TaskNews, Visit,
 };
 pub use process::{Harm, NurseryError, Usage, guard_main, harm_self};
 pub use server::{Rejected, StderrLog, StderrTail};

@@ -13,6 +13,9 @@ use super::era::Era;
 use super::mirrored::{Field, Mirrored};
 use super::reply::Refusal;
 
+/// Longest method of an extension.
+const METHOD_MAX: usize = 128;
+
 /// The methods that are served here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Method {
@@ -37,6 +40,8 @@ pub(super) enum Method {
     Unsubscribe,
     /// `logging/setLevel`
     SetLevel,
+    /// A method of an extension, at the door of the server that declares one.
+    Extension,
 }
 
 /// The method of this name in this era.
@@ -63,6 +68,27 @@ pub(super) fn method_of(name: &str, era: Era) -> Result<Method, Refusal> {
         ("subscriptions/listen", Era::Modern) => Method::Listen,
         _ => return Err(Refusal::UnknownMethod { method: name.to_owned(), era }),
     })
+}
+
+/// Whether a method that is not served here may be one of an extension: no revision knows it.
+pub(super) fn may_be_of_extension(name: &str) -> bool {
+    const CORE: [&str; 3] = ["initialize", "ping", "server/discover"];
+    const SPACES: [&str; 11] = [
+        "completion/",
+        "elicitation/",
+        "logging/",
+        "notifications/",
+        "prompts/",
+        "resources/",
+        "roots/",
+        "sampling/",
+        "subscriptions/",
+        "tasks/",
+        "tools/",
+    ];
+    let is_core = CORE.contains(&name) || SPACES.iter().any(|space| name.starts_with(space));
+    let visible = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
+    visible && name.len() <= METHOD_MAX && !is_core
 }
 
 /// The rules for a request. `mirrored` is given where it came over HTTP.

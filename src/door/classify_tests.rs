@@ -202,3 +202,24 @@ fn marked_arguments_are_repeated_in_headers_exactly() {
     check_repeated("{}", &[(region, "eu")], false);
     check_repeated(r#"{"region":null}"#, &[(region, "null")], false);
 }
+
+#[test]
+fn a_method_that_a_revision_knows_is_of_no_extension() {
+    for (name, expected) in [
+        ("x/do", true),
+        ("do", true),
+        ("com.example/do", true),
+        ("tools/call", false),
+        ("tools/else", false),
+        ("ping", false),
+        ("initialize", false),
+        ("sampling/createMessage", false),
+        ("notifications/x", false),
+        ("", false),
+        ("x y", false),
+        ("x\u{e9}", false),
+    ] {
+        assert_eq!(may_be_of_extension(name), expected, "{name}");
+    }
+    assert!(!may_be_of_extension(&"x".repeat(129)));
+}

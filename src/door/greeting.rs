@@ -13,7 +13,7 @@ use super::service::{TTL_MAX, millis};
 pub(super) fn initialize(system: &System, scope: &Scope, version: &str) -> String {
     json!({
         "protocolVersion": version,
-        "capabilities": with_tasks(capabilities(system, scope), system, scope, version),
+        "capabilities": with_tasks(declared(system, scope, Hop::Legacy), system, scope, version),
         "serverInfo": identity(),
         "instructions": instructions(system, scope),
     })
@@ -25,7 +25,7 @@ pub(super) fn discover(system: &System, scope: &Scope) -> String {
     json!({
         "resultType": "complete",
         "supportedVersions": [MODERN],
-        "capabilities": with_extensions(capabilities(system, scope), system, scope),
+        "capabilities": with_extensions(declared(system, scope, Hop::Modern), system, scope),
         "instructions": instructions(system, scope),
         "ttlMs": millis(TTL_MAX),
         "cacheScope": "private",
@@ -62,6 +62,22 @@ fn capabilities(system: &System, scope: &Scope) -> Value {
     Value::Object(capabilities)
 }
 
+/// The same with what the server whose own door this is declares beyond its revision, which is of
+/// this kind.
+fn declared(system: &System, scope: &Scope, hop: Hop) -> Value {
+    let mut capabilities = capabilities(system, scope);
+    let catalog = system.catalog().current();
+    let Some(found) = catalog.extensions(scope).filter(|it| it.hop == hop) else {
+        return capabilities;
+    };
+    for (key, raw) in [("experimental", &found.experimental), ("extensions", &found.extensions)] {
+        if let Some(Ok(value)) = raw.as_ref().map(|raw| serde_json::from_slice::<Value>(raw)) {
+            capabilities[key] = value;
+        }
+    }
+    capabilities
+}
+
 /// The same with tasks that clients ask for, in the revision that has them.
 fn with_tasks(mut capabilities: Value, system: &System, scope: &Scope, version: &str) -> Value {
     let makes = system.catalog().current().makes_tasks(scope, Hop::Legacy);
@@ -75,7 +91,7 @@ fn with_tasks(mut capabilities: Value, system: &System, scope: &Scope, version: 
 /// The same with tasks that servers make.
 fn with_extensions(mut capabilities: Value, system: &System, scope: &Scope) -> Value {
     if system.catalog().current().makes_tasks(scope, Hop::Modern) {
-        capabilities["extensions"] = json!({ TASKS: {} });
+        capabilities["extensions"][TASKS] = json!({});
     }
     capabilities
 }

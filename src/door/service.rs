@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::asked::Asked;
-use super::classify::Method;
+use super::classify::{Method, may_be_of_extension, method_of};
 use super::dialogue::{Client, Parking};
 use super::era::Era;
 use super::greeting;
@@ -158,6 +158,22 @@ impl Service {
         self.system.catalog().current().makes_tasks(&self.scope, era.hop())
     }
 
+    /// What a method means here; one of an extension is the server's whose own door this is, if both
+    /// speak revisions of one kind and the server declares any.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub(super) fn method_of(&self, name: &str, era: Era) -> Result<Method, Refusal> {
+        method_of(name, era).or_else(|refusal| {
+            let catalog = self.system.catalog().current();
+            let declared = catalog.extensions(&self.scope).is_some_and(|it| it.hop == era.hop());
+            match declared && may_be_of_extension(name) {
+                true => Ok(Method::Extension),
+                false => Err(refusal),
+            }
+        })
+    }
+
     /// From now on the peer hears how a task goes that it was shown under this id.
     pub(super) async fn hear_of_task(&self, shown: &str) {
         if let Some(hearing) = &self.hearing {
@@ -217,6 +233,10 @@ impl Service {
             (Method::Call, Asked::Call(params)) => {
                 return self.call(&request.id, params, era, peer).await;
             }
+            (Method::Extension, Asked::Other { params, meta }) => {
+                let params = CallParams::of_extension(request.method.clone(), params, *meta);
+                return self.call(&request.id, Box::new(params), era, peer).await;
+            }
             (Method::List(kind), Asked::Other { params, .. }) => {
                 return self.list(kind, &request.id, &params, era, peer.seen).await;
             }
@@ -235,6 +255,7 @@ impl Service {
                 Method::Listen
                 | Method::Tasks
                 | Method::Call
+                | Method::Extension
                 | Method::List(_)
                 | Method::Initialize,
                 _,

@@ -20,7 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::asked::Asked;
 use super::batch;
-use super::classify::{Method, era_of, method_of};
+use super::classify::{Method, era_of};
 use super::dialogue::Client;
 use super::era::Era;
 use super::hearing::{self, Hearing};
@@ -233,7 +233,7 @@ impl Stream {
     fn place(&mut self, request: Request) -> Result<Placed, Refusal> {
         let asked = Asked::of(&request)?;
         let era = era_of(&request.method, &asked, None)?;
-        let method = method_of(&request.method, era)?;
+        let method = self.service.method_of(&request.method, era)?;
         if self.running.len() >= IN_FLIGHT_MAX {
             return Err(Refusal::Overloaded { limit: IN_FLIGHT_MAX });
         }

@@ -27,6 +27,8 @@ mod doctor;
 #[cfg(test)]
 mod explain;
 #[cfg(test)]
+mod extensions;
+#[cfg(test)]
 mod faithful;
 #[cfg(test)]
 mod faults;

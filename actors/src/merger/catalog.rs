@@ -16,7 +16,7 @@ use super::list::{BadCursor, Form, List, ListState, ListedEntry, Named, Page};
 use super::names::{canonical, own_name};
 use super::sanitize::Finding;
 use super::search::Index;
-use crate::model::{ListKind, PerList, Scope, Target};
+use crate::model::{Extensions, ListKind, PerList, Scope, Target};
 use crate::server::Rejected;
 use crate::wire::{CallKind, Hop, Marks, Text};
 
@@ -41,6 +41,8 @@ pub struct Catalog {
     /// In which way servers make tasks of calls, if they do; those that were not asked yet are not
     /// among them.
     pub(super) tasks: BTreeMap<ServerId, Option<Hop>>,
+    /// What servers declare that no revision knows.
+    pub(super) extensions: BTreeMap<ServerId, Arc<Extensions>>,
     /// When the oldest list in it is to be read again.
     pub(super) fresh_until: Option<Instant>,
 }
@@ -134,6 +136,13 @@ impl Catalog {
     /// In which way a server makes tasks of calls, if it is known to.
     pub fn way_of_tasks(&self, server: &ServerId) -> Option<Hop> {
         self.tasks.get(server).copied().flatten()
+    }
+
+    /// What the server whose own door this is declares beside what the revisions know. Merged doors
+    /// show nothing of it: nobody could tell whose it is.
+    pub fn extensions(&self, scope: &Scope) -> Option<&Arc<Extensions>> {
+        let Scope::Server(id) = scope else { return None };
+        self.extensions.get(id)
     }
 
     /// Whether arguments may be completed in `scope`.
@@ -308,7 +317,15 @@ impl View {
             CallKind::TemplateVariable => self.by_address(ListKind::Templates, name),
             // No list has them: their ids are sealed, and opened elsewhere.
             CallKind::Task(_) => Resolution::Unknown,
+            CallKind::Extension => match (&self.separator, self.tools_servers().next()) {
+                (None, Some(server)) => found(server, name),
+                _ => Resolution::Unknown,
+            },
         }
+    }
+
+    fn tools_servers(&self) -> impl Iterator<Item = &ServerId> {
+        self.list(ListKind::Tools).servers().keys()
     }
 
     fn by_name(&self, kind: ListKind, name: &str) -> Resolution {

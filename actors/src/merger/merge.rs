@@ -34,16 +34,17 @@ pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettin
         let lists =
             PerList::make(|kind| names.add_list(kind, slice, all.get_mut(kind), &mut catalog));
         catalog.servers.insert(id.clone(), Arc::new(View::new(lists, None)));
-        if slice.offers.is_some_and(|offers| !offers.completions) {
+        if slice.offers.as_ref().is_some_and(|offers| !offers.completions) {
             catalog.without_completion.insert(id.clone());
         }
-        if slice.offers.is_some_and(|offers| !offers.subscriptions) {
+        if slice.offers.as_ref().is_some_and(|offers| !offers.subscriptions) {
             catalog.without_subscriptions.insert(id.clone());
         }
-        if let Some(offers) = slice.offers {
+        if let Some(offers) = &slice.offers {
             catalog.tasks.insert(id.clone(), offers.tasks);
+            catalog.extensions.extend(offers.extensions.clone().map(|it| (id.clone(), it)));
         }
-        if slice.offers.is_some_and(|offers| !offers.logging) {
+        if slice.offers.as_ref().is_some_and(|offers| !offers.logging) {
             catalog.without_logging.insert(id.clone());
         }
     }

@@ -307,6 +307,7 @@ impl CallError {
                 CallKind::Prompt | CallKind::PromptArgument => "unknown_prompt",
                 CallKind::Resource | CallKind::TemplateVariable => "unknown_resource",
                 CallKind::Task(_) => "unknown_task",
+                CallKind::Extension => "unknown_method",
             },
             Self::Unavailable { .. } => "server_unavailable",
             Self::Lost { .. } => "connection_lost",

@@ -2,6 +2,10 @@
 //!
 //! It leaves reading them to the servers and showing them to the merger.
 
+use std::sync::Arc;
+
+use bytes::Bytes;
+
 use crate::wire::Hop;
 
 /// A list that a server may have.
@@ -98,8 +102,19 @@ impl<T> PerList<T> {
     }
 }
 
-/// What a server says it has beside tools.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What a server declares beside what the revisions know.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Extensions {
+    /// The kind of revision that it declares them in.
+    pub hop: Hop,
+    /// `experimental`, a raw object, if there is anything in it.
+    pub experimental: Option<Bytes>,
+    /// `extensions`, a raw object, without those that are bridged, if there is anything in it.
+    pub extensions: Option<Bytes>,
+}
+
+/// What a server says it has beside tools. Cheap to clone.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Offers {
     /// Prompts.
     pub prompts: bool,
@@ -115,6 +130,8 @@ pub(crate) struct Offers {
     pub tasks: Option<Hop>,
     /// To tell when a list changes.
     pub tells: Tells,
+    /// What no revision knows.
+    pub extensions: Option<Arc<Extensions>>,
 }
 
 /// The lists of whose changes a server tells.
@@ -128,7 +145,7 @@ pub(crate) struct Tells {
 impl Offers {
     /// Whether there is such a list. Tools are asked for in any case: some servers with tools do
     /// not declare them.
-    pub(crate) fn has(self, kind: ListKind) -> bool {
+    pub(crate) fn has(&self, kind: ListKind) -> bool {
         match kind {
             ListKind::Tools => true,
             ListKind::Prompts => self.prompts,

@@ -24,7 +24,7 @@ pub use hearing::{LogPort, Principal, TaskNews};
 pub use ids::Generation;
 pub use inquiry::{Inquiries, Inquiry, InquiryKind, Visit};
 pub(crate) use instance::{Holder, InstanceId, Need, Needs};
-pub use lists::ListKind;
+pub use lists::{Extensions, ListKind};
 pub(crate) use lists::{Offers, PerList, Tells};
 pub(crate) use seat::Gone;
 pub use seat::Seat;

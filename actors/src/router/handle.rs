@@ -236,6 +236,7 @@ impl RouterHandle {
     fn is_harmless(&self, wanted: &Wanted<'_>) -> bool {
         match wanted.params.kind {
             CallKind::Tool => {}
+            CallKind::Extension => return false,
             CallKind::Task(verb) => return matches!(verb, TaskVerb::Get | TaskVerb::Result),
             _ => return true,
         }

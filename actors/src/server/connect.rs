@@ -73,7 +73,7 @@ pub(super) async fn connect(
     }?;
     let (begun, ready) = oneshot::channel();
     // What ends with a call tells of nothing afterwards.
-    let mut offers = lane.offers();
+    let mut offers = lane.offers().clone();
     if spec.isolation == Isolation::PerCall {
         offers.subscriptions = false;
         offers.tasks = None;
@@ -145,7 +145,7 @@ async fn connect_stdio(
     let opened = timeout_at(deadline, open(&lane, spec.protocol, peers)).await;
     match opened {
         Ok(Ok(session)) => {
-            let lane = lane.speaking(session.hop).offering(session.offers);
+            let lane = lane.speaking(session.hop).offering(session.offers.clone());
             let version = Arc::from(session.version.as_str());
             let child = Child { process, _session: session, _drain: drain };
             Ok((Some(child), version, lane, pump))

@@ -74,7 +74,7 @@ impl ServerLink {
 
     /// What the server says it has.
     pub(crate) fn offers(&self) -> Offers {
-        self.lane.offers()
+        self.lane.offers().clone()
     }
 
     /// Calls under way.

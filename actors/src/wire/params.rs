@@ -51,6 +51,8 @@ pub enum CallKind {
     TemplateVariable,
     /// Something about a task that a call was made into.
     Task(TaskVerb),
+    /// A method that no revision knows, of an extension: it is named in place of a thing.
+    Extension,
 }
 
 /// What is asked about a task.
@@ -67,7 +69,7 @@ pub enum TaskVerb {
 }
 
 impl CallKind {
-    /// The method.
+    /// The method; of an extension, none.
     pub fn method(self) -> &'static str {
         match self {
             Self::Tool => "tools/call",
@@ -78,6 +80,7 @@ impl CallKind {
             Self::Task(TaskVerb::Result) => "tasks/result",
             Self::Task(TaskVerb::Update) => "tasks/update",
             Self::Task(TaskVerb::Cancel) => "tasks/cancel",
+            Self::Extension => "",
         }
     }
 
@@ -88,13 +91,14 @@ impl CallKind {
             Self::Prompt | Self::PromptArgument => "prompt",
             Self::Resource | Self::TemplateVariable => "resource",
             Self::Task(_) => "task",
+            Self::Extension => "method",
         }
     }
 
     /// Whether what is named is also named in a header, over HTTP without a handshake (MCP
     /// 2026-07-28, basic/transports/streamable-http).
     pub fn is_mirrored(self) -> bool {
-        !matches!(self, Self::PromptArgument | Self::TemplateVariable)
+        !matches!(self, Self::PromptArgument | Self::TemplateVariable | Self::Extension)
     }
 }
 
@@ -144,16 +148,18 @@ impl CallParams {
 
     /// A request of our own about a task.
     pub fn of_task(verb: TaskVerb, id: Text) -> Self {
-        Self {
-            kind: CallKind::Task(verb),
-            name: id,
-            meta: Meta::default(),
-            input_responses: None,
-            request_state: None,
-            task: None,
-            rest: Members::default(),
-            reference: Members::default(),
-        }
+        Self::bare(CallKind::Task(verb), id, Members::default(), Meta::default())
+    }
+
+    /// A request with a method of an extension, with these parameters beside `_meta`.
+    pub fn of_extension(method: Text, params: Members, meta: Meta) -> Self {
+        Self::bare(CallKind::Extension, method, params, meta)
+    }
+
+    fn bare(kind: CallKind, name: Text, rest: Members, meta: Meta) -> Self {
+        let (input_responses, request_state, task) = (None, None, None);
+        let reference = Members::default();
+        Self { kind, name, meta, input_responses, request_state, task, rest, reference }
     }
 
     fn read_kind(kind: CallKind, params: Option<&Bytes>) -> Result<Self, ParamsError> {
@@ -219,6 +225,7 @@ impl CallParams {
             CallKind::Task(_) => b"{\"taskId\":",
             CallKind::PromptArgument => b"{\"ref\":{\"type\":\"ref/prompt\",\"name\":",
             CallKind::TemplateVariable => b"{\"ref\":{\"type\":\"ref/resource\",\"uri\":",
+            CallKind::Extension => return self.write_bare(out, hop, token),
         };
         out.extend_from_slice(head);
         write_json_string(out, name);
@@ -244,6 +251,20 @@ impl CallParams {
         if out.len() == before + 1 {
             out.truncate(before);
         }
+        out.push(b'}');
+    }
+
+    /// Appends the parameters of a method that names nothing.
+    fn write_bare(&self, out: &mut Vec<u8>, hop: Hop, token: &str) {
+        let mut written = Vec::new();
+        append(&mut written, &self.rest);
+        written.push(b',');
+        self.meta.write(&mut written, hop, token);
+        out.push(b'{');
+        let is_comma = |byte: &u8| *byte == b',';
+        let first = written.iter().position(|byte| !is_comma(byte)).unwrap_or(written.len());
+        let last = written.iter().rposition(|byte| !is_comma(byte)).map_or(first, |at| at + 1);
+        out.extend_from_slice(&written[first..last]);
         out.push(b'}');
     }
 }

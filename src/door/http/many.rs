@@ -12,7 +12,6 @@ use super::respond;
 use super::sessions::Busy;
 use crate::door::asked::Asked;
 use crate::door::batch;
-use crate::door::classify;
 use crate::door::era::Era;
 use crate::door::reply::{Answer, Refusal, refuse};
 use crate::door::service::Job;
@@ -56,7 +55,7 @@ fn sort(post: &Post<'_>, body: &Bytes, session: &Busy) -> Result<(Vec<Job>, Vec<
         match member {
             Ok(Message::Request(request)) => {
                 let id = request.id.clone();
-                match job(request)? {
+                match job(post, request)? {
                     Ok(job) => jobs.push(job),
                     Err(refusal) => answers.push(refuse(Some(&id), &refusal).body),
                 }
@@ -70,7 +69,7 @@ fn sort(post: &Post<'_>, body: &Bytes, session: &Busy) -> Result<(Vec<Job>, Vec<
 }
 
 /// One request of a batch. A modern one makes the whole batch unlawful.
-fn job(request: wire::Request) -> Result<Result<Job, Refusal>, Refusal> {
+fn job(post: &Post<'_>, request: wire::Request) -> Result<Result<Job, Refusal>, Refusal> {
     let asked = match Asked::of(&request) {
         Ok(asked) => asked,
         Err(refusal) => return Ok(Err(refusal)),
@@ -83,5 +82,6 @@ fn job(request: wire::Request) -> Result<Result<Job, Refusal>, Refusal> {
         return Ok(Err(Refusal::NotAMessage { reason }));
     }
     let era = Era::Legacy;
-    Ok(classify::method_of(&request.method, era).map(|method| Job { request, asked, era, method }))
+    let method = post.service().method_of(&request.method, era);
+    Ok(method.map(|method| Job { request, asked, era, method }))
 }

@@ -85,7 +85,7 @@ pub(super) async fn post(door: &Door, scope: Scope, request: Request) -> Respons
 }
 
 impl Post<'_> {
-    fn service(&self) -> Service {
+    pub(super) fn service(&self) -> Service {
         self.door.service(self.scope.clone())
     }
 
@@ -105,7 +105,7 @@ impl Post<'_> {
         let era = classify::era_of(&request.method, &asked, Some(&mirrored))?;
         match era {
             Era::Modern => {
-                let method = classify::method_of(&request.method, era)?;
+                let method = self.service().method_of(&request.method, era)?;
                 if let Asked::Call(params) = &asked
                     && let Some(marks) = self.service().marks(&asked)
                 {
@@ -119,7 +119,7 @@ impl Post<'_> {
             }
             Era::Legacy => {
                 let session = self.session()?;
-                let method = classify::method_of(&request.method, era)?;
+                let method = self.service().method_of(&request.method, era)?;
                 Ok(self.legacy(Job { request, asked, era, method }, session).await)
             }
         }
@@ -227,7 +227,7 @@ impl Post<'_> {
 
     /// Whether the server may ask the client something during this call, or log.
     fn may_tell(&self, job: &Job) -> bool {
-        self.accepts.events && job.method == Method::Call
+        self.accepts.events && matches!(job.method, Method::Call | Method::Extension)
     }
 
     /// Whether something may come before the answer that this client could read.

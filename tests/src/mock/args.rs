@@ -55,6 +55,10 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) tasks: bool,
 
+    /// Also declares an extension, whose method `mock/reverse` answers with the text read backwards.
+    #[arg(long)]
+    pub(crate) extension: bool,
+
     /// A fault, `NAME` or `NAME=ARG`; may be given several times.
     #[arg(long = "fault", value_name = "NAME[=ARG]")]
     pub(crate) faults: Vec<Fault>,

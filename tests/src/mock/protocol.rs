@@ -216,6 +216,10 @@ fn capabilities(shared: &Shared) -> Value {
         capabilities["tasks"] = json!({ "list": {}, "cancel": {}, "requests": requests });
         capabilities["extensions"] = json!({ tasks::EXTENSION: {} });
     }
+    if shared.args.extension {
+        capabilities["experimental"] = json!({ "mock/old": { "level": 1.5 } });
+        capabilities["extensions"]["io.mock/reverse"] = json!({ "version": 2 });
+    }
     if shared.args.library && !shared.args.no_completion {
         capabilities["completions"] = json!({});
     }

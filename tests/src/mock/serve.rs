@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 use tokio::time::{Duration, Instant, sleep};
 
 use super::args::Args;
+use super::calls::Outcome;
 use super::fault::{Fault, Kind};
 use super::journal::Journal;
 use super::library::{self, Request};
@@ -201,6 +202,14 @@ impl Conversation {
                 self.on_library(Request::read(method, message, &self.prompts));
             }
             "tools/call" => self.on_call(Call::read(message)).await,
+            "mock/reverse" if args.extension => {
+                let call = Call::read(message);
+                let text = message["params"]["text"].as_str().unwrap_or_default();
+                let text: String = text.chars().rev().collect();
+                let params = &message["params"];
+                let outcome = Outcome::Result(json!({ "text": text, "params": params }));
+                self.reply(&protocol::answer_line(&self.shared, &call, &outcome)).await;
+            }
             "subscriptions/listen" if args.era.knows_modern() => {
                 let id = message["id"].clone();
                 let filter = &message["params"]["notifications"];

@@ -2,11 +2,13 @@
 //!
 //! Pure. It leaves asking the server to `sdk` and `remote`.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use crate::model::{Offers, Tells};
+use crate::model::{Extensions, Offers, Tells};
 use crate::wire::{Hop, Members, TASKS};
 
 /// The member `capabilities` of what a server answers first.
@@ -26,6 +28,8 @@ pub(super) struct Capabilities {
     tasks: Option<serde_json::Value>,
     #[serde(default)]
     extensions: Option<serde_json::Value>,
+    #[serde(default)]
+    experimental: Option<serde_json::Value>,
 }
 
 #[derive(Deserialize, Default)]
@@ -60,7 +64,21 @@ impl Capabilities {
                 prompts: tells(&self.prompts),
                 resources: tells(&self.resources),
             },
+            extensions: self.beyond(hop).map(Arc::new),
         }
+    }
+
+    /// What no revision knows; tasks are bridged, and declared otherwise.
+    fn beyond(&self, hop: Hop) -> Option<Extensions> {
+        let raw = |declared: &Option<serde_json::Value>| {
+            let mut declared = declared.as_ref()?.as_object()?.clone();
+            declared.remove(TASKS);
+            (!declared.is_empty())
+                .then(|| Bytes::from(serde_json::Value::from(declared).to_string()))
+        };
+        let (experimental, extensions) = (raw(&self.experimental), raw(&self.extensions));
+        let any = experimental.is_some() || extensions.is_some();
+        any.then_some(Extensions { hop, experimental, extensions })
     }
 
     /// Whether calls of tools can become tasks: because their caller asks for it, or because the
@@ -111,6 +129,23 @@ mod tests {
         let extension = r#"{"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
         check(extension, Hop::Modern, &tasks(Hop::Modern));
         check(extension, Hop::Legacy, &none);
+    }
+
+    #[test]
+    fn what_no_revision_knows_is_kept_as_it_is_but_for_tasks() {
+        let declared = |experimental: Option<&'static str>, extensions: Option<&'static str>| {
+            let extensions = Extensions {
+                hop: Hop::Legacy,
+                experimental: experimental.map(Bytes::from),
+                extensions: extensions.map(Bytes::from),
+            };
+            Offers { extensions: Some(Arc::new(extensions)), ..Offers::default() }
+        };
+        let ui = r#"{"io.x/ui":{"mimeTypes":["a"]}}"#;
+        check(&format!(r#"{{"extensions":{ui}}}"#), Hop::Legacy, &declared(None, Some(ui)));
+        let both = r#"{"experimental":{"e":{}},"extensions":{"io.modelcontextprotocol/tasks":{}}}"#;
+        check(both, Hop::Legacy, &declared(Some(r#"{"e":{}}"#), None));
+        check(r#"{"experimental":{},"extensions":7}"#, Hop::Legacy, &Offers::default());
     }
 
     #[test]

@@ -47,6 +47,14 @@ impl Body {
         }
     }
 
+    /// The method where that is one of an extension.
+    pub(super) fn extension(&self) -> Option<&Text> {
+        match self {
+            Self::Call { name, params } if params.kind == CallKind::Extension => Some(name),
+            Self::Call { .. } | Self::Members(_) => None,
+        }
+    }
+
     /// The method of a caller's request.
     fn method(&self) -> &'static str {
         match self {
@@ -275,8 +283,8 @@ impl Lane {
     }
 
     /// What the server says it has.
-    pub(crate) fn offers(&self) -> Offers {
-        self.offers
+    pub(crate) fn offers(&self) -> &Offers {
+        &self.offers
     }
 
     /// The kind of revision spoken here.

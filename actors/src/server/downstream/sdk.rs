@@ -183,6 +183,7 @@ pub(super) fn write_request(
     body: &Body,
 ) {
     let token = format!("{prefix}{ticket}");
+    let method = body.extension().map_or(method, |own| own.as_str());
     out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":\"");
     out.extend_from_slice(token.as_bytes());
     out.extend_from_slice(b"\",\"method\":\"");

@@ -40,7 +40,8 @@ impl Mirrors {
     /// The headers for one request.
     pub(super) fn headers(&self, method: &'static str, body: &Body) -> HeaderMap {
         let mut headers = HeaderMap::new();
-        headers.insert("mcp-method", HeaderValue::from_static(method));
+        let own = body.extension().and_then(|method| encoded(method));
+        headers.insert("mcp-method", own.unwrap_or(HeaderValue::from_static(method)));
         if let Some(name) = name(method, body).and_then(|name| encoded(&name)) {
             headers.insert("mcp-name", name);
         }

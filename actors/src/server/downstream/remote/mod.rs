@@ -87,7 +87,7 @@ async fn open_trusting(parts: RemoteParts<'_>, trust: Trust) -> Result<Remote, C
     let channel = Channel::new(client, Arc::clone(&gauges), parts.max_line, parts.peers);
     let opened = open::open(&channel, parts.spec.kind, parts.protocol).await?;
     let (hop, version) = (opened.session.hop, Arc::clone(&opened.session.version));
-    let offers = opened.session.offers;
+    let offers = opened.session.offers.clone();
     let (lane, commands) = Lane::new(parts.max_in_flight, gauges);
     let pump = Pump::new(channel, opened, commands, lane.commands());
     let pump = AbortOnDropHandle::new(tokio::spawn(pump.run()));
