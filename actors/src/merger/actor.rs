@@ -16,7 +16,7 @@ use tracing::{Instrument, debug, info, warn};
 use super::catalog::Catalog;
 use super::handle::{CatalogReader, MergerHandle, Shelf};
 use super::memory::Memory;
-use super::merge::merge;
+use super::merge::merge_after;
 use super::pin_book::{PinBook, Saving, now};
 use super::pins::{Now, Unapproved};
 use super::sanitize::Judged;
@@ -390,7 +390,7 @@ impl State {
             return;
         }
         let before = self.shelf.catalog.load_full();
-        let mut catalog = merge(&self.slices, &self.settings);
+        let mut catalog = merge_after(&before, &self.slices, &self.settings);
         let differs = !catalog.looks_like(&before);
         catalog.revision = before.revision + u64::from(differs);
         // Of a server that is down there is nothing newer to be had, so no reader is to ask for it.

@@ -166,7 +166,7 @@ impl Catalog {
 /// What one door shows: lists in a fixed order, and where each entry leads.
 #[derive(Debug)]
 pub struct View {
-    lists: PerList<List>,
+    lists: PerList<Arc<List>>,
     separator: Option<Arc<str>>,
     /// What it is a part of everything by.
     part: Option<Arc<ViewSpec>>,
@@ -191,7 +191,7 @@ pub enum Resolution {
 
 impl View {
     /// A view of `lists`. `separator` is set for merged views.
-    pub(super) fn new(lists: PerList<List>, separator: Option<Arc<str>>) -> Self {
+    pub(super) fn new(lists: PerList<Arc<List>>, separator: Option<Arc<str>>) -> Self {
         Self { lists, separator, part: None, front: None, index: OnceLock::new() }
     }
 
@@ -214,7 +214,7 @@ impl View {
             servers.retain(|id, _| {
                 (is_tools || spec.tools.is_none()) && spec.may_show(&id.name, separator)
             });
-            List::new(kind, whole.style(), entries, servers, true)
+            Arc::new(List::new(kind, whole.style(), entries, servers, true))
         });
         let (separator, front) = (self.separator.clone(), Front::of(spec.mode));
         Self { lists, separator, part: Some(spec), front, index: OnceLock::new() }
@@ -262,6 +262,11 @@ impl View {
 
     /// One of the lists. Of a view that shows other tools in place of its own, these are its own.
     pub fn list(&self, kind: ListKind) -> &List {
+        self.lists.get(kind)
+    }
+
+    /// The same, to be kept.
+    pub(super) fn shared(&self, kind: ListKind) -> &Arc<List> {
         self.lists.get(kind)
     }
 

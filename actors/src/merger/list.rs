@@ -12,6 +12,7 @@ use conductor_config::{ExportStyle, ServerId};
 use thiserror::Error;
 
 use super::arguments::Arguments;
+use super::sanitize::Verdict;
 use crate::model::{ListKind, Target};
 use crate::wire::{Hop, Marks, Text};
 
@@ -35,6 +36,8 @@ pub struct ListedEntry {
     pub is_task: bool,
     /// What checks the arguments of a tool, if the settings ask for that.
     pub(crate) arguments: Option<Arc<Arguments>>,
+    /// What it was made of; the same as long as its server's list is.
+    pub(super) verdict: Arc<Verdict>,
 }
 
 /// A definition, ready to be sent.
@@ -57,6 +60,16 @@ pub struct Form {
 }
 
 impl ListedEntry {
+    /// Whether this is the very entry that `other` is, and not only like it.
+    fn is(&self, other: &Self) -> bool {
+        let same = |a: &Bytes, b: &Bytes| std::ptr::eq(a.as_ptr(), b.as_ptr());
+        same(&self.definition.json, &other.definition.json)
+            && self.name == other.name
+            && self.alias == other.alias
+            && self.other.is_some() == other.other.is_some()
+            && self.arguments.is_some() == other.arguments.is_some()
+    }
+
     fn json(&self, hop: Hop, other: bool) -> &Bytes {
         let definition = self.other.as_ref().filter(|_| other).unwrap_or(&self.definition);
         definition.modern.as_ref().filter(|_| hop == Hop::Modern).unwrap_or(&definition.json)
@@ -168,6 +181,31 @@ impl List {
         Self { kind, entries, by_name, shared, style, usual, other, servers, sorted }
     }
 
+    /// The list that `before` is, if it would be the same; else a new one, as [`Self::new`] makes it.
+    pub(super) fn again(
+        before: Option<&Arc<Self>>,
+        kind: ListKind,
+        style: ExportStyle,
+        mut entries: Vec<ListedEntry>,
+        servers: BTreeMap<ServerId, ListState>,
+        sorted: bool,
+    ) -> Arc<Self> {
+        if sorted {
+            entries.sort_by(|a, b| place(&a.target).cmp(&place(&b.target)));
+        }
+        let is_same = |before: &&Arc<Self>| {
+            before.style == style
+                && before.sorted == sorted
+                && before.servers == servers
+                && before.entries.len() == entries.len()
+                && before.entries.iter().zip(&entries).all(|(a, b)| a.is(b))
+        };
+        match before.filter(is_same) {
+            Some(before) => Arc::clone(before),
+            None => Arc::new(Self::new(kind, style, entries, servers, sorted)),
+        }
+    }
+
     /// The entries in the order they are shown.
     pub fn entries(&self) -> &[ListedEntry] {
         &self.entries
@@ -200,6 +238,12 @@ impl List {
     fn whole(&self, style: ExportStyle) -> (&Whole, bool) {
         let other = self.other.as_ref().filter(|_| style != self.style);
         (other.unwrap_or(&self.usual), other.is_some())
+    }
+
+    /// The entry that is shown under this name.
+    pub(super) fn under(&self, name: &str) -> Option<&ListedEntry> {
+        let at = self.by_name.get(name.as_bytes())?;
+        self.entries.get(*at).filter(|entry| *entry.name == *name)
     }
 
     /// The entry of this name or alias.

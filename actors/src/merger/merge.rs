@@ -19,8 +19,19 @@ use crate::model::{ListKind, PerList, Target};
 use crate::server::Rejected;
 use crate::wire::{Marks, Members, Text, json_string};
 
-/// The views of all servers. `revision` is left at 0: only the publisher counts.
+/// [`merge_after`] nothing.
+#[cfg(test)]
 pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettings) -> Catalog {
+    merge_after(&Catalog::default(), slices, settings)
+}
+
+/// The views of all servers. `revision` is left at 0: only the publisher counts. What is as it was
+/// in `before` is taken from there: a change of one server does not write the others' entries anew.
+pub(super) fn merge_after(
+    before: &Catalog,
+    slices: &BTreeMap<ServerId, Slice>,
+    settings: &CatalogSettings,
+) -> Catalog {
     let styles = settings.export_styles.clone();
     let mut catalog = Catalog { export_styles: Some(styles), ..Catalog::default() };
     // The default workspace is there even when nothing is in it.
@@ -29,8 +40,14 @@ pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettin
     let listed_twice = listed_twice(slices);
     for (at, (id, slice)) in slices.iter().enumerate() {
         let all = merged.entry(id.workspace.clone()).or_default();
-        let names =
-            Names { settings, namespaces: &namespaces, listed_twice: &listed_twice, id, at };
+        let names = Names {
+            settings,
+            namespaces: &namespaces,
+            listed_twice: &listed_twice,
+            id,
+            at,
+            before,
+        };
         let lists =
             PerList::make(|kind| names.add_list(kind, slice, all.get_mut(kind), &mut catalog));
         catalog.servers.insert(id.clone(), Arc::new(View::new(lists, None)));
@@ -52,7 +69,9 @@ pub(super) fn merge(slices: &BTreeMap<ServerId, Slice>, settings: &CatalogSettin
         let separator = Arc::from(settings.separator.as_str());
         let lists = PerList::make(|kind| {
             let parts = std::mem::take(all.get_mut(kind));
-            List::new(kind, settings.export_styles.usual, parts.entries, parts.servers, true)
+            let known = before.workspaces.get(&workspace).map(|view| view.shared(kind));
+            let style = settings.export_styles.usual;
+            List::again(known, kind, style, parts.entries, parts.servers, true)
         });
         catalog.workspaces.insert(workspace, Arc::new(View::new(lists, Some(separator))));
     }
@@ -82,6 +101,8 @@ struct Names<'a> {
     id: &'a ServerId,
     /// The number of the server among all.
     at: usize,
+    /// What there was before.
+    before: &'a Catalog,
 }
 
 impl Names<'_> {
@@ -92,10 +113,11 @@ impl Names<'_> {
         slice: &Slice,
         parts: &mut Parts,
         catalog: &mut Catalog,
-    ) -> List {
+    ) -> Arc<List> {
         let part = slice.parts.get(kind);
         let tools = slice.parts.get(ListKind::Tools).judged();
         let blocked = tools.is_some_and(|tools| tools.is_blocked());
+        let known = self.before.servers.get(self.id).map(|view| view.shared(kind));
         let (mut own, mut accounts) = (Vec::new(), Vec::new());
         parts.servers.insert(self.id.clone(), part.state());
         if let Some(judged) = part.judged() {
@@ -116,10 +138,10 @@ impl Names<'_> {
                 } else if is_tool && slice.waits_for_approval(&entry.name) {
                     Visibility::Rejected(UNAPPROVED.to_owned())
                 } else {
-                    let definition = &verdict.definition;
                     let checked = is_tool && slice.spec.validate_arguments.any(&entry.name);
-                    let shown = Shown { kind, id: self.id, entry, definition, checked };
-                    own.push(shown.alone());
+                    let shown = Shown { kind, id: self.id, entry, verdict, checked };
+                    let before = known.and_then(|known| known.under(&entry.name));
+                    own.push(shown.alone(before));
                     self.add(&shown, parts)
                 };
                 let (tool, findings) = (entry.name.clone(), verdict.findings.clone());
@@ -136,7 +158,7 @@ impl Names<'_> {
             catalog.accounts.insert(self.id.clone(), accounts);
         }
         let servers = BTreeMap::from([(self.id.clone(), part.state())]);
-        List::new(kind, self.settings.export_styles.usual, own, servers, false)
+        List::again(known, kind, self.settings.export_styles.usual, own, servers, false)
     }
 
     /// Adds an entry to a merged list, unless its name there is taken. A name that is only a second
@@ -177,7 +199,9 @@ impl Names<'_> {
         parts.taken.insert(name.clone(), true);
         let alias = (name != alias).then(|| Text::from(alias));
         let name = Text::from(name);
-        parts.entries.push(shown.merged(name.clone(), alias, both));
+        let known = self.before.workspaces.get(&self.id.workspace);
+        let before = known.and_then(|view| view.list(shown.kind).under(&name));
+        parts.entries.push(shown.merged(before, name.clone(), alias, both));
         Visibility::Shown { name }
     }
 
@@ -199,21 +223,35 @@ struct Shown<'a> {
     kind: ListKind,
     id: &'a ServerId,
     entry: &'a JudgedEntry,
-    definition: &'a Members,
+    verdict: &'a Arc<Verdict>,
     /// Whether its arguments are to be checked.
     checked: bool,
 }
 
 impl Shown<'_> {
-    /// The entry as its server alone is shown.
-    fn alone(&self) -> ListedEntry {
-        self.list(self.definition.clone(), self.entry.name.clone(), None, false)
+    /// The entry as its server alone is shown; the one of `before` if nothing about it is new.
+    fn alone(&self, before: Option<&ListedEntry>) -> ListedEntry {
+        let name = &self.entry.name;
+        if let Some(before) = before.filter(|before| self.is_as(before, name, None, false)) {
+            return before.clone();
+        }
+        self.list(self.verdict.definition.clone(), name.clone(), None, false)
     }
 
     /// The entry in a merged list, under `name`, and under `alias` as well if `both` are shown.
     /// Addresses in it are those that are shown there.
-    fn merged(&self, name: Text, alias: Option<Text>, both: bool) -> ListedEntry {
-        let mut definition = self.definition.clone();
+    fn merged(
+        &self,
+        before: Option<&ListedEntry>,
+        name: Text,
+        alias: Option<Text>,
+        both: bool,
+    ) -> ListedEntry {
+        let as_before = |before: &&ListedEntry| self.is_as(before, &name, alias.as_ref(), both);
+        if let Some(before) = before.filter(as_before) {
+            return before.clone();
+        }
+        let mut definition = self.verdict.definition.clone();
         if self.kind == ListKind::Tools
             && let Some(meta) = definition.get("_meta")
             && let Some(meta) = with_app(self.id.name.as_ref(), meta)
@@ -221,6 +259,16 @@ impl Shown<'_> {
             definition.set("_meta", meta);
         }
         self.list(definition, name, alias, both)
+    }
+
+    /// Whether `before` was made of the same.
+    fn is_as(&self, before: &ListedEntry, name: &Text, alias: Option<&Text>, both: bool) -> bool {
+        Arc::ptr_eq(&before.verdict, self.verdict)
+            && before.target.server == *self.id
+            && before.name == *name
+            && before.alias.as_ref() == alias
+            && before.other.is_some() == (both && alias.is_some())
+            && before.arguments.is_some() == (self.checked && self.entry.arguments.is_some())
     }
 
     fn list(
@@ -237,7 +285,8 @@ impl Shown<'_> {
         let arguments = self.entry.arguments.clone().filter(|_| self.checked);
         let other = alias.as_ref().filter(|_| both).map(|alias| self.named(&mut definition, alias));
         let definition = self.named(&mut definition, &name);
-        ListedEntry { name, alias, target, definition, other, marks, is_task, arguments }
+        let verdict = Arc::clone(self.verdict);
+        ListedEntry { name, alias, target, definition, other, marks, is_task, arguments, verdict }
     }
 
     /// The definition with this name.

@@ -12,7 +12,7 @@ use proptest::prelude::*;
 
 use super::catalog::{Catalog, Resolution, View};
 use super::list::{BadCursor, Form};
-use super::merge::merge;
+use super::merge::{merge, merge_after};
 use super::names;
 use super::slice::{Remembered, Slice};
 use crate::model::{ListKind, Scope, ServerState};
@@ -427,4 +427,36 @@ fn an_order_about_another_servers_tool_is_cut_once_that_server_is_there() {
     let (id, other) = slice(crate::tests::spec("b"), &["send_mail"]);
     slices.insert(id, other);
     assert!(!text(&slices).contains("instead of send_mail"));
+}
+
+#[test]
+fn a_change_of_one_server_writes_nobody_elses_entries_anew() {
+    let settings = crate::tests::catalog();
+    let mut known = slices("a:x,y b:x,z c:w");
+    let before = merge(&known, &settings);
+    known.extend(slices("b:x,z,new"));
+    let after = merge_after(&before, &known, &settings);
+    assert_eq!(names(&merged(&after)), "a.x a.y b.new b.x b.z c.w");
+    let place = |catalog: &Catalog, name: &str| {
+        let view = merged(catalog);
+        let tool = view.tools().iter().find(|tool| tool.name.as_str() == name).unwrap();
+        tool.definition.json.as_ptr()
+    };
+    for (name, kept) in [("a.x", true), ("a.y", true), ("c.w", true), ("b.x", false)] {
+        assert_eq!(place(&before, name) == place(&after, name), kept, "{name}");
+    }
+    for (server, kept) in [("a", true), ("b", false), ("c", true)] {
+        let list = |catalog: &Catalog| {
+            let view = &catalog.servers[&crate::tests::id(server)];
+            Arc::clone(view.shared(ListKind::Tools))
+        };
+        assert_eq!(Arc::ptr_eq(&list(&before), &list(&after)), kept, "{server}");
+    }
+    // Nothing new at all: the very lists there were.
+    let again = merge_after(&after, &known, &settings);
+    let list = |catalog: &Catalog| Arc::clone(merged(catalog).shared(ListKind::Tools));
+    assert!(Arc::ptr_eq(&list(&after), &list(&again)));
+    // Another style names all of them anew.
+    let other = merge_after(&after, &known, &safe());
+    assert_eq!(names(&merged(&other)), "a__x a__y b__new b__x b__z c__w");
 }

@@ -25,9 +25,9 @@ pub(crate) struct JudgedEntry {
     pub(crate) arguments: Option<Arc<Arguments>>,
     /// Whether a tool's description is that of the settings.
     pub(crate) described: bool,
-    verdict: Verdict,
+    verdict: Arc<Verdict>,
     /// Where it differs: the verdict if names in it are other servers' tools.
-    among_others: Option<Verdict>,
+    among_others: Option<Arc<Verdict>>,
 }
 
 /// A list, every entry of it judged.
@@ -51,7 +51,7 @@ impl JudgedEntry {
     }
 
     /// The verdict that holds, `foreign` if names in it are other servers' tools.
-    pub(crate) fn verdict(&self, foreign: bool) -> &Verdict {
+    pub(crate) fn verdict(&self, foreign: bool) -> &Arc<Verdict> {
         self.among_others.as_ref().filter(|_| foreign).unwrap_or(&self.verdict)
     }
 }
@@ -85,7 +85,7 @@ impl Judged {
                     squashed: None,
                     arguments: None,
                     described: false,
-                    verdict: sanitize_entry(&entry.definition, policy),
+                    verdict: Arc::new(sanitize_entry(&entry.definition, policy)),
                     among_others: None,
                 };
                 judged.entries.extend(listing.entries.iter().map(entry));
@@ -140,7 +140,7 @@ fn described(tool: &RawEntry, text: &str) -> RawEntry {
 }
 
 fn judge(server: &str, tool: &RawEntry, own: &Own, others: &Own, policy: &Policy) -> JudgedEntry {
-    let verdict = sanitize(&tool.definition, own, policy);
+    let verdict = Arc::new(sanitize(&tool.definition, own, policy));
     let asked = !verdict.mentions.is_empty() && verdict.held.is_none();
     let among_others = asked.then(|| sanitize(&tool.definition, others, policy));
     let schema = tool.definition.get("inputSchema").cloned();
@@ -149,7 +149,7 @@ fn judge(server: &str, tool: &RawEntry, own: &Own, others: &Own, policy: &Policy
         arguments: schema.map(|schema| Arc::new(Arguments::new(schema))),
         described: false,
         squashed: Some([squash(&tool.name), squash(&format!("{server}{}", tool.name))]),
-        among_others: among_others.filter(|other| other.findings != verdict.findings),
+        among_others: among_others.filter(|other| other.findings != verdict.findings).map(Arc::new),
         verdict,
     }
 }
