@@ -72,23 +72,36 @@ pub(super) fn method_of(name: &str, era: Era) -> Result<Method, Refusal> {
 
 /// Whether a method that is not served here may be one of an extension: no revision knows it.
 pub(super) fn may_be_of_extension(name: &str) -> bool {
-    const CORE: [&str; 3] = ["initialize", "ping", "server/discover"];
-    const SPACES: [&str; 11] = [
-        "completion/",
-        "elicitation/",
-        "logging/",
-        "notifications/",
-        "prompts/",
-        "resources/",
-        "roots/",
-        "sampling/",
-        "subscriptions/",
-        "tasks/",
-        "tools/",
+    const KNOWN: [&str; 23] = [
+        "completion/complete",
+        "elicitation/create",
+        "initialize",
+        "logging/setLevel",
+        "ping",
+        "prompts/get",
+        "prompts/list",
+        "resources/list",
+        "resources/read",
+        "resources/subscribe",
+        "resources/templates/list",
+        "resources/unsubscribe",
+        "roots/list",
+        "sampling/createMessage",
+        "server/discover",
+        "subscriptions/listen",
+        "tasks/cancel",
+        "tasks/get",
+        "tasks/list",
+        "tasks/result",
+        "tasks/update",
+        "tools/call",
+        "tools/list",
     ];
-    let is_core = CORE.contains(&name) || SPACES.iter().any(|space| name.starts_with(space));
     let visible = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
-    visible && name.len() <= METHOD_MAX && !is_core
+    visible
+        && name.len() <= METHOD_MAX
+        && !KNOWN.contains(&name)
+        && !name.starts_with("notifications/")
 }
 
 /// The rules for a request. `mirrored` is given where it came over HTTP.

@@ -210,7 +210,10 @@ fn a_method_that_a_revision_knows_is_of_no_extension() {
         ("do", true),
         ("com.example/do", true),
         ("tools/call", false),
-        ("tools/else", false),
+        // The skills extension has one that begins like this (SEP-2640).
+        ("resources/directory/read", true),
+        ("resources/templates/list", false),
+        ("tasks/result", false),
         ("ping", false),
         ("initialize", false),
         ("sampling/createMessage", false),

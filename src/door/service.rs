@@ -216,9 +216,10 @@ impl Service {
 
     /// Answers a request, whatever happens. Dropping the future takes a call back.
     pub(super) async fn answer(&self, job: Job, peer: &Peer<'_>) -> Answer {
-        let id = job.request.id.clone();
+        let (id, method, era) = (job.request.id.clone(), job.method, job.era);
         let answered = AssertUnwindSafe(self.try_answer(job, peer)).catch_unwind().await;
         match answered {
+            Ok(Ok(body)) if method == Method::Extension => Answer::of_extension(body, era),
             Ok(Ok(body)) => Answer::ok(body),
             Ok(Err(refusal)) => refuse(Some(&id), &refusal),
             Err(_) => refuse(Some(&id), &Refusal::Internal),

@@ -71,7 +71,9 @@ async function gateway(url) {
     const folder = mkdtempSync(join(tmpdir(), 'conductor-conformance-'));
     const settings = join(folder, 'conductor.json');
     const listen = { http: '127.0.0.1:0' };
-    writeFileSync(settings, JSON.stringify({ listen, state: { dir: join(folder, 'state') }, mcpServers: { suite: { url } } }));
+    // Extensions are offered where client and server speak revisions of one kind; this server speaks both.
+    const suite = !modern && scenario.startsWith('sep-2640') ? { url, protocol: 'legacy' } : { url };
+    writeFileSync(settings, JSON.stringify({ listen, state: { dir: join(folder, 'state') }, mcpServers: { suite } }));
     const words = ['serve', '--log-format', 'json', '--config', settings];
     const daemon = spawn(binary, words, { stdio: ['ignore', 'ignore', 'pipe'] });
     const ended = new Promise((done) => daemon.on('exit', done));
@@ -81,14 +83,19 @@ async function gateway(url) {
         rmSync(folder, { recursive: true });
     };
     process.on('SIGTERM', () => void end().then(() => process.exit(1)));
+    let at;
+    let ready = false;
     for await (const line of createInterface(daemon.stderr)) {
         const said = JSON.parse(line);
         const { message, addr } = said.fields ?? said;
-        if (message !== 'listening' || !String(addr).includes(':')) continue;
+        if (message === 'listening' && String(addr).includes(':')) at = addr;
+        // Before that, nobody knows which extensions the server has.
+        ready ||= message === 'server ready';
+        if (!at || !ready) continue;
         daemon.stderr.resume();
-        return { url: `http://${addr}/servers/suite/mcp`, end };
+        return { url: `http://${at}/servers/suite/mcp`, end };
     }
-    throw new Error('the gateway does not listen');
+    throw new Error('the gateway does not listen, or its server does not come up');
 }
 
 async function main(url) {

@@ -91,7 +91,7 @@ async fn a_method_of_an_extension_is_passed_on_as_it_came() {
         let unknown = client.request("mock/unknown", json!({})).await.unwrap();
         assert_eq!(unknown.error_code(), Some(-32601), "{path}: the server's own answer");
         assert_eq!(unknown.message["error"]["message"], "Method not found", "{path}");
-        let core = client.request("tools/else", json!({})).await.unwrap();
+        let core = client.request("sampling/createMessage", json!({})).await.unwrap();
         assert_eq!(core.message["error"]["data"]["reason"], "unknown_method", "{path}");
     }
     let mut lines = LineClient::connect(&own_socket(&daemon, "old")).await.unwrap();

@@ -3,7 +3,7 @@
 //! It leaves calls that were made and failed to `failure`: those are results.
 
 use bytes::Bytes;
-use conductor_actors::wire::{CallKind, Id, LEGACY_LATEST, MODERN, write_error};
+use conductor_actors::wire::{CallKind, Id, LEGACY_LATEST, MODERN, Members, write_error};
 use serde_json::{Value, json};
 
 use super::codes::{self, Code};
@@ -23,6 +23,20 @@ impl Answer {
     /// A response to a request that was served.
     pub(in crate::door) fn ok(body: Bytes) -> Self {
         Self { body, status: 200 }
+    }
+
+    /// What a server says to a method of an extension. That it has no such method, newer clients see in
+    /// the status as well (2026-07-28, Streamable HTTP).
+    pub(in crate::door) fn of_extension(body: Bytes, era: Era) -> Self {
+        let unknown = codes::UNKNOWN_METHOD;
+        let error =
+            Members::read(&body).ok().and_then(|body| Members::read(body.get("error")?).ok());
+        let code = error.as_ref().and_then(|error| error.get("code"));
+        let is_unknown = code.is_some_and(|code| *code == unknown.number.to_string());
+        match is_unknown && era == Era::Modern {
+            true => Self { body, status: unknown.status },
+            false => Self::ok(body),
+        }
     }
 }
 
