@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use conductor_config::{
-    CatalogSettings, ExportStyle, ExportStyles, Patterns, ServerId, ServerSpec,
+    CatalogSettings, Danger, ExportStyle, ExportStyles, Measure, Patterns, Sanitize, ServerId,
+    ServerSpec,
 };
 use proptest::prelude::*;
 
@@ -334,6 +335,30 @@ fn a_server_that_may_come_back_keeps_its_tools_and_one_that_will_not_loses_them(
     }
 }
 
+/// A server whose tools may be called anything: letters by chance may spell what is held back.
+fn unjudged(name: &str) -> ServerSpec {
+    let spec = crate::tests::spec(name);
+    use Danger::{
+        Collection, Concealment, Disguise, Execution, Forced, Foreign, Markup, Overt, Preference,
+        Secrets, Tokens,
+    };
+    let dangers = [
+        Collection,
+        Concealment,
+        Disguise,
+        Execution,
+        Forced,
+        Foreign,
+        Markup,
+        Overt,
+        Preference,
+        Secrets,
+        Tokens,
+    ];
+    let report = |all: Sanitize, danger| all.with(danger, Measure::Report);
+    ServerSpec { sanitize: dangers.into_iter().fold(spec.sanitize, report), ..spec }
+}
+
 proptest! {
     #[test]
     fn paging_shows_every_tool_once_whatever_the_size(
@@ -364,14 +389,21 @@ proptest! {
         tools in proptest::collection::btree_set("[A-Za-z0-9_./-]{1,70}", 1..12),
         is_safe in any::<bool>(),
     ) {
-        // Twins in upper and lower case, and paths upwards, are refused.
+        // Twins in upper and lower case, and paths upwards, are refused, and what begins like the name of
+        // a well-known service (`box.`).
         let mut seen = std::collections::HashSet::new();
-        let lawful = |tool: &&str| seen.insert(tool.to_lowercase()) && !tool.contains("..");
+        let borrows = |tool: &str| {
+            let first = tool.find(|c: char| !c.is_ascii_alphanumeric());
+            first.is_some_and(|end| tool[..end].starts_with(|c: char| c.is_ascii_alphabetic()))
+        };
+        let lawful = |tool: &&str| {
+            seen.insert(tool.to_lowercase()) && !tool.contains("..") && !borrows(tool)
+        };
         let tools: Vec<&str> = tools.iter().map(String::as_str).filter(lawful).collect();
         let settings = if is_safe { safe() } else { crate::tests::catalog() };
         let slices = BTreeMap::from([
-            slice(crate::tests::spec("a"), &tools),
-            slice(crate::tests::spec("a__b"), &tools),
+            slice(unjudged("a"), &tools),
+            slice(unjudged("a__b"), &tools),
         ]);
         let view = merged(&merge(&slices, &settings));
         prop_assert_eq!(view.tools().len(), 2 * tools.len());
