@@ -34,14 +34,7 @@ pub(super) async fn run(args: &ClientConfigArgs, out: Out) -> Result<Exit, Failu
         out.note(format_args!("this goes into {}", place(args.client)));
         return Ok(Exit::Success);
     };
-    match client_file::add(file, &entry)? {
-        Some(backup) => out.note(format_args!(
-            "{} has the entry `{name}` now; what was there is in {}",
-            file.display(),
-            backup.display()
-        )),
-        None => out.note(format_args!("{} is new and has the entry `{name}`", file.display())),
-    }
+    client_file::write(file, &entry, &format!("the entry `{name}`"), out)?;
     Ok(Exit::Success)
 }
 

@@ -1,7 +1,7 @@
 //! This file puts an entry into a client's settings file: whole or not at all, with a backup of
 //! what was there.
 //!
-//! It leaves what the entry says to `snippet.rs`.
+//! It leaves what the entry says to `snippet.rs` and `import.rs`.
 
 use std::ffi::OsString;
 use std::fs;
@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use tempfile::NamedTempFile;
 use thiserror::Error;
+
+use super::out::Out;
 
 /// Why an entry was not written; the file is as it was.
 #[derive(Debug, Error)]
@@ -34,13 +36,30 @@ pub enum FileError {
     },
 }
 
+/// Adds `entry` to the file at `path`, or makes the file, and says so; `what` is what it has then.
+///
+/// # Errors
+///
+/// See [`FileError`].
+pub(super) fn write(path: &Path, entry: &str, what: &str, out: Out) -> Result<(), FileError> {
+    let file = path.display();
+    match add(path, entry)? {
+        Some(backup) => {
+            let backup = backup.display();
+            out.note(format_args!("{file} has {what} now; what was there is in {backup}"));
+        }
+        None => out.note(format_args!("{file} is new and has {what}")),
+    }
+    Ok(())
+}
+
 /// Adds `entry` to the file at `path`, or makes the file. Returns where what was there before is
 /// kept, if anything was.
 ///
 /// # Errors
 ///
 /// See [`FileError`].
-pub(super) fn add(path: &Path, entry: &str) -> Result<Option<PathBuf>, FileError> {
+fn add(path: &Path, entry: &str) -> Result<Option<PathBuf>, FileError> {
     let io = |source| FileError::Io { path: path.to_owned(), source };
     let foreign = |reason| FileError::Foreign { path: path.to_owned(), reason };
     // What a link leads to is replaced, not the link.

@@ -2,6 +2,7 @@
 //!
 //! It leaves what becomes of each key to the folder `import`.
 
+use std::cell::OnceCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use conductor_actors::credentials::{KeySource, Keyring};
@@ -40,10 +41,12 @@ fn found(args: &ImportArgs) -> Result<Imported, Failure> {
     }
     let keys = KeySource::of(&surroundings.env);
     let dir = private_state_dir(&args.daemon)?;
+    let keyring = OnceCell::new(); // no key is made where there is no secret
     let seal = |value: &str| {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-        let keys = Keyring::load_or_create(&keys, &dir).map_err(|error| error.to_string())?;
-        let token = keys.first().encrypt(value, now).map_err(|error| error.to_string())?;
+        let load = || Keyring::load_or_create(&keys, &dir).map_err(|error| error.to_string());
+        let keyring = keyring.get_or_init(load).as_ref().map_err(Clone::clone)?;
+        let token = keyring.first().encrypt(value, now).map_err(|error| error.to_string())?;
         Ok(format!("encrypted:{token}"))
     };
     Ok(import(&text, source, &path, project, &Secrets::Sealed(&seal))?)
@@ -63,13 +66,5 @@ fn report(found: &Imported, out: Out) {
 fn show(args: &ImportArgs, settings: &Value, out: Out) -> Result<(), Failure> {
     let text = format!("{settings:#}");
     let Some(file) = &args.write else { return out.data(&text) };
-    match client_file::add(file, &text)? {
-        Some(backup) => out.note(format_args!(
-            "{} has them now; what was there is in {}",
-            file.display(),
-            backup.display()
-        )),
-        None => out.note(format_args!("{} is new and has them", file.display())),
-    }
-    Ok(())
+    Ok(client_file::write(file, &text, "them", out)?)
 }

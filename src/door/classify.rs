@@ -4,8 +4,8 @@
 //! SDKs. It leaves sessions to the HTTP door.
 
 use bytes::Bytes;
-use conductor_actors::ListKind;
 use conductor_actors::wire::{Marks, is_known_version, is_modern_version};
+use conductor_actors::{InquiryKind, ListKind};
 use http::HeaderMap;
 
 use super::asked::Asked;
@@ -70,38 +70,12 @@ pub(super) fn method_of(name: &str, era: Era) -> Result<Method, Refusal> {
     })
 }
 
-/// Whether a method that is not served here may be one of an extension: no revision knows it.
+/// Whether a method may be one of an extension: no revision knows it, neither of clients nor of servers.
 pub(super) fn may_be_of_extension(name: &str) -> bool {
-    const KNOWN: [&str; 23] = [
-        "completion/complete",
-        "elicitation/create",
-        "initialize",
-        "logging/setLevel",
-        "ping",
-        "prompts/get",
-        "prompts/list",
-        "resources/list",
-        "resources/read",
-        "resources/subscribe",
-        "resources/templates/list",
-        "resources/unsubscribe",
-        "roots/list",
-        "sampling/createMessage",
-        "server/discover",
-        "subscriptions/listen",
-        "tasks/cancel",
-        "tasks/get",
-        "tasks/list",
-        "tasks/result",
-        "tasks/update",
-        "tools/call",
-        "tools/list",
-    ];
     let visible = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
-    visible
-        && name.len() <= METHOD_MAX
-        && !KNOWN.contains(&name)
-        && !name.starts_with("notifications/")
+    let is_known = [Era::Legacy, Era::Modern].iter().any(|era| method_of(name, *era).is_ok())
+        || InquiryKind::of(name).is_some();
+    visible && name.len() <= METHOD_MAX && !is_known && !name.starts_with("notifications/")
 }
 
 /// The rules for a request. `mirrored` is given where it came over HTTP.
