@@ -31,9 +31,12 @@ impl Era {
 #[error("result type {0} cannot be passed on to a client of this revision")]
 pub(super) struct ForeignResult(pub(super) String);
 
-const COMPLETE: &[u8] = br#""resultType":"complete""#;
-/// What a read resource says as well where its server cannot say how long it holds.
-const NOT_KEPT: &[u8] = br#","ttlMs":0,"cacheScope":"private""#;
+/// What every result says, and that of a resource as well whose server cannot say how long it holds.
+const ADDED: [(&str, &str); 3] = [
+    (r#""resultType""#, r#""complete""#),
+    (r#""ttlMs""#, "0"),
+    (r#""cacheScope""#, r#""private""#),
+];
 
 /// Hints that only mean something to a modern caller.
 const HINTS: [&str; 2] = ["ttlMs", "cacheScope"];
@@ -64,24 +67,35 @@ pub(super) fn response(
     Ok(Bytes::from(out))
 }
 
-/// `result` with a result type, if it is an object without one.
+/// `result` with a result type, if it is an object. What an older server says under that name is no
+/// type: it knows of none.
 fn typed(result: &Bytes, kind: CallKind) -> Option<Vec<u8>> {
     let inner = result.strip_prefix(b"{")?;
-    let named = memmem::find(result, b"\"resultType\"").is_some();
-    if named && Members::read(result).ok()?.get("resultType").is_some() {
-        return None;
+    let added = if kind == CallKind::Resource { &ADDED[..] } else { &ADDED[..1] };
+    // Taken apart only if one of them may be in it.
+    let members = match added.iter().any(|(key, _)| memmem::find(result, key.as_bytes()).is_some())
+    {
+        true => {
+            let mut members = Members::read(result).ok()?;
+            members.take("resultType");
+            Some(members)
+        }
+        false => None,
+    };
+    let whole = members.as_ref().map(Members::to_json);
+    let rest = whole.as_ref().map_or(inner, |whole| &whole[1..]);
+    let said = |key: &str| members.as_ref()?.get(key.trim_matches('"'));
+    let mut out = Vec::with_capacity(rest.len() + 64);
+    for (key, value) in added.iter().filter(|(key, _)| said(key).is_none()) {
+        out.push(if out.is_empty() { b'{' } else { b',' });
+        out.extend_from_slice(key.as_bytes());
+        out.push(b':');
+        out.extend_from_slice(value.as_bytes());
     }
-    let empty = inner.trim_ascii_start().first() == Some(&b'}');
-    let mut out = Vec::with_capacity(result.len() + COMPLETE.len() + NOT_KEPT.len() + 1);
-    out.push(b'{');
-    out.extend_from_slice(COMPLETE);
-    if kind == CallKind::Resource && memmem::find(result, b"\"ttlMs\"").is_none() {
-        out.extend_from_slice(NOT_KEPT);
-    }
-    if !empty {
+    if rest.trim_ascii_start().first() != Some(&b'}') {
         out.push(b',');
     }
-    out.extend_from_slice(inner);
+    out.extend_from_slice(rest);
     Some(out)
 }
 
@@ -142,6 +156,7 @@ mod tests {
                 r#"{"resultType":"complete","content":[{"resultType":1}]}"#,
             ),
             (r#"{"resultType":"complete"}"#, r#"{"resultType":"complete"}"#),
+            (r#"{"n":1.0,"resultType":"input_required"}"#, r#"{"resultType":"complete","n":1.0}"#),
             ("null", "null"),
         ];
         for (result, expected) in cases {
@@ -159,7 +174,11 @@ mod tests {
             ),
             (
                 r#"{"contents":[],"ttlMs":9}"#,
-                r#"{"resultType":"complete","contents":[],"ttlMs":9}"#,
+                r#"{"resultType":"complete","cacheScope":"private","contents":[],"ttlMs":9}"#,
+            ),
+            (
+                r#"{"contents":[{"ttlMs":9}]}"#,
+                r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private","contents":[{"ttlMs":9}]}"#,
             ),
         ] {
             let result = Bytes::from_static(result.as_bytes());

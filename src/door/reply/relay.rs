@@ -24,23 +24,13 @@ const LEGACY_URL_REQUIRED: i64 = -32042;
 
 /// The response that carries `error`, an error object of a server, for a request of this kind.
 pub(in crate::door) fn relayed_error(id: &Id, kind: CallKind, error: &Bytes, era: Era) -> Bytes {
-    let uri = (kind == CallKind::Resource).then(|| uri_of(error)).flatten();
-    let not_found = uri.is_some() && era == Era::Legacy;
-    let translated = code_of(error).and_then(|code| match code {
-        MODERN_NOT_FOUND if not_found => {
-            Some((codes::LEGACY_UNKNOWN_RESOURCE, "resource not found"))
-        }
-        code => translation(code, era),
-    });
     let mut body = Vec::with_capacity(error.len() + 64);
-    match translated {
-        None => write_error(&mut body, Some(id), error),
-        Some((code, message)) => {
-            let mut data = json!({ "reason": code.reason });
-            if let Some(uri) = uri {
-                data["uri"] = uri.into();
-            }
-            let error = error_object(code, message, &data);
+    match code_of(error).map(|code| translation(code, kind, error, era)) {
+        None | Some(Translation::None) => write_error(&mut body, Some(id), error),
+        Some(Translation::Code(code)) => write_error(&mut body, Some(id), &with_code(error, code)),
+        Some(Translation::Words(message)) => {
+            let data = json!({ "reason": codes::INTERNAL.reason });
+            let error = error_object(codes::INTERNAL, message, &data);
             write_error(&mut body, Some(id), error.as_bytes());
         }
     }
@@ -89,11 +79,11 @@ fn holds(whole: &Value, part: &Value) -> bool {
     part.iter().all(|(key, part)| whole.get(key).is_some_and(|whole| holds(whole, part)))
 }
 
-/// The address that an error is about.
-fn uri_of(error: &Bytes) -> Option<String> {
-    let data = Members::read(error).ok()?.take("data")?;
-    let uri = Members::read(&data).ok()?.text("uri")?;
-    Some(uri.to_string())
+/// Whether an error tells which address it is about.
+fn names_address(error: &Bytes) -> bool {
+    let data = Members::read(error).ok().and_then(|mut error| error.take("data"));
+    let data = data.and_then(|data| Members::read(&data).ok());
+    data.is_some_and(|data| data.text("uri").is_some())
 }
 
 fn code_of(error: &Bytes) -> Option<i64> {
@@ -101,21 +91,37 @@ fn code_of(error: &Bytes) -> Option<i64> {
     serde_json::from_slice(members.get("code")?).ok()
 }
 
-fn translation(code: i64, era: Era) -> Option<(Code, &'static str)> {
+/// What becomes of an error.
+enum Translation {
+    /// It leaves as it came.
+    None,
+    /// It has another code in the caller's revision, and says the same.
+    Code(Code),
+    /// It would mean something else there: these words instead.
+    Words(&'static str),
+}
+
+fn translation(code: i64, kind: CallKind, error: &Bytes, era: Era) -> Translation {
     if HOP_LOCAL.contains(&code) {
-        return Some((
-            codes::INTERNAL,
-            "gateway and server did not agree on how to make this request",
-        ));
+        return Translation::Words("gateway and server did not agree on how to make this request");
     }
     match (code, era) {
-        (LEGACY_NOT_FOUND, Era::Modern) => Some((codes::UNKNOWN_RESOURCE, "resource not found")),
-        (LEGACY_URL_REQUIRED, Era::Modern) => Some((
-            codes::INTERNAL,
+        (MODERN_NOT_FOUND, Era::Legacy) if kind == CallKind::Resource && names_address(error) => {
+            Translation::Code(codes::LEGACY_UNKNOWN_RESOURCE)
+        }
+        (LEGACY_NOT_FOUND, Era::Modern) => Translation::Code(codes::UNKNOWN_RESOURCE),
+        (LEGACY_URL_REQUIRED, Era::Modern) => Translation::Words(
             "the server asks for an address to be visited first, which cannot be passed on",
-        )),
-        _ => None,
+        ),
+        _ => Translation::None,
     }
+}
+
+/// `error` under another code, with all else that it says.
+fn with_code(error: &Bytes, code: Code) -> Bytes {
+    let Ok(mut members) = Members::read(error) else { return error.clone() };
+    members.set("code", code.number.to_string().into());
+    members.to_json()
 }
 
 #[cfg(test)]
@@ -188,6 +194,14 @@ mod tests {
             check_kind(CallKind::Resource, error, Era::Modern, r#""uri":"a://b""#);
             check_kind(CallKind::Resource, error, Era::Legacy, r#""uri":"a://b""#);
         }
+        for (error, era, code) in [(modern, Era::Legacy, -32002), (legacy, Era::Modern, -32602)] {
+            let kept =
+                format!(r#""error":{{"code":{code},"message":"x","data":{{"uri":"a://b"}}}}}}"#);
+            check_kind(CallKind::Resource, error, era, &kept);
+        }
+        let more = r#"{"x":1.0,"message":"gone","code":-32002,"data":[1e999]}"#;
+        let kept = r#""error":{"x":1.0,"message":"gone","code":-32602,"data":[1e999]}}"#;
+        check_kind(CallKind::Resource, more, Era::Modern, kept);
         check_kind(CallKind::Prompt, modern, Era::Legacy, r#""code":-32602"#);
         let other = r#"{"code":-32602,"message":"x"}"#;
         check_kind(CallKind::Resource, other, Era::Legacy, r#""code":-32602"#);

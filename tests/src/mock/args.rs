@@ -103,6 +103,10 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) schema: Option<PathBuf>,
 
+    /// Lists what is in this file: JSON, by the method of each list the members of its result as text.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) listed: Option<PathBuf>,
+
     /// Runs beside nobody with the same file, as those with a port or a database of their own do:
     /// the second ends with code 73 and leaves a line in the file.
     #[arg(long, value_name = "FILE")]

@@ -99,6 +99,25 @@ pub(crate) fn result_line(id: &Value, result: &Value) -> String {
     json!({ "jsonrpc": "2.0", "id": id, "result": result }).to_string()
 }
 
+/// The line that a request brings with it, in `_meta`, as the answer that it wants: everything behind
+/// the id, as text.
+pub(crate) fn dictated_line(message: &Value) -> Option<String> {
+    let answer = message.pointer("/params/_meta/mock~1answer")?.as_str()?;
+    Some(format!(r#"{{"jsonrpc":"2.0","id":{},{answer}}}"#, message["id"]))
+}
+
+/// The line that answers a request for a list, if it is in the file of `--listed`.
+pub(crate) fn listed_line(shared: &Shared, method: &str, message: &Value) -> Option<String> {
+    let listed = std::fs::read(shared.args.listed.as_ref()?).ok()?;
+    let listed: Value = serde_json::from_slice(&listed).ok()?;
+    let (id, list) = (&message["id"], listed.get(method)?.as_str()?);
+    let hints = match is_modern(message) && shared.args.era.knows_modern() {
+        true => r#","resultType":"complete","ttlMs":0,"cacheScope":"public""#,
+        false => "",
+    };
+    Some(format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{{{list}{hints}}}}}"#))
+}
+
 /// The line that answers a call.
 pub(crate) fn answer_line(shared: &Shared, call: &Call, outcome: &Outcome) -> String {
     match outcome {

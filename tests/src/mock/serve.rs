@@ -190,6 +190,12 @@ impl Conversation {
             self.reply(&protocol::error_line(&message["id"], &error)).await;
             return None;
         }
+        let given = protocol::dictated_line(message)
+            .or_else(|| protocol::listed_line(&self.shared, method, message));
+        if let Some(line) = given {
+            self.reply(&line).await;
+            return None;
+        }
         if args.tasks
             && let Some(answer) = self.tasks.answer(&self.shared, method, message)
         {

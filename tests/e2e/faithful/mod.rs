@@ -1,5 +1,8 @@
-//! These tests send results through the gateway that nobody would write, and compare every byte.
-//! They leave what is said of failures to other tests.
+//! These tests send through the gateway what nobody would write, and compare what arrives.
+//! They leave what is said of failures of the gateway itself to other tests.
+
+mod answers;
+mod lists;
 
 use std::path::Path;
 use std::process::Stdio;
@@ -11,7 +14,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::Child;
@@ -31,7 +34,15 @@ fn any_json() -> impl Strategy<Value = String> {
         Just("\u{e9}\u{1f600}\u{202e}".to_owned()),
         Just(r#"\u00e9\ud83d\ude00\/\"\\\u0000\n"#.to_owned()),
     ];
-    let text = vec(piece, 0..3).prop_map(|pieces| format!("\"{}\"", pieces.concat()));
+    json_of(number, piece)
+}
+
+/// The same with such numbers, and texts of such pieces.
+fn json_of(
+    number: &'static str,
+    piece: impl Strategy<Value = String> + 'static,
+) -> impl Strategy<Value = String> {
+    let text = vec(piece, 0..3).prop_map(|pieces| format!("\"{}\"", pieces.concat())).boxed();
     let word =
         prop_oneof![Just("null".to_owned()), Just("true".to_owned()), Just("false".to_owned())];
     let leaf = prop_oneof![number, text.clone(), word];
@@ -51,6 +62,24 @@ fn any_json() -> impl Strategy<Value = String> {
         });
         prop_oneof![list, object]
     })
+}
+
+/// Any such texts.
+fn some(runner: &mut TestRunner, texts: &impl Strategy<Value = String>) -> String {
+    texts.new_tree(runner).unwrap().current()
+}
+
+/// `json` without the blanks between its parts, which mean nothing. All else stays, order included.
+fn squeezed(json: &str) -> String {
+    let (mut out, mut in_text, mut escaped) = (String::new(), false, false);
+    for c in json.chars() {
+        in_text ^= c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        if in_text || !matches!(c, ' ' | '\t' | '\n' | '\r') {
+            out.push(c);
+        }
+    }
+    out
 }
 
 fn blank_and(blank: &str) -> String {
@@ -109,15 +138,20 @@ impl Door {
 
     /// The whole answer to call `id` whose result is `result` as its server writes it.
     async fn answered(&mut self, id: usize, tool: &str, result: &str) -> String {
+        let params = json!({ "name": tool, "arguments": { "result": result } });
+        self.asked(id, "tools/call", params).await
+    }
+
+    /// The whole answer to this request.
+    async fn asked(&mut self, id: usize, method: &str, mut params: Value) -> String {
         let modern = match self {
             Self::Http(client) => client.is_modern(),
             Self::Lines { modern, .. } => *modern,
         };
-        let mut params = json!({ "name": tool, "arguments": { "result": result } });
         if modern {
             modern_meta(&mut params, "2026-07-28");
         }
-        let body = json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params });
+        let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
         match self {
             Self::Http(client) => {
                 let answer = client.post(&body).await.unwrap();
@@ -133,49 +167,79 @@ impl Door {
     }
 }
 
-/// Children of both eras, and a daemon that has them as remote servers of both eras beside its own.
-async fn daemons() -> (Daemon, Daemon) {
-    let near = || json!({ "old": mock(&["--era", "legacy"]), "new": mock(&["--era", "modern"]) });
+/// Children of both eras with these arguments and such a tool, and a daemon that has them as remote
+/// servers of both eras beside its own.
+async fn daemons(args: &[&str], tool: &str) -> (Daemon, Daemon) {
+    let near = || {
+        let of = |era| mock(&[&["--era", era], args].concat());
+        json!({ "old": of("legacy"), "new": of("modern") })
+    };
     let elsewhere = serve(near()).await.unwrap();
-    wait_tools(&elsewhere, &["old.echo", "new.echo"]).await.unwrap();
+    let named = |server: &&str| format!("{server}.{tool}");
+    let wait = async |daemon: &Daemon, servers: &[&str]| {
+        let tools: Vec<String> = servers.iter().map(named).collect();
+        let tools: Vec<&str> = tools.iter().map(String::as_str).collect();
+        wait_tools(daemon, &tools).await.unwrap();
+    };
+    wait(&elsewhere, &["old", "new"]).await;
     let url = |server: &str| format!("http://{}/servers/{server}/mcp", elsewhere.addr());
     let mut servers = near();
     servers["far-old"] = json!({ "url": url("old"), "protocol": "legacy" });
     servers["far-new"] = json!({ "url": url("new"), "protocol": "modern" });
     let daemon = serve(servers).await.unwrap();
-    wait_tools(&daemon, &["old.echo", "new.echo", "far-old.echo", "far-new.echo"]).await.unwrap();
+    wait(&daemon, &["old", "new", "far-old", "far-new"]).await;
     (daemon, elsewhere)
 }
 
-/// Every way to `server`, for a client of either era, by name, with the tool's name there.
-async fn doors(daemon: &Daemon, server: &str, modern: bool) -> Vec<(String, String, Door)> {
-    let (own, merged) = ("echo".to_owned(), format!("{server}.echo"));
+/// A client's way in to one server.
+struct Way {
+    /// For people who read a failure.
+    name: String,
+    door: Door,
+    /// Whether other servers are behind the same door.
+    merged: bool,
+}
+
+/// Every way to `server`, for a client of either era.
+async fn ways(daemon: &Daemon, server: &str, modern: bool) -> Vec<Way> {
     let lines = |line| Door::Lines { modern, line: Box::new(line) };
     let at_own = own_socket(daemon, server);
     let at_all = daemon.sandbox().state_dir().join("workspaces/default.sock");
     let path = format!("/servers/{server}/mcp");
     [
-        ("http, own", &own, Door::http(daemon.addr(), &path, modern).await),
-        ("http, merged", &merged, Door::http(daemon.addr(), "/mcp", modern).await),
-        ("http over a socket, own", &own, Door::http(&*at_own, "/mcp", modern).await),
-        ("http over a socket, merged", &merged, Door::http(&*at_all, "/mcp", modern).await),
-        ("lines, own", &own, lines(Line::socket(&at_own).await)),
-        ("lines, merged", &merged, lines(Line::socket(&at_all).await)),
-        ("a command", &own, lines(Line::command(daemon, &["connect", server]))),
+        ("http, own", false, Door::http(daemon.addr(), &path, modern).await),
+        ("http, merged", true, Door::http(daemon.addr(), "/mcp", modern).await),
+        ("http over a socket, own", false, Door::http(&*at_own, "/mcp", modern).await),
+        ("http over a socket, merged", true, Door::http(&*at_all, "/mcp", modern).await),
+        ("lines, own", false, lines(Line::socket(&at_own).await)),
+        ("lines, merged", true, lines(Line::socket(&at_all).await)),
+        ("a command", false, lines(Line::command(daemon, &["connect", server]))),
     ]
-    .map(|(door, tool, way)| (format!("{server}, {door}, modern: {modern}"), tool.clone(), way))
+    .map(|(door, merged, way)| Way {
+        name: format!("{server}, {door}, modern: {modern}"),
+        door: way,
+        merged,
+    })
     .into()
+}
+
+impl Way {
+    /// What the tool or prompt `own` of `server` is called there.
+    fn named(&self, server: &str, own: &str) -> String {
+        if self.merged { format!("{server}.{own}") } else { own.to_owned() }
+    }
 }
 
 #[tokio::test]
 async fn every_result_reaches_every_client_at_every_door_byte_by_byte_but_for_what_eras_add() {
-    let (daemon, _elsewhere) = daemons().await;
+    let (daemon, _elsewhere) = daemons(&[], "echo").await;
     let mut runner = TestRunner::deterministic();
     let extra = vec(any_json(), 1..4);
     let typed = r#""resultType":"complete","#;
     for server in ["old", "new", "far-old", "far-new"] {
         for modern in [false, true] {
-            for (name, tool, mut door) in doors(&daemon, server, modern).await {
+            for mut way in ways(&daemon, server, modern).await {
+                let (tool, name) = (way.named(server, "echo"), way.name);
                 for case in 0..CASES {
                     let values = extra.new_tree(&mut runner).unwrap().current();
                     let member = |(at, value): (usize, &String)| format!(r#","x-{at}":{value}"#);
@@ -183,7 +247,7 @@ async fn every_result_reaches_every_client_at_every_door_byte_by_byte_but_for_wh
                     let rest = format!(r#""content":[]{extra}}}"#);
                     let sent = if server.ends_with("new") { typed } else { "" };
                     let wanted = if modern { typed } else { "" };
-                    let found = door.answered(case, &tool, &format!("{{{sent}{rest}")).await;
+                    let found = way.door.answered(case, &tool, &format!("{{{sent}{rest}")).await;
                     let wanted =
                         format!(r#"{{"jsonrpc":"2.0","id":{case},"result":{{{wanted}{rest}}}"#);
                     assert_eq!(found, wanted, "case {case} of {name}");
@@ -195,16 +259,17 @@ async fn every_result_reaches_every_client_at_every_door_byte_by_byte_but_for_wh
 
 #[tokio::test]
 async fn results_of_every_size_and_of_no_shape_at_all_come_as_they_are() {
-    let (daemon, _elsewhere) = daemons().await;
+    let (daemon, _elsewhere) = daemons(&[], "echo").await;
     let long = format!(r#"{{"content":[],"x":"{}"}}"#, "\u{e9}".repeat(1_000_000));
     let deep = format!(r#"{{"content":[],"x":{}1{}}}"#, "[".repeat(100), "]".repeat(100));
     let many: String = (0..20_000).map(|at| format!(r#","k{at}":{at}.0"#)).collect();
     let many = format!(r#"{{"content":[]{many}}}"#);
     for server in ["old", "far-old"] {
-        for (name, tool, mut door) in doors(&daemon, server, false).await {
+        for mut way in ways(&daemon, server, false).await {
+            let (tool, name) = (way.named(server, "echo"), way.name);
             let results = [&long, &deep, &many, "7", "\"text\"", "[ 1 , 2 ]", "{ }"];
             for (id, result) in results.into_iter().enumerate() {
-                let found = door.answered(id, &tool, result).await;
+                let found = way.door.answered(id, &tool, result).await;
                 let wanted = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#);
                 assert!(found == wanted, "{name}: {} is not {}", start(&found), start(&wanted));
             }
