@@ -49,7 +49,7 @@ pub use merger::{
 pub use model::{
     Answer, Call, CallError, Cause, Downfall, Extensions, Fate, Generation, HttpRefusal, Inquiries,
     Inquiry, InquiryKind, ListKind, LogPort, Many, Outage, Principal, Scope, Seat, ServerState,
-    Target, TaskNews, Visit,
+    Target, TaskNews, Visit, shown_visit,
 };
 pub use process::{Harm, NurseryError, Usage, guard_main, harm_self};
 pub use server::{Rejected, StderrLog, StderrTail};

@@ -41,7 +41,7 @@ use crate::supervisor::{
     Board, BoardReader, RestartError, SupervisorActor, SupervisorArguments, SupervisorHandle,
 };
 use crate::tasks::TaskSeal;
-use crate::wire::{CallKind, Hop, Outcome, Text};
+use crate::wire::{CallKind, CallParams, Hop, Outcome, Text};
 
 use limits::limits;
 
@@ -51,6 +51,8 @@ const SAVE_EVERY: Duration = Duration::from_secs(5);
 const SAVE: Duration = Duration::from_secs(2);
 /// What a server that completes nothing would say.
 const NO_COMPLETION: &[u8] = br#"{"completion":{"values":[],"hasMore":false}}"#;
+/// How long a notification of a client may wait for its server.
+const NOTICE: Duration = Duration::from_secs(10);
 /// Beyond the grace for calls, how long stopping all servers may take.
 const STOP: Duration = Duration::from_secs(30);
 
@@ -291,6 +293,24 @@ impl System {
             answer.outcome = outcome;
         }
         self.with_shown_tasks(principal, scope, (kind, asked, &target.server, &by), answer).await
+    }
+
+    /// Brings a notification of an extension to the server whose own door `scope` is. A process that
+    /// would be there for this alone is not begun.
+    pub async fn notify(
+        &self,
+        scope: &Scope,
+        caller: Caller,
+        seat: Option<Seat>,
+        params: CallParams,
+    ) -> Result<(), CallError> {
+        let Scope::Server(server) = scope else { return Ok(()) };
+        if !self.tenancy(server, &caller, seat.as_ref()).lasts() {
+            return Ok(());
+        }
+        let deadline = Some(Instant::now() + NOTICE);
+        let call = Call { seat, deadline, ..Call::new(Box::new(params)) };
+        self.call(scope, caller, call).await.map(drop)
     }
 
     /// A place for a session of a client. What servers run for it alone ends when this is dropped.

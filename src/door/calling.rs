@@ -101,9 +101,10 @@ impl Service {
                     .unwrap_or_else(|error| foreign_result(id, kind, &error)))
             }
             Ok(Answered { outcome: Outcome::Error(error), .. }) => {
-                if era == Era::Legacy {
-                    self.await_visits_of(kind, &name, &error).await;
-                }
+                let error = match era {
+                    Era::Legacy => self.await_visits_of(kind, &name, error).await,
+                    Era::Modern => error,
+                };
                 match declared.and_then(|declared| lacking(&error, &declared)) {
                     Some(required) => Err(Refusal::MissingCapability { required }),
                     None => Ok(relayed_error(id, kind, &error, era)),
@@ -238,6 +239,7 @@ impl Service {
                         log(out, &params);
                     }
                 }
+                Step::Noticed(line) => drop(out.map(|out| out.try_send(line))),
                 Step::Asked(first) => {
                     return self.park(Parked::of(conversation, first).await, &bond);
                 }
@@ -306,8 +308,12 @@ impl Service {
         able: Abilities,
         level: Option<LogLevel>,
     ) -> Conversation {
-        let whose =
-            Whose { scope: self.scope().clone(), caller: self.caller().clone(), seat: self.seat() };
+        let whose = Whose {
+            scope: self.scope().clone(),
+            caller: self.caller().clone(),
+            seat: self.seat(),
+            extends: self.knows_extensions(params.meta.hop()),
+        };
         Conversation::begin(self.system().clone(), whose, params, able, level)
     }
 
@@ -320,7 +326,8 @@ impl Service {
         out: Option<&mpsc::Sender<Bytes>>,
         lacked: Option<&Arc<OnceLock<Abilities>>>,
     ) -> Result<Answered, CallError> {
-        let tells = level.is_some() || params.meta.progress_token.is_some();
+        let wanted = level.is_some() || params.meta.progress_token.is_some();
+        let tells = wanted || self.knows_extensions(params.meta.hop());
         let Some(out) = out.filter(|_| tells) else {
             let lacked = lacked.filter(|_| can_ask(params.kind));
             let inquiries = lacked.map(|lacked| Inquiries {

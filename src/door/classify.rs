@@ -159,6 +159,14 @@ pub(super) fn arguments_agree(
     Ok(())
 }
 
+/// Whether the headers of a notification repeat its method.
+///
+/// # Errors
+/// If they do not.
+pub(super) fn method_agrees(mirrored: &Mirrored<'_>, method: &str) -> Result<(), Refusal> {
+    agree("Mcp-Method", mirrored.method, method)
+}
+
 /// Whether a message that is no request claims a modern revision: its header tells.
 pub(super) fn header_is_modern(mirrored: &Mirrored<'_>) -> bool {
     mirrored.version.value().is_some_and(is_modern_version)

@@ -211,6 +211,7 @@ pub(super) fn told(heard: &Heard) -> Bytes {
         Heard::Logged(params) => logged(params),
         Heard::Task { shown, news } => tasks::told(shown, news),
         Heard::Visited(id) => visited(id),
+        Heard::Noticed(line) => line.clone(),
         Heard::Updated(address) => {
             let params = Members::from_iter([("uri", json_string(address))]).to_json();
             let mut line = Vec::new();

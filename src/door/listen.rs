@@ -194,7 +194,7 @@ fn told(heard: Heard, meta: &Value) -> Option<Bytes> {
             Some(Bytes::from(line))
         }
         // Visits have no name in that revision, and their ends no message.
-        Heard::Task { .. } | Heard::Logged(_) | Heard::Visited(_) => None,
+        Heard::Task { .. } | Heard::Logged(_) | Heard::Visited(_) | Heard::Noticed(_) => None,
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    CallKind, CallParams, Id, LEGACY_LATEST, LogLevel, Marks, Members, Request, write_json_string,
-    write_result,
+    CallKind, CallParams, Hop, Id, LEGACY_LATEST, LogLevel, Marks, Members, Notification, Request,
+    is_of_extension, write_json_string, write_result,
 };
 use conductor_actors::{
     Caller, Catalog, Form, Inbox, List, ListKind, ListState, Listener, LocalCaller, Scope, Seat,
@@ -19,6 +19,7 @@ use conductor_config::{ExportStyle, ServerId, ViewMode};
 use futures_util::FutureExt;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tracing::debug;
 
 use super::asked::Asked;
 use super::classify::{Method, may_be_of_extension, method_of};
@@ -165,13 +166,33 @@ impl Service {
     /// If there is none.
     pub(super) fn method_of(&self, name: &str, era: Era) -> Result<Method, Refusal> {
         method_of(name, era).or_else(|refusal| {
-            let catalog = self.system.catalog().current();
-            let declared = catalog.extensions(&self.scope).is_some_and(|it| it.hop == era.hop());
-            match declared && may_be_of_extension(name) {
+            match self.knows_extensions(era.hop()) && may_be_of_extension(name) {
                 true => Ok(Method::Extension),
                 false => Err(refusal),
             }
         })
+    }
+
+    /// Whether this is the own door of a server that declares extensions, to clients of this kind.
+    pub(super) fn knows_extensions(&self, hop: Hop) -> bool {
+        let catalog = self.system.catalog().current();
+        catalog.extensions(&self.scope).is_some_and(|it| it.hop == hop)
+    }
+
+    /// Brings a notification of an extension to the server whose own door this is. Nobody hears what
+    /// came of it.
+    pub(super) fn notify(&self, told: &Notification, hop: Hop) -> impl Future<Output = ()> + use<> {
+        let known = is_of_extension(&told.method) && self.knows_extensions(hop);
+        let params =
+            known.then(|| CallParams::of_notice(told.method.clone(), told.params.as_ref()));
+        let service = self.clone();
+        async move {
+            let Some(Ok(params)) = params else { return };
+            let (scope, caller, seat) = (&service.scope, service.caller.clone(), service.seat());
+            if let Err(error) = service.system.notify(scope, caller, seat, params).await {
+                debug!(%error, "notification of a client was not brought to its server");
+            }
+        }
     }
 
     /// From now on the peer hears how a task goes that it was shown under this id.

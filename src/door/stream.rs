@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    Id, Malformed, Members, Message, Notification, Request, Response, parse, write_notification,
+    Hop, Id, Malformed, Members, Message, Notification, Request, Response, parse,
+    write_notification,
 };
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -216,6 +217,16 @@ impl Stream {
                 if let Some(cancel) = request.and_then(|id| self.running.get(&id)) {
                     cancel.cancel();
                 }
+            }
+            // Those of a peer that floods are dropped.
+            _ if self.tasks.len() < IN_FLIGHT_MAX => {
+                let bare = self.version.is_none();
+                let notified =
+                    self.service.notify(told, if bare { Hop::Modern } else { Hop::Legacy });
+                self.tasks.spawn(async move {
+                    notified.await;
+                    Vec::new()
+                });
             }
             _ => {}
         }

@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use super::dialogue::{
     Client, Conversation, InputRequired, Step, Visits, for_legacy, names_of_visits,
+    with_shown_visits,
 };
 use super::hearing::logged;
 use super::service::Service;
@@ -36,9 +37,11 @@ impl Service {
                 step = conversation.next() => match step {
                     Step::Progress(params) => forward(out, &params),
                     Step::Logged(params) => log(out, &params),
+                    Step::Noticed(line) => drop(out.try_send(line)),
                     Step::Asked(mut inquiry) => {
                         if let Some(visit) = inquiry.take_visit() {
-                            visits.follow(inquiry.server.clone(), visit);
+                            let label = self.label(&inquiry.server);
+                            visits.follow(inquiry.server.clone(), label.as_deref(), visit);
                         }
                         asking.extend(client.map(|client| self.pass_on(inquiry, client, out)));
                     }
@@ -60,7 +63,7 @@ impl Service {
         let label = self.label(&inquiry.server);
         let (kind, params) = (inquiry.kind, inquiry.params.as_ref());
         let related = params.and_then(|params| self.related_task(&inquiry.server, params));
-        let params = for_legacy(kind, params, label.as_deref(), client.version, "");
+        let params = for_legacy(kind, params, label.as_deref(), client.version, None);
         let params = params.map(|params| match &related {
             Some((shown, _)) => tasks::with_related(&params, shown),
             None => params,
@@ -86,17 +89,21 @@ impl Service {
         Some((shown, own.to_string()))
     }
 
-    /// An error may want addresses visited before: the client hears when that is done.
-    pub(super) async fn await_visits_of(&self, kind: CallKind, name: &Text, error: &Bytes) {
-        let visits = names_of_visits(error);
+    /// An error may want addresses visited before: the client hears when that is done. Returns the error
+    /// as it is told.
+    pub(super) async fn await_visits_of(&self, kind: CallKind, name: &Text, error: Bytes) -> Bytes {
+        let visits = names_of_visits(&error);
         if visits.is_empty() {
-            return;
+            return error;
         }
         let catalog = self.system().catalog().current();
         let found = catalog.view(self.scope()).map(|view| view.resolve(kind, name));
         if let Some(Resolution::Found(target)) = found {
             self.await_visits(&target.server, visits).await;
+            let label = self.label(&target.server);
+            return label.and_then(|label| with_shown_visits(&error, &label)).unwrap_or(error);
         }
+        error
     }
 
     /// The server's name, where a person could not know it otherwise.
@@ -114,7 +121,8 @@ pub(super) async fn ask_all(
     out: &mpsc::Sender<Bytes>,
 ) -> Result<Bytes, String> {
     let all = asks.requests.iter().map(|(key, kind, params)| async move {
-        let params = for_legacy(*kind, params.as_ref(), None, client.version, key);
+        let fresh = client.questions.fresh_name();
+        let params = for_legacy(*kind, params.as_ref(), None, client.version, Some(&fresh));
         match client.questions.ask(out, kind.method(), params.as_ref()).await {
             Some(Outcome::Result(result)) => Ok((&**key, result)),
             Some(Outcome::Error(error)) => Err(refused(*kind, &error)),

@@ -59,6 +59,8 @@ mod mock_contract;
 #[cfg(test)]
 mod naming;
 #[cfg(test)]
+mod noticing;
+#[cfg(test)]
 mod operating;
 #[cfg(test)]
 mod orphans;

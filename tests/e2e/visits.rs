@@ -37,12 +37,19 @@ async fn ask_http(client: &Client, tool: &str, arguments: Value) -> Vec<Value> {
     let params = json!({ "name": tool, "arguments": arguments });
     let mut exchange = client.begin("tools/call", params).await.unwrap();
     let question = exchange.answer.next().await.unwrap().expect("a question");
-    assert_eq!(question["params"]["elicitationId"], arguments["id"], "{question}");
+    let shown = shown(tool, arguments["id"].as_str().unwrap());
+    assert_eq!(question["params"]["elicitationId"], shown, "{question}");
     let reply = json!({ "jsonrpc": "2.0", "id": question["id"], "result": answer(&question) });
     assert_eq!(client.post(&reply).await.unwrap().status, 202);
     let reply = exchange.finish().await.unwrap();
     assert!(reply.text().unwrap().contains("accept"), "{reply:?}");
     reply.before
+}
+
+/// What the visit `own` is called that a tool of this name asks for: at merged doors, where the name says
+/// whose it is, so does that of the visit.
+fn shown(tool: &str, own: &str) -> String {
+    tool.split_once('.').map_or(own.to_owned(), |(server, _)| format!("{server}:{own}"))
 }
 
 /// The names of the visits that end as this stream says, as many as come soon.
@@ -68,8 +75,8 @@ async fn a_visit_that_ends_during_its_call_is_told_there() {
         let mut news = client.listen().await.unwrap();
         let arguments = json!({ "kinds": ["url"], "id": "v-1", "ends": true });
         let before = ask_http(&client, tool, arguments).await;
-        let told =
-            json!({ "jsonrpc": "2.0", "method": ENDED, "params": { "elicitationId": "v-1" } });
+        let id = shown(tool, "v-1");
+        let told = json!({ "jsonrpc": "2.0", "method": ENDED, "params": { "elicitationId": id } });
         assert_eq!(before, [told], "{path} {tool}");
         assert!(ended(&mut news, usize::MAX).await.is_empty(), "told once");
     }
@@ -93,14 +100,15 @@ async fn a_visit_that_ends_later_is_told_to_its_session_alone() {
         let by = if prefix == "apart." { &client } else { &other };
         let end = format!("{prefix}end_visit");
         by.call(&end, json!({ "id": names[0] })).await.unwrap();
-        assert_eq!(ended(&mut news, 1).await, names[..1], "{path}");
+        let shown = names.clone().map(|own| shown(&end, &own));
+        assert_eq!(ended(&mut news, 1).await, shown[..1], "{path}");
         by.call(&end, json!({ "id": names[0] })).await.unwrap();
         by.call(&end, json!({ "id": "unknown" })).await.unwrap();
         assert!(ended(&mut news, usize::MAX).await.is_empty(), "{path}: once, and nothing else");
         drop(news);
         by.call(&end, json!({ "id": names[1] })).await.unwrap();
         let mut again = listen_again(&client).await;
-        assert_eq!(ended(&mut again, 1).await, names[1..], "{path}");
+        assert_eq!(ended(&mut again, 1).await, shown[1..], "{path}");
         assert!(ended(&mut others, usize::MAX).await.is_empty(), "{path}: not the other session");
     }
 }
@@ -122,8 +130,27 @@ async fn a_visit_that_an_error_asks_for_is_told_as_well() {
     let mut news = client.listen().await.unwrap();
     let refused = client.call("old.visit", json!({ "id": "v-3" })).await.unwrap();
     assert_eq!(refused.error_code(), Some(-32042), "{refused:?}");
+    let asked = &refused.message["error"]["data"]["elicitations"][0]["elicitationId"];
+    assert_eq!(asked, "old:v-3", "{refused:?}");
     client.call("old.end_visit", json!({ "id": "v-3" })).await.unwrap();
-    assert_eq!(ended(&mut news, 1).await, ["v-3"]);
+    assert_eq!(ended(&mut news, 1).await, ["old:v-3"]);
+}
+
+/// Two servers that call their visits the same are told apart, and so are their ends.
+#[tokio::test]
+async fn visits_of_two_servers_that_have_one_name_are_told_apart() {
+    let daemon = world().await;
+    let client = session(&daemon, "/mcp").await;
+    let mut news = client.listen().await.unwrap();
+    let same = || json!({ "kinds": ["url"], "id": "e-1" });
+    for tool in ["old.ask", "apart.ask"] {
+        assert!(ask_http(&client, tool, same()).await.is_empty());
+    }
+    for (server, ended_as) in [("apart", "apart:e-1"), ("old", "old:e-1")] {
+        client.call(&format!("{server}.end_visit"), json!({ "id": "e-1" })).await.unwrap();
+        assert_eq!(ended(&mut news, 1).await, [ended_as]);
+    }
+    assert!(ended(&mut news, usize::MAX).await.is_empty(), "each once");
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::model::{Addresses, Callers, Holder, InstanceId, LogMessage, Principal, Reach, Wishes};
+use crate::model::{
+    Addresses, Callers, Holder, InstanceId, LogMessage, Notice, Principal, Reach, Wishes,
+};
 use crate::wire::LogLevel;
 
 /// The most resources that one listener may wait for.
@@ -292,7 +294,7 @@ impl Book {
     }
 }
 
-/// Who may hear log messages that belong to no call.
+/// Who may hear log messages that belong to no call, and notifications of extensions.
 #[derive(Debug, Default)]
 pub(super) struct Hearers {
     principal: Option<Principal>,
@@ -302,15 +304,24 @@ pub(super) struct Hearers {
 impl Hearers {
     /// Who hears this one; nothing if nobody may.
     pub(super) fn of(&self, message: &LogMessage) -> Option<impl Iterator<Item = ListenerId>> {
-        let principal = self.principal.as_ref()?;
-        let theirs = match &message.callers {
-            Callers::Nobody => true,
-            Callers::Only(caller) => caller == principal,
-            Callers::Several => false,
-        };
+        let theirs = self.may_hear(&message.callers);
         let level = message.level;
         let wanted = self.levels.iter().filter(move |(_, from)| *from <= level);
         theirs.then(|| wanted.map(|(id, _)| *id))
+    }
+
+    /// Who hears a notification of an extension.
+    pub(super) fn of_notice(&self, notice: &Notice) -> impl Iterator<Item = ListenerId> {
+        let theirs = self.may_hear(&notice.callers);
+        self.levels.iter().filter(move |_| theirs).map(|(id, _)| *id)
+    }
+
+    fn may_hear(&self, callers: &Callers) -> bool {
+        match (&self.principal, callers) {
+            (None, _) | (_, Callers::Several) => false,
+            (Some(_), Callers::Nobody) => true,
+            (Some(principal), Callers::Only(caller)) => caller == principal,
+        }
     }
 }
 

@@ -15,7 +15,7 @@ use crate::model::TaskNews;
 
 /// The most addresses that may wait for one listener.
 const UPDATES: usize = 2048;
-/// Log messages that may wait, and as many news of tasks.
+/// Log messages that may wait, as many news of tasks, and as many notifications of extensions.
 const LOGS: usize = 64;
 /// Ends of visits that may wait; the oldest make room.
 const VISITS: usize = 64;
@@ -27,6 +27,8 @@ pub enum Heard {
     Updated(Arc<str>),
     /// A server logged something: ready-made parameters of `notifications/message`.
     Logged(Bytes),
+    /// A server said something that an extension knows: the whole notification.
+    Noticed(Bytes),
     /// The visit has ended that its client was asked for under this id.
     Visited(Arc<str>),
     /// Something about a task.
@@ -65,6 +67,7 @@ pub(super) struct Ends {
     logs: mpsc::Sender<Bytes>,
     tasks: mpsc::Sender<(Arc<str>, TaskNews)>,
     visits: mpsc::Sender<Arc<str>>,
+    notices: mpsc::Sender<Bytes>,
 }
 
 /// Where a listener's client hears. Dropping it ends nothing: updates wait for the next one.
@@ -74,6 +77,7 @@ pub struct Inbox {
     logs: mpsc::Receiver<Bytes>,
     tasks: mpsc::Receiver<(Arc<str>, TaskNews)>,
     visits: mpsc::Receiver<Arc<str>>,
+    notices: mpsc::Receiver<Bytes>,
 }
 
 /// An inbox, and where it is filled.
@@ -82,9 +86,15 @@ pub(super) fn inbox() -> (Ends, Inbox) {
     let (logs, from_logs) = mpsc::channel(LOGS);
     let (tasks, from_tasks) = mpsc::channel(LOGS);
     let (visits, from_visits) = mpsc::channel(VISITS);
-    let inbox =
-        Inbox { updates: from_updates, logs: from_logs, tasks: from_tasks, visits: from_visits };
-    (Ends { updates, logs, tasks, visits }, inbox)
+    let (notices, from_notices) = mpsc::channel(LOGS);
+    let inbox = Inbox {
+        updates: from_updates,
+        logs: from_logs,
+        tasks: from_tasks,
+        visits: from_visits,
+        notices: from_notices,
+    };
+    (Ends { updates, logs, tasks, visits, notices }, inbox)
 }
 
 impl Inbox {
@@ -99,6 +109,7 @@ impl Inbox {
             }
             Some(id) = self.visits.recv() => Some(Heard::Visited(id)),
             Some((shown, news)) = self.tasks.recv() => Some(Heard::Task { shown, news }),
+            Some(line) = self.notices.recv() => Some(Heard::Noticed(line)),
             Some(params) = self.logs.recv() => Some(Heard::Logged(params)),
             else => None,
         }
@@ -172,6 +183,13 @@ impl Line {
         }
     }
 
+    /// Passes on a notification of an extension. Where nobody hears, or too slowly, it is dropped.
+    pub(super) fn notice(&self, line: &Bytes) {
+        if let Some(ends) = &self.ends {
+            let _ = ends.notices.try_send(line.clone());
+        }
+    }
+
     /// Passes on a log message; returns whether there was room.
     pub(super) fn log(&self, params: &Bytes) -> bool {
         self.ends.as_ref().is_some_and(|ends| ends.logs.try_send(params.clone()).is_ok())
@@ -195,6 +213,7 @@ mod tests {
                 Heard::Logged(params) => String::from_utf8_lossy(&params).into_owned(),
                 Heard::Task { shown, .. } => format!("task {shown}"),
                 Heard::Visited(id) => format!("visited {id}"),
+                Heard::Noticed(line) => String::from_utf8_lossy(&line).into_owned(),
             });
         }
         words.join(" ")

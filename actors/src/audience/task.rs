@@ -17,7 +17,7 @@ use super::line::Line;
 use super::tasks::Tasks;
 use super::visits::Visits;
 use crate::merger::public_address;
-use crate::model::{Holder, InstanceId, LogMessage, Settled, Told, Wishes};
+use crate::model::{Holder, InstanceId, LogMessage, Settled, Told, Wishes, shown_visit};
 use crate::wire::LogLevel;
 
 /// How long the level that a call wanted is kept for the next one.
@@ -206,7 +206,7 @@ impl Audience {
         for own in visits {
             let visit = (of.clone(), Arc::clone(&own));
             if self.visits.wait(id, principal, visit, Instant::now()) {
-                line.visited(own);
+                line.visited(shown_visit_on(line, of, &own));
             }
         }
     }
@@ -277,9 +277,15 @@ impl Audience {
                 let visit = (id.clone(), Arc::clone(&own));
                 for listener in self.visits.ended(visit, heard, Instant::now()) {
                     if let Some(line) = self.lines.get_mut(&listener) {
-                        line.visited(Arc::clone(&own));
+                        line.visited(shown_visit_on(line, id, &own));
                     }
                 }
+            }
+            Told::Noticed(notice) => {
+                let hearers = self.book.hearers_of_logs(id);
+                let lines = hearers.of_notice(&notice).filter_map(|it| self.lines.get(&it));
+                // Where several servers are behind a door nobody could tell whose it is.
+                lines.filter(|line| !line.is_merged()).for_each(|line| line.notice(&notice.line));
             }
             Told::Logged(messages) => self.on_logged(id, &messages),
             Told::Task { own, news } => {
@@ -387,5 +393,13 @@ impl Audience {
             }
             differs
         });
+    }
+}
+
+/// What a visit is called there, which its server calls `own`.
+fn shown_visit_on(line: &Line, of: &InstanceId, own: &Arc<str>) -> Arc<str> {
+    match line.is_merged() {
+        true => shown_visit(of.server.name.as_ref(), own).into(),
+        false => Arc::clone(own),
     }
 }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, timeout};
 use super::handle::{AudienceHandle, Command, principal_of};
 use super::line::{Heard, Inbox, inbox};
 use crate::delegation::{Caller, LocalCaller};
-use crate::model::{Callers, Holder, LogMessage, Principal, Reach, Settled, Told};
+use crate::model::{Callers, Holder, LogMessage, Notice, Principal, Reach, Settled, Told};
 use crate::tests::shared;
 use crate::wire::LogLevel;
 
@@ -17,8 +17,13 @@ struct Stage(AudienceHandle);
 
 impl Stage {
     async fn join(&self, listener: u64, principal: Principal) -> Inbox {
+        self.join_at(true, listener, principal).await
+    }
+
+    /// At a merged door or not.
+    async fn join_at(&self, merged: bool, listener: u64, principal: Principal) -> Inbox {
         let reach = Reach::Workspace("default".parse().unwrap());
-        let (logs, merged) = (true, true);
+        let logs = true;
         let who = (principal.clone(), Holder::Principal(principal));
         self.0.send(Command::Join { id: listener, who, reach, logs, merged }).await;
         let (ends, inbox) = inbox();
@@ -71,6 +76,7 @@ async fn heard(inbox: &mut Inbox) -> String {
     match timeout(Duration::from_secs(1), inbox.next()).await {
         Ok(Some(Heard::Updated(shown))) => shown.to_string(),
         Ok(Some(Heard::Logged(params))) => String::from_utf8(params.to_vec()).unwrap(),
+        Ok(Some(Heard::Noticed(line))) => String::from_utf8(line.to_vec()).unwrap(),
         Ok(Some(Heard::Visited(id))) => format!("visited {id}"),
         Ok(Some(Heard::Task { shown, news })) => format!("{shown} {news:?}"),
         Ok(None) => "the end".to_owned(),
@@ -183,6 +189,39 @@ async fn log_messages_of_no_call_reach_one_principal_or_nobody() {
     stage.tell(logged(Callers::Only(Principal::Local))).await;
     assert_eq!(heard(&mut ours).await, "nothing");
     assert_eq!(heard(&mut theirs).await, "nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn notifications_of_extensions_reach_one_principal_at_the_servers_own_door() {
+    let stage = Stage(AudienceHandle::start());
+    let mut ours = stage.join_at(false, 1, Principal::Local).await;
+    let mut again = stage.join_at(false, 2, Principal::Local).await;
+    let mut merged = stage.join(3, Principal::Local).await;
+    let notice = |line: &'static str, callers| Told::Noticed(Notice { line: line.into(), callers });
+    stage.tell(notice("one", Callers::Only(Principal::Local))).await;
+    stage.tell(notice("two", Callers::Several)).await;
+    stage.tell(notice("three", Callers::Only(Principal::User(7)))).await;
+    for inbox in [&mut ours, &mut again] {
+        assert_eq!((heard(inbox).await, heard(inbox).await), ("one".into(), "nothing".into()));
+    }
+    assert_eq!(heard(&mut merged).await, "nothing");
+    let mut theirs = stage.join_at(false, 4, Principal::User(7)).await;
+    stage.tell(notice("four", Callers::Nobody)).await;
+    for inbox in [&mut ours, &mut theirs] {
+        assert_eq!(heard(inbox).await, "nothing");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_visit_is_named_after_its_server_where_there_are_several() {
+    let stage = Stage(AudienceHandle::start());
+    for (listener, merged, shown) in [(1, false, "visited e"), (2, true, "visited a:e")] {
+        let mut inbox = stage.join_at(merged, listener, Principal::Local).await;
+        let visits = vec!["e".into()];
+        stage.0.send(Command::AwaitVisits { id: listener, of: shared("a"), visits }).await;
+        stage.tell(Told::Visited { id: "e".into(), heard: false }).await;
+        assert_eq!(heard(&mut inbox).await, shown);
+    }
 }
 
 /// Fifty listeners of two principals, each with one resource of its own and one in common.

@@ -322,10 +322,12 @@ impl View {
             CallKind::TemplateVariable => self.by_address(ListKind::Templates, name),
             // No list has them: their ids are sealed, and opened elsewhere.
             CallKind::Task(_) => Resolution::Unknown,
-            CallKind::Extension => match (&self.separator, self.tools_servers().next()) {
-                (None, Some(server)) => found(server, name),
-                _ => Resolution::Unknown,
-            },
+            CallKind::Extension | CallKind::Notice => {
+                match (&self.separator, self.tools_servers().next()) {
+                    (None, Some(server)) => found(server, name),
+                    _ => Resolution::Unknown,
+                }
+            }
         }
     }
 

@@ -41,6 +41,7 @@ pub(crate) fn with_public_addresses(
                 CallKind::PromptArgument
                 | CallKind::TemplateVariable
                 | CallKind::Extension
+                | CallKind::Notice
                 | CallKind::Task(TaskVerb::Update | TaskVerb::Cancel) => None,
             };
             changed.map(Outcome::Result)

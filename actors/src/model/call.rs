@@ -48,6 +48,8 @@ pub struct Call {
     pub inquiries: Option<Inquiries>,
     /// Takes what the server logs about it; nothing is logged to callers that give none.
     pub logs: Option<LogPort>,
+    /// Takes notifications of extensions that belong to it, ready to be sent, if its caller knows any.
+    pub notices: Option<mpsc::Sender<Bytes>>,
     /// The session it belongs to, if there is one.
     pub seat: Option<Seat>,
 }
@@ -57,7 +59,8 @@ impl Call {
     /// the answer.
     #[must_use]
     pub fn new(params: Box<CallParams>) -> Self {
-        Self { params, deadline: None, progress: None, inquiries: None, logs: None, seat: None }
+        let (deadline, progress, inquiries, logs, notices, seat) = Default::default();
+        Self { params, deadline, progress, inquiries, logs, notices, seat }
     }
 }
 
@@ -307,7 +310,7 @@ impl CallError {
                 CallKind::Prompt | CallKind::PromptArgument => "unknown_prompt",
                 CallKind::Resource | CallKind::TemplateVariable => "unknown_resource",
                 CallKind::Task(_) => "unknown_task",
-                CallKind::Extension => "unknown_method",
+                CallKind::Extension | CallKind::Notice => "unknown_method",
             },
             Self::Unavailable { .. } => "server_unavailable",
             Self::Lost { .. } => "connection_lost",

@@ -66,6 +66,8 @@ pub(crate) struct Ear {
     pub(crate) principal: Principal,
     /// Nowhere, if the caller did not ask for any.
     pub(crate) logs: Option<LogPort>,
+    /// Where notifications of extensions go, ready to be sent; nowhere, if the caller would not know them.
+    pub(crate) notices: Option<mpsc::Sender<Bytes>>,
 }
 
 /// Who has called one life of a server so far.
@@ -198,6 +200,15 @@ pub(crate) struct LogMessage {
     pub(crate) callers: Callers,
 }
 
+/// A notification of an extension that belongs to no call in particular.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Notice {
+    /// The whole message.
+    pub(crate) line: Bytes,
+    /// Who had called when it came.
+    pub(crate) callers: Callers,
+}
+
 /// Something that a server says about a task, without the id of the task.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaskNews {
@@ -225,6 +236,8 @@ pub(crate) enum Told {
     AllUpdated,
     /// It logged something.
     Logged(Vec<LogMessage>),
+    /// It said something that an extension knows.
+    Noticed(Notice),
     /// It has seen the end of a visit that it asked for under this id; `heard` if a call was told.
     Visited { id: Arc<str>, heard: bool },
     /// It says something about the task that it calls so.

@@ -52,6 +52,13 @@ pub struct Visit {
     pub ended: oneshot::Receiver<()>,
 }
 
+/// The name of a visit that `server` calls `own`, where other servers are behind the same door: two of
+/// them may call theirs the same.
+pub fn shown_visit(server: &str, own: &str) -> String {
+    // No name of a server has a colon in it.
+    format!("{server}:{own}")
+}
+
 /// One question of a server. Dropping it tells the server that there will be no answer.
 pub struct Inquiry {
     /// Who asks.

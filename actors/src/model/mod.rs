@@ -18,11 +18,11 @@ pub use call::{
 pub use cause::{Cause, Downfall};
 pub(crate) use chance::chance;
 pub(crate) use hearing::{
-    Addresses, Callers, Ear, Hearing, LogMessage, Reach, Settled, Told, Wish, Wishes,
+    Addresses, Callers, Ear, Hearing, LogMessage, Notice, Reach, Settled, Told, Wish, Wishes,
 };
 pub use hearing::{LogPort, Principal, TaskNews};
 pub use ids::Generation;
-pub use inquiry::{Inquiries, Inquiry, InquiryKind, Visit};
+pub use inquiry::{Inquiries, Inquiry, InquiryKind, Visit, shown_visit};
 pub(crate) use instance::{Holder, InstanceId, Need, Needs};
 pub use lists::{Extensions, ListKind};
 pub(crate) use lists::{Offers, PerList, Tells};

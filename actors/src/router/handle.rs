@@ -153,7 +153,7 @@ impl RouterHandle {
         });
         let (params, progress) = (call.params.into(), call.progress);
         let (principal, seat) = (principal_of(admission.caller()), call.seat);
-        let ear = Ear { principal, logs: call.logs };
+        let ear = Ear { principal, logs: call.logs, notices: call.notices };
         let wanted = Wanted { target, params, progress, inquiries, ear, seat, deadline };
         let limit = deadline.saturating_duration_since(begun);
         let called = self.attempts(&wanted, tenancy).await.map_err(|failure| match failure {
@@ -236,7 +236,7 @@ impl RouterHandle {
     fn is_harmless(&self, wanted: &Wanted<'_>) -> bool {
         match wanted.params.kind {
             CallKind::Tool => {}
-            CallKind::Extension => return false,
+            CallKind::Extension | CallKind::Notice => return false,
             CallKind::Task(verb) => return matches!(verb, TaskVerb::Get | TaskVerb::Result),
             _ => return true,
         }

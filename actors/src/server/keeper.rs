@@ -177,6 +177,8 @@ pub(super) enum Noticed {
 pub(super) struct Mouth {
     pub(super) id: InstanceId,
     pub(super) outbox: Outbox,
+    /// Whether notifications of extensions are for sessions: an older server has no other place for them.
+    has_notices: bool,
     told: mpsc::Sender<(InstanceId, Told)>,
     said: broadcast::Receiver<Said>,
     /// Before that, news wait for more of them.
@@ -192,6 +194,7 @@ impl Mouth {
         Self {
             id,
             outbox,
+            has_notices: lane.hop() == Hop::Legacy && lane.offers().extensions.is_some(),
             told: hearing.told.clone(),
             said: lane.gauges().said.subscribe(),
             calm_until: Instant::now(),
@@ -237,6 +240,8 @@ impl Mouth {
             Ok(Said::Updated(address)) => self.outbox.updated(address),
             Ok(Said::Visited { id, heard }) => self.outbox.visited(id, heard),
             Ok(Said::Task { own, news }) => self.outbox.task(own, news),
+            Ok(Said::Noticed(notice)) if self.has_notices => self.outbox.noticed(notice),
+            Ok(Said::Noticed(_)) => {}
             Ok(Said::Logged(message)) => {
                 self.outbox.logged(message);
                 let left_out = std::mem::take(&mut self.outbox.left_out);

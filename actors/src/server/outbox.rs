@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use crate::model::{LogMessage, TaskNews, Told};
+use crate::model::{LogMessage, Notice, TaskNews, Told};
 
 /// Updates of so many resources wait; beyond it, all count as updated.
 const UPDATES: usize = 1024;
@@ -14,6 +14,8 @@ const LOGS: usize = 64;
 /// So many news of tasks wait; of one task the latest of each kind.
 const TASKS: usize = 256;
 
+/// So many notifications of extensions wait.
+const NOTICES: usize = 64;
 /// So many ends of visits wait.
 const VISITS: usize = 256;
 
@@ -26,6 +28,7 @@ pub(super) struct Outbox {
     logs: Vec<LogMessage>,
     tasks: VecDeque<(Arc<str>, TaskNews)>,
     visited: VecDeque<(Arc<str>, bool)>,
+    notices: VecDeque<Notice>,
     /// Log messages for which there was no room.
     pub(super) left_out: u64,
 }
@@ -72,6 +75,13 @@ impl Outbox {
         self.visited.push_back((id, heard));
     }
 
+    /// It said something that an extension knows. Where there is no room it is dropped.
+    pub(super) fn noticed(&mut self, notice: Notice) {
+        if self.notices.len() < NOTICES {
+            self.notices.push_back(notice);
+        }
+    }
+
     /// It logged something.
     pub(super) fn logged(&mut self, message: LogMessage) {
         if self.logs.len() < LOGS {
@@ -93,11 +103,12 @@ impl Outbox {
 
     /// Whether there is something else than facts.
     pub(super) fn has_news(&self) -> bool {
-        let quiet = self.updated.is_empty() && self.logs.is_empty();
+        let quiet = self.updated.is_empty() && self.logs.is_empty() && self.notices.is_empty();
         self.all || !quiet || !self.tasks.is_empty() || !self.visited.is_empty()
     }
 
-    /// What is to be told next: facts in their order, then updates, ends of visits, tasks, log messages.
+    /// What is to be told next: facts in their order, then updates, ends of visits, tasks,
+    /// notifications of extensions, log messages.
     pub(super) fn take(&mut self) -> Option<Told> {
         if let Some(fact) = self.facts.pop_front() {
             return Some(fact);
@@ -113,6 +124,9 @@ impl Outbox {
         }
         if let Some((own, news)) = self.tasks.pop_front() {
             return Some(Told::Task { own, news });
+        }
+        if let Some(notice) = self.notices.pop_front() {
+            return Some(Told::Noticed(notice));
         }
         (!self.logs.is_empty()).then(|| Told::Logged(std::mem::take(&mut self.logs)))
     }
@@ -184,6 +198,17 @@ mod tests {
         let told = std::iter::from_fn(|| outbox.take()).collect::<Vec<_>>();
         assert_eq!(told.len(), VISITS);
         assert_eq!(told[0], Told::Visited { id: "1".into(), heard: true });
+    }
+
+    #[test]
+    fn notifications_of_extensions_are_told_in_their_order_as_many_as_there_is_room_for() {
+        let mut outbox = Outbox::default();
+        let notice = |n: usize| Notice { line: n.to_string().into(), callers: Callers::default() };
+        (0..NOTICES + 3).for_each(|n| outbox.noticed(notice(n)));
+        assert!(outbox.has_news() && !outbox.has_facts());
+        let told: Vec<_> = std::iter::from_fn(|| outbox.take()).collect();
+        let expected: Vec<_> = (0..NOTICES).map(|n| Told::Noticed(notice(n))).collect();
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod marks;
 mod members;
 mod message;
 mod meta;
+mod notices;
 mod params;
 mod reply;
 mod scan;
@@ -30,6 +31,7 @@ pub use meta::{
     Hop, LEGACY_LATEST, MODERN, Meta, RELATED_TASK, is_known_version, is_modern_version,
     related_task,
 };
+pub use notices::is_of_extension;
 pub use params::{CallKind, CallParams, ParamsError, TaskVerb};
 pub use reply::{Outcome, write_error, write_notification, write_request, write_result};
 pub use scan::{depth, has_broken_text};

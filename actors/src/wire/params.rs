@@ -53,6 +53,8 @@ pub enum CallKind {
     Task(TaskVerb),
     /// A method that no revision knows, of an extension: it is named in place of a thing.
     Extension,
+    /// A notification of an extension; its method is named in place of a thing.
+    Notice,
 }
 
 /// What is asked about a task.
@@ -80,7 +82,7 @@ impl CallKind {
             Self::Task(TaskVerb::Result) => "tasks/result",
             Self::Task(TaskVerb::Update) => "tasks/update",
             Self::Task(TaskVerb::Cancel) => "tasks/cancel",
-            Self::Extension => "",
+            Self::Extension | Self::Notice => "",
         }
     }
 
@@ -91,14 +93,20 @@ impl CallKind {
             Self::Prompt | Self::PromptArgument => "prompt",
             Self::Resource | Self::TemplateVariable => "resource",
             Self::Task(_) => "task",
-            Self::Extension => "method",
+            Self::Extension | Self::Notice => "method",
         }
     }
 
     /// Whether what is named is also named in a header, over HTTP without a handshake (MCP
     /// 2026-07-28, basic/transports/streamable-http).
     pub fn is_mirrored(self) -> bool {
-        !matches!(self, Self::PromptArgument | Self::TemplateVariable | Self::Extension)
+        let names_none = matches!(self, Self::PromptArgument | Self::TemplateVariable);
+        !names_none && !self.is_of_extension()
+    }
+
+    /// Whether it is of an extension.
+    pub fn is_of_extension(self) -> bool {
+        matches!(self, Self::Extension | Self::Notice)
     }
 }
 
@@ -154,6 +162,13 @@ impl CallParams {
     /// A request with a method of an extension, with these parameters beside `_meta`.
     pub fn of_extension(method: Text, params: Members, meta: Meta) -> Self {
         Self::bare(CallKind::Extension, method, params, meta)
+    }
+
+    /// A notification of an extension, with these raw parameters.
+    pub fn of_notice(method: Text, params: Option<&Bytes>) -> Result<Self, ParamsError> {
+        let mut rest = members(params)?;
+        let meta = meta(&mut rest)?;
+        Ok(Self::bare(CallKind::Notice, method, rest, meta))
     }
 
     fn bare(kind: CallKind, name: Text, rest: Members, meta: Meta) -> Self {
@@ -226,6 +241,8 @@ impl CallParams {
             CallKind::PromptArgument => b"{\"ref\":{\"type\":\"ref/prompt\",\"name\":",
             CallKind::TemplateVariable => b"{\"ref\":{\"type\":\"ref/resource\",\"uri\":",
             CallKind::Extension => return self.write_bare(out, hop, token),
+            // Only requests describe themselves.
+            CallKind::Notice => return self.write_bare(out, Hop::Legacy, token),
         };
         out.extend_from_slice(head);
         write_json_string(out, name);

@@ -41,6 +41,11 @@ impl Questions {
         }
     }
 
+    /// A name that nothing else is called by that this client is asked for.
+    pub(in crate::door) fn fresh_name(&self) -> String {
+        format!("v-{}", self.0.last.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
     /// Asks, by way of `out`. `None` if there will be no answer. Dropping the future takes the
     /// question back.
     pub(in crate::door) async fn ask(

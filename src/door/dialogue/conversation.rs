@@ -17,7 +17,8 @@ use tokio::time::timeout;
 
 use crate::door::tasks;
 
-/// Progress that waits to be passed on, and as many log messages; more is dropped.
+/// Progress that waits to be passed on, as many log messages, and as many notifications of extensions;
+/// more is dropped.
 const PROGRESS_WAITING: usize = 16;
 /// Questions that are brought to a client at once come no further apart.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -31,6 +32,7 @@ pub(in crate::door) struct Conversation {
     call: Pin<Box<dyn Future<Output = Outcome> + Send>>,
     told: mpsc::Receiver<Bytes>,
     logged: mpsc::Receiver<Bytes>,
+    noticed: mpsc::Receiver<Bytes>,
     asked: mpsc::Receiver<Inquiry>,
     lacked: Arc<OnceLock<Abilities>>,
     /// What came of it, while there is progress to be told before.
@@ -45,6 +47,8 @@ pub(in crate::door) struct Whose {
     pub(in crate::door) caller: Caller,
     /// In which session, if in one.
     pub(in crate::door) seat: Option<Seat>,
+    /// Whether notifications of extensions mean something there.
+    pub(in crate::door) extends: bool,
 }
 
 /// What happens next.
@@ -53,6 +57,8 @@ pub(in crate::door) enum Step {
     Progress(Bytes),
     /// Ready-made parameters of `notifications/message`.
     Logged(Bytes),
+    /// A notification of an extension, ready to be sent.
+    Noticed(Bytes),
     /// The server asks something.
     Asked(Inquiry),
     /// It has come to its end; there are no more steps.
@@ -75,11 +81,12 @@ impl Conversation {
         let (sink, asked) = mpsc::channel(QUESTIONS_WAITING);
         let lacked = Arc::<OnceLock<_>>::default();
         let inquiries = Some(Inquiries { sink, abilities, lacked: Arc::clone(&lacked) });
-        let Whose { scope, caller, seat } = whose;
-        let progress = Some(progress);
-        let call = Call { progress, inquiries, logs, seat, ..Call::new(params) };
+        let (notices, noticed) = mpsc::channel(PROGRESS_WAITING);
+        let Whose { scope, caller, seat, extends } = whose;
+        let (progress, notices) = (Some(progress), extends.then_some(notices));
+        let call = Call { progress, inquiries, logs, notices, seat, ..Call::new(params) };
         let call = Box::pin(async move { tasks::call(&system, &scope, caller, call).await });
-        Self { call, told, logged, asked, lacked, outcome: None }
+        Self { call, told, logged, noticed, asked, lacked, outcome: None }
     }
 
     /// Waits for the next step. Nothing is lost if the future is dropped.
@@ -89,6 +96,7 @@ impl Conversation {
                 biased;
                 Some(params) = self.told.recv() => return Step::Progress(params),
                 Some(params) = self.logged.recv() => return Step::Logged(params),
+                Some(line) = self.noticed.recv() => return Step::Noticed(line),
                 Some(inquiry) = self.asked.recv() => return Step::Asked(inquiry),
                 outcome = &mut self.call => self.outcome = Some(outcome),
             }
@@ -98,6 +106,9 @@ impl Conversation {
         }
         if let Ok(params) = self.logged.try_recv() {
             return Step::Logged(params);
+        }
+        if let Ok(line) = self.noticed.try_recv() {
+            return Step::Noticed(line);
         }
         match self.outcome.take() {
             Some(outcome) => Step::Over(outcome),

@@ -29,6 +29,6 @@ pub(super) use input_required::{
 };
 pub use parking::Parking;
 pub(super) use parking::{PARKED_MAX, Parked};
-pub(super) use presentation::{for_legacy, for_modern};
+pub(super) use presentation::{for_legacy, for_modern, with_shown_visits};
 pub(super) use seal::{Bond, Sealed};
 pub(super) use visits::Visits;

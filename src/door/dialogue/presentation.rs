@@ -3,8 +3,9 @@
 //! Pure. What the question is about is not touched.
 
 use bytes::Bytes;
-use conductor_actors::InquiryKind;
 use conductor_actors::wire::{Members, json_string};
+use conductor_actors::{InquiryKind, shown_visit};
+use serde_json::value::RawValue;
 
 /// Members that mean something between two neighbours only.
 const MARKS: [&str; 3] = ["_meta", "task", "elicitationId"];
@@ -27,21 +28,28 @@ pub(in crate::door) fn for_modern(
     Some(params.to_json())
 }
 
-/// The parameters for a client with a handshake that speaks `version`. `id` names a request to visit
-/// an address where the server gave no name.
+/// The parameters for a client with a handshake that speaks `version`. `fresh` names a request to visit
+/// an address where the server has no such names; others are told apart by `label` where several servers
+/// may have the same ones.
 pub(in crate::door) fn for_legacy(
     kind: InquiryKind,
     params: Option<&Bytes>,
     label: Option<&str>,
     version: &str,
-    id: &str,
+    fresh: Option<&str>,
 ) -> Option<Bytes> {
     let Some(Ok(mut params)) = params.map(Members::read) else { return params.cloned() };
     params.0.retain(|member| !matches!(&*member.key, "_meta" | "task"));
     if kind == InquiryKind::Elicitation {
         match params.text("mode").as_deref() {
-            Some("url") if params.get("elicitationId").is_none() => {
-                params.set("elicitationId", json_string(id));
+            Some("url") => {
+                let own = params.text("elicitationId");
+                let id = match (fresh, label, own.as_deref()) {
+                    (Some(fresh), ..) => fresh.to_owned(),
+                    (None, Some(label), Some(own)) => shown_visit(label, own),
+                    (None, _, own) => own.unwrap_or_default().to_owned(),
+                };
+                params.set("elicitationId", json_string(&id));
             }
             // Modes came with 2025-11-25.
             Some("form") if version < "2025-11-25" => drop(params.take("mode")),
@@ -50,6 +58,30 @@ pub(in crate::door) fn for_legacy(
     }
     named(kind, &mut params, label);
     Some(params.to_json())
+}
+
+/// `error`, which wants addresses to be visited, with names of these visits that no other server's are
+/// like.
+pub(in crate::door) fn with_shown_visits(error: &Bytes, label: &str) -> Option<Bytes> {
+    let mut members = Members::read(error).ok()?;
+    let mut data = Members::read(members.get("data")?).ok()?;
+    let wanted: Vec<Box<RawValue>> = serde_json::from_slice(data.get("elicitations")?).ok()?;
+    let mut shown = Vec::new();
+    for (at, visit) in wanted.iter().enumerate() {
+        shown.push(if at == 0 { b'[' } else { b',' });
+        let mut visit = Members::read(&Bytes::copy_from_slice(visit.get().as_bytes())).ok()?;
+        if let Some(own) = visit.text("elicitationId") {
+            visit.set("elicitationId", json_string(&shown_visit(label, &own)));
+        }
+        visit.write(&mut shown);
+    }
+    if shown.is_empty() {
+        return None;
+    }
+    shown.push(b']');
+    data.set("elicitations", shown.into());
+    members.set("data", data.to_json());
+    Some(members.to_json())
 }
 
 fn named(kind: InquiryKind, params: &mut Members, label: Option<&str>) {
@@ -67,7 +99,7 @@ mod tests {
     #[track_caller]
     fn check_legacy(kind: InquiryKind, version: &str, params: &'static str, expected: &str) {
         let params = Bytes::from_static(params.as_bytes());
-        let found = for_legacy(kind, Some(&params), Some("git"), version, "id-1").unwrap();
+        let found = for_legacy(kind, Some(&params), Some("git"), version, None).unwrap();
         assert_eq!(found, expected);
     }
 
@@ -107,14 +139,28 @@ mod tests {
         let kind = InquiryKind::Elicitation;
         check_legacy(kind, "2025-06-18", r#"{"mode":"form"}"#, "{}");
         check_legacy(kind, "2025-11-25", r#"{"mode":"form"}"#, r#"{"mode":"form"}"#);
-        check_legacy(
-            kind,
-            "2025-11-25",
-            r#"{"mode":"url","url":"u"}"#,
-            r#"{"mode":"url","url":"u","elicitationId":"id-1"}"#,
-        );
-        let known = r#"{"mode":"url","elicitationId":"e"}"#;
-        check_legacy(kind, "2025-11-25", known, known);
+    }
+
+    #[test]
+    fn a_visit_is_called_like_no_other_servers() {
+        let own = Bytes::from_static(br#"{"mode":"url","elicitationId":"e"}"#);
+        let named = |label: Option<&str>, fresh: Option<&str>| {
+            let found =
+                for_legacy(InquiryKind::Elicitation, Some(&own), label, "2025-11-25", fresh);
+            Members::read(&found.unwrap()).unwrap().text("elicitationId").unwrap().to_string()
+        };
+        assert_eq!(named(None, None), "e");
+        assert_eq!(named(Some("git"), None), "git:e");
+        assert_eq!(named(None, Some("v-1")), "v-1", "a newer server has no such names");
+        let error = |id: &str| {
+            Bytes::from(format!(
+                r#"{{"code":-32042,"message":"m","data":{{"elicitations":[{{"elicitationId":"{id}","url":"u"}},{{"x":1.0}}],"y":[]}}}}"#
+            ))
+        };
+        assert_eq!(with_shown_visits(&error("e"), "git"), Some(error("git:e")));
+        for other in [r#"{"code":7}"#, r#"{"data":{"elicitations":[]}}"#, "7"] {
+            assert_eq!(with_shown_visits(&Bytes::from(other), "git"), None, "{other}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use conductor_actors::Visit;
+use conductor_actors::{Visit, shown_visit};
 use conductor_config::ServerId;
 use futures_util::stream::FuturesUnordered;
 use futures_util::{FutureExt as _, StreamExt as _};
@@ -33,13 +33,15 @@ impl Visits {
         Self { telling: FuturesUnordered::new(), open: BTreeMap::new(), out: out.clone() }
     }
 
-    /// Follows one more, which `server` asks for.
-    pub(in crate::door) fn follow(&mut self, server: ServerId, visit: Visit) {
+    /// Follows one more, which `server` asks for; `label` names that where the client sees visits of
+    /// others as well.
+    pub(in crate::door) fn follow(&mut self, server: ServerId, label: Option<&str>, visit: Visit) {
         let (out, Visit { id, ended }) = (self.out.clone(), visit);
+        let shown = label.map(|label| shown_visit(label, &id));
         self.open.insert(Arc::clone(&id), server);
         self.telling.push(Box::pin(async move {
             ended.await.ok()?;
-            out.send(visited(&id)).await.ok()?;
+            out.send(visited(shown.as_deref().unwrap_or(&id))).await.ok()?;
             Some(id)
         }));
     }
@@ -68,7 +70,8 @@ mod tests {
 
     fn visit(visits: &mut Visits, id: &str) -> oneshot::Sender<()> {
         let (end, ended) = oneshot::channel();
-        visits.follow("a".parse().unwrap(), Visit { id: id.into(), ended });
+        let label = id.starts_with('y').then_some("a");
+        visits.follow("a".parse().unwrap(), label, Visit { id: id.into(), ended });
         end
     }
 
@@ -85,7 +88,7 @@ mod tests {
         let left: Vec<_> = visits.left().map(|(_, id)| id).collect();
         assert_eq!(left, ["gone".into(), "z".into()]);
         assert_eq!(told.try_recv().unwrap(), visited("x"));
-        assert_eq!(told.try_recv().unwrap(), visited("y"));
+        assert_eq!(told.try_recv().unwrap(), visited("a:y"));
         assert!(told.try_recv().is_err());
     }
 }

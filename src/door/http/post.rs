@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use conductor_actors::Scope;
-use conductor_actors::wire::{self, Id, Message, Notification, one_line};
+use conductor_actors::wire::{self, Hop, Id, Message, Notification, is_of_extension, one_line};
 use http::{HeaderMap, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
@@ -236,7 +236,10 @@ impl Post<'_> {
         let wanted =
             meta.progress_token.is_some() || (job.era == Era::Modern && meta.log_level.is_some());
         let tells = job.method == Method::Call && wanted;
-        self.accepts.events && (tells || !self.accepts.json)
+        let of_one = matches!(job.method, Method::Call | Method::Extension);
+        let noticed =
+            of_one && job.era == Era::Modern && self.service().knows_extensions(Hop::Modern);
+        self.accepts.events && (tells || noticed || !self.accepts.json)
     }
 
     /// One answer in the form that the client takes, and likes better if it takes both.
@@ -250,8 +253,13 @@ impl Post<'_> {
     }
 
     fn notification(&self, told: &Notification) -> Result<(), Refusal> {
-        if classify::header_is_modern(&Mirrored::of(&self.headers)) {
+        let mirrored = Mirrored::of(&self.headers);
+        if classify::header_is_modern(&mirrored) {
             // Modern requests over HTTP are taken back by closing them; there is nothing to do.
+            if is_of_extension(&told.method) {
+                classify::method_agrees(&mirrored, &told.method)?;
+                tokio::spawn(self.service().notify(told, Hop::Modern));
+            }
             return Ok(());
         }
         let session = self.session()?;
@@ -265,6 +273,9 @@ impl Post<'_> {
             && let Some(id) = told.params.as_ref().and_then(cancelled_id)
         {
             session.cancel(id);
+        }
+        if is_of_extension(&told.method) {
+            tokio::spawn(self.service_in(session).notify(told, Hop::Legacy));
         }
     }
 

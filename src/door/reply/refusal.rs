@@ -155,7 +155,7 @@ impl Refusal {
             Self::Unknown { kind, era, .. } => match (kind, era) {
                 (CallKind::Tool, _) => codes::UNKNOWN_TOOL,
                 (CallKind::Task(_), _) => codes::UNKNOWN_TASK,
-                (CallKind::Extension, _) => codes::UNKNOWN_METHOD,
+                (CallKind::Extension | CallKind::Notice, _) => codes::UNKNOWN_METHOD,
                 (CallKind::Prompt | CallKind::PromptArgument, _) => codes::UNKNOWN_PROMPT,
                 (CallKind::Resource, Era::Legacy) => codes::LEGACY_UNKNOWN_RESOURCE,
                 (CallKind::Resource | CallKind::TemplateVariable, _) => codes::UNKNOWN_RESOURCE,

@@ -55,7 +55,8 @@ pub(crate) struct Args {
     #[arg(long)]
     pub(crate) tasks: bool,
 
-    /// Also declares an extension, whose method `mock/reverse` answers with the text read backwards.
+    /// Also declares an extension, whose method `mock/reverse` answers with the text read backwards, and
+    /// whose notification `notifications/mock/tick` comes when the tool `notify` is called.
     #[arg(long)]
     pub(crate) extension: bool,
 

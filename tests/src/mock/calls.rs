@@ -76,6 +76,7 @@ pub(crate) async fn run(shared: &Shared, call: &Call) -> Outcome {
         "visit" => asking::visit(call),
         "end_visit" => asking::end_visit(shared, call).await,
         "link" => library::links(),
+        "notify" => notify(shared, &args["data"]).await,
         "add_prompt" => ask(shared, Ask::AddPrompt(words("name").to_owned())).await,
         "remove_tool" => ask(shared, Ask::RemoveTool(words("name").to_owned())).await,
         name => text(format!("{name}: {}", words("text"))),
@@ -88,6 +89,14 @@ fn structured(n: f64) -> Outcome {
         "content": [{ "type": "text", "text": value.to_string() }],
         "structuredContent": value,
     }))
+}
+
+/// Says what only an extension knows.
+async fn notify(shared: &Shared, data: &Value) -> Outcome {
+    let params = json!({ "data": data, "_meta": { "x/y": 1 } });
+    let line = json!({ "jsonrpc": "2.0", "method": "notifications/mock/tick", "params": params });
+    shared.out.line(&line.to_string()).await;
+    text("told")
 }
 
 async fn progress(shared: &Shared, call: &Call, steps: u64, ms: u64) -> Outcome {

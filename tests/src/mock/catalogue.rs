@@ -60,6 +60,9 @@ fn all(shared: &Shared, added: &[String]) -> Vec<String> {
     if shared.args.library {
         tools.extend(library().iter().map(Value::to_string));
     }
+    if shared.args.extension {
+        tools.push(tool("notify", "Tells of a tick.", json!({ "data": {} }), &[]).to_string());
+    }
     if shared.args.tells {
         tools.extend(telling().iter().map(Value::to_string));
     }
@@ -88,6 +91,7 @@ pub(crate) fn knows(shared: &Shared, added: &[String], name: &str) -> bool {
         || Kind::of_tool(name).is_some()
         || name.starts_with("endless_")
         || fixed().iter().any(|tool| tool["name"] == name)
+        || shared.args.extension && name == "notify"
         || shared.args.tells && tells::knows(name)
         || shared.args.tasks && tasks::knows(name)
         || shared.args.library && library().iter().any(|tool| tool["name"] == name)

@@ -165,32 +165,44 @@ impl Work<'_> {
     /// asked by way of is as good as any.
     fn asks(&self, call: Option<u64>, request: &Request) -> Result<&Entry, Unasked> {
         let task = request.params.as_ref().filter(|_| call.is_none()).and_then(related_task);
-        if let Some(entry) = task.as_deref().and_then(|task| self.pending.waiting_for(task)) {
+        if let Some((_, entry)) = task.as_deref().and_then(|task| self.pending.waiting_for(task)) {
             return Ok(entry);
         }
         match call {
             Some(ticket) => self.pending.get(ticket).ok_or(Unasked::NoCall),
             None if task.is_some() && self.peers == Peers::Several => Err(Unasked::NoCall),
             None if self.peers == Peers::One => self.pending.newest_to_ask().ok_or(Unasked::NoCall),
-            None => self.likeliest(),
+            None => self.likeliest().map(|(_, entry)| entry),
+        }
+    }
+
+    /// The ticket of the call that a message belongs to with these parameters, by the same rule; but
+    /// nobody would miss one where several calls of one peer are under way.
+    pub(super) fn says(&self, call: Option<u64>, params: Option<&Bytes>) -> Option<u64> {
+        let task = params.filter(|_| call.is_none()).and_then(related_task);
+        match (call, task) {
+            (Some(ticket), _) => Some(ticket),
+            (None, Some(task)) => self.pending.waiting_for(&task).map(|(ticket, _)| ticket),
+            (None, None) => self.likeliest().ok().map(|(ticket, _)| ticket),
         }
     }
 
     /// The only call whose server goes on with it; if it waits for answers in all of them, the one it
     /// asked something for last. A server that waits may ask more all the same, so this holds among calls
     /// of one principal only: what may be about another's, were it given up, is brought to nobody.
-    fn likeliest(&self) -> Result<&Entry, Unasked> {
+    fn likeliest(&self) -> Result<(u64, &Entry), Unasked> {
         let (waiting, at_work): (Vec<_>, Vec<_>) =
-            self.pending.of_callers().partition(|entry| entry.waits_since().is_some());
+            self.pending.of_callers().partition(|(_, entry)| entry.waits_since().is_some());
         let mut whose = self.given_up.clone();
-        for ear in waiting.iter().chain(&at_work).filter_map(|entry| entry.ports.ear.as_ref()) {
+        let all = waiting.iter().chain(&at_work);
+        for ear in all.filter_map(|(_, entry)| entry.ports.ear.as_ref()) {
             whose.add(&ear.principal);
         }
         match (&*at_work, &whose) {
             (_, Callers::Several) | ([_, _, ..], _) => Err(Unasked::SeveralCalls),
-            ([one], _) => Ok(one),
+            ([one], _) => Ok(*one),
             ([], _) => {
-                let asked_last = waiting.into_iter().max_by_key(|entry| entry.waits_since());
+                let asked_last = waiting.into_iter().max_by_key(|(_, entry)| entry.waits_since());
                 asked_last.ok_or(Unasked::NoCall)
             }
         }
@@ -293,4 +305,4 @@ fn response(id: &Id, outcome: Option<&Outcome>) -> Bytes {
 
 #[cfg(test)]
 #[path = "asking_tests.rs"]
-mod tests;
+pub(super) mod tests;

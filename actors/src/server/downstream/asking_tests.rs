@@ -12,9 +12,9 @@ use crate::server::downstream::pending::Ports;
 use crate::server::tests_peer::{Peer, brief};
 
 const CALL: &str = r#"{"name":"tool"}"#;
-const FORM: &str = r#"{"jsonrpc":"2.0","id":0,"method":"elicitation/create","params":{"message":"Who?","requestedSchema":{"type":"object","properties":{}}}}"#;
+pub(in crate::server::downstream) const FORM: &str = r#"{"jsonrpc":"2.0","id":0,"method":"elicitation/create","params":{"message":"Who?","requestedSchema":{"type":"object","properties":{}}}}"#;
 
-fn port(capabilities: &str) -> (Ports, mpsc::Receiver<Inquiry>) {
+pub(in crate::server::downstream) fn port(capabilities: &str) -> (Ports, mpsc::Receiver<Inquiry>) {
     let (sink, asked) = mpsc::channel(2);
     let abilities = Abilities::of(capabilities.as_bytes());
     let inquiries = Inquiries { sink, abilities, lacked: Arc::default() };
@@ -126,7 +126,7 @@ async fn a_question_that_may_be_anybodys_is_nobodys() {
 /// The same for a call of `user`.
 fn port_of(user: u32) -> (Ports, mpsc::Receiver<Inquiry>) {
     let (ports, asked) = port(r#"{"elicitation":{}}"#);
-    let ear = Some(Ear { principal: Principal::User(user), logs: None });
+    let ear = Some(Ear { principal: Principal::User(user), logs: None, notices: None });
     (Ports { ear, ..ports }, asked)
 }
 
@@ -283,7 +283,7 @@ async fn the_end_of_a_visit_is_told_to_the_calls_of_the_principal_that_was_asked
     let (mut peer, mut visits) = (Peer::start(), Vec::new());
     for principal in principals {
         let (mut ports, mut asked) = port(r#"{"elicitation":{"url":{}}}"#);
-        ports.ear = Some(Ear { principal, logs: None });
+        ports.ear = Some(Ear { principal, logs: None, notices: None });
         let (_, answer) = peer.call_at(CALL, ports).unwrap();
         let call = peer.read().await;
         peer.say(&visit("v")).await;

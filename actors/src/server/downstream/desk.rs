@@ -14,11 +14,13 @@ use super::asking::{Open, Work, ask};
 use super::lane::{CallFailure, Command, Gauges};
 use super::late::Late;
 use super::peers::Peers;
-use super::pending::{Entry, Pending};
+use super::pending::{Entry, Pending, Ports, ReplyPort};
 use super::said::{self, Said};
 use super::sdk;
-use crate::model::{Answer, Callers, InquiryKind};
-use crate::wire::{self, Id, Malformed, Members, Message, Outcome, Request, Response};
+use crate::model::{Answer, Callers, InquiryKind, Notice};
+use crate::wire::{
+    self, Hop, Id, Malformed, Members, Message, Notification, Outcome, Request, Response,
+};
 
 /// Prefix of the ids of our own requests; the SDK's are plain numbers.
 pub(super) const PREFIX: &str = "c-";
@@ -150,7 +152,7 @@ impl Desk {
                 | "notifications/resources/list_changed" => {
                     self.gauges.lists_changed.send_modify(|count| *count += 1);
                 }
-                _ => {}
+                _ => self.on_notice(&told, to),
             },
             Err(malformed) => self.on_garbage(bytes, &malformed),
         }
@@ -211,7 +213,7 @@ impl Desk {
         else {
             return;
         };
-        match said::whose(via, self.pending.calls(), &self.given_up) {
+        match self.work().says(via, Some(params)) {
             Some(ticket) => {
                 let logs = self.pending.ear(ticket).and_then(|ear| ear.logs.as_ref());
                 let wanted = logs.filter(|logs| logs.level <= level && logs.sink.capacity() > 0);
@@ -224,6 +226,45 @@ impl Desk {
             }
             None => {}
         }
+    }
+
+    /// A notification of an extension goes to the call on whose stream it came, at newer servers also to
+    /// the one that it must be about. All else that older ones say is for sessions.
+    fn on_notice(&self, told: &Notification, via: Option<u64>) {
+        let Some(line) = said::notice(told) else { return };
+        let is_newer =
+            |ticket: &u64| self.pending.get(*ticket).is_some_and(|it| it.hop == Hop::Modern);
+        let ticket = via.or_else(|| self.work().says(None, None).filter(is_newer));
+        match ticket.and_then(|ticket| self.pending.ear(ticket)) {
+            Some(ear) => {
+                // A caller that is slow, or knows of no extensions, misses it.
+                let _ = ear.notices.as_ref().map(|notices| notices.try_send(line));
+            }
+            None => self.tell(Some(Said::Noticed(Notice { line, callers: self.callers.clone() }))),
+        }
+    }
+
+    /// Whether a notification of a client is to be written; whoever waits for that knows it is done. An
+    /// older server takes all of them as of one client, so only those of one principal are, as long as
+    /// nobody else calls this life of it.
+    pub(super) fn pass_notice(&mut self, hop: Hop, ports: &Ports, reply: ReplyPort) -> bool {
+        let outcome = Outcome::Result(Bytes::from_static(b"{}"));
+        let _ = reply.send(Ok(Answer { outcome, hop }));
+        let Some(ear) = &ports.ear else { return false };
+        if hop == Hop::Modern {
+            return true;
+        }
+        let mut callers = self.callers.clone();
+        callers.add(&ear.principal);
+        if callers == Callers::Several {
+            return false;
+        }
+        self.callers = callers;
+        true
+    }
+
+    fn work(&self) -> Work<'_> {
+        Work { pending: &self.pending, given_up: &self.given_up, peers: self.peers }
     }
 
     fn tell(&self, said: Option<Said>) {

@@ -50,9 +50,14 @@ impl Body {
     /// The method where that is one of an extension.
     pub(super) fn extension(&self) -> Option<&Text> {
         match self {
-            Self::Call { name, params } if params.kind == CallKind::Extension => Some(name),
+            Self::Call { name, params } if params.kind.is_of_extension() => Some(name),
             Self::Call { .. } | Self::Members(_) => None,
         }
+    }
+
+    /// Whether it is a notification, to which nobody answers.
+    pub(super) fn is_notice(&self) -> bool {
+        matches!(self, Self::Call { params, .. } if params.kind == CallKind::Notice)
     }
 
     /// The method of a caller's request.
@@ -205,10 +210,11 @@ impl Gauges {
         }
     }
 
-    /// Tells it to who hears. A log message is left out if there is little room, so that no other
+    /// Tells it to who hears. A log message, or one of an extension, is left out if there is little room, so that no other
     /// news are missed for it.
     pub(super) fn say(&self, said: Said) {
-        let is_left_out = matches!(said, Said::Logged(_)) && self.said.len() >= SAID / 2;
+        let may_wait = matches!(said, Said::Logged(_) | Said::Noticed(_));
+        let is_left_out = may_wait && self.said.len() >= SAID / 2;
         if !is_left_out {
             // Between two lives nobody hears.
             let _ = self.said.send(said);

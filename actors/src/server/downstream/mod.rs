@@ -31,6 +31,8 @@ mod sdk;
 mod stopwatch;
 mod tail;
 #[cfg(test)]
+mod tests_notices;
+#[cfg(test)]
 pub(crate) mod tests_peer;
 #[cfg(test)]
 mod tests_pump;

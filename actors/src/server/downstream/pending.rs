@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::asking::InquiryPort;
 use super::lane::CallFailure;
-use crate::model::{Answer, Ear, Principal};
+use crate::model::{Answer, Ear};
 use crate::wire::{Hop, Text};
 
 /// What comes back to the caller of one request.
@@ -86,8 +86,9 @@ impl Pending {
     }
 
     /// The calls of callers; our own questions are none.
-    pub(super) fn of_callers(&self) -> impl Iterator<Item = &Entry> {
-        self.0.values().filter(|entry| entry.slot.is_some())
+    pub(super) fn of_callers(&self) -> impl Iterator<Item = (u64, &Entry)> {
+        let entries = self.0.iter().map(|(ticket, entry)| (*ticket, entry));
+        entries.filter(|(_, entry)| entry.slot.is_some())
     }
 
     /// The newest call of a caller; one whose caller can be asked something comes first.
@@ -99,23 +100,15 @@ impl Pending {
     }
 
     /// The newest call of a caller that waits for the result of this task.
-    pub(super) fn waiting_for(&self, task: &str) -> Option<&Entry> {
+    pub(super) fn waiting_for(&self, task: &str) -> Option<(u64, &Entry)> {
         let calls = self.0.iter().filter(|(_, entry)| entry.task.as_deref() == Some(task));
         let newest =
             calls.max_by_key(|(ticket, entry)| (entry.ports.inquiries.is_some(), **ticket));
-        newest.map(|(_, entry)| entry)
+        newest.map(|(ticket, entry)| (*ticket, entry))
     }
 
     pub(super) fn progress(&self, ticket: u64) -> Option<&ProgressPort> {
         self.0.get(&ticket)?.ports.progress.as_ref()
-    }
-
-    /// The calls of callers that are under way; what we ask ourselves is not among them.
-    pub(super) fn calls(&self) -> impl Iterator<Item = (u64, &Principal)> {
-        self.0.iter().filter_map(|(ticket, entry)| {
-            let ear = entry.ports.ear.as_ref()?;
-            Some((*ticket, &ear.principal))
-        })
     }
 
     /// Who made this call, and where what is logged about it goes.

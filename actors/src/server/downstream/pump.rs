@@ -220,6 +220,19 @@ impl<W: AsyncWrite + Unpin> Link<W> {
                     let _ = reply.send(Err(CallFailure::Lost { downfall, sent: false }));
                     return;
                 }
+                if body.is_notice() {
+                    if self.desk.pass_notice(hop, &ports, reply) {
+                        sdk::write_request(
+                            self.output.buffer(),
+                            PREFIX,
+                            ticket,
+                            method,
+                            hop,
+                            &body,
+                        );
+                    }
+                    return;
+                }
                 let starts_at = self.output.position();
                 sdk::write_request(self.output.buffer(), PREFIX, ticket, method, hop, &body);
                 let entry = Entry { reply, ports, hop, task: body.awaited_task(), starts_at, slot };

@@ -9,9 +9,11 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::desk::PREFIX;
-use crate::model::{Callers, LogMessage, Principal, TaskNews};
+use crate::model::{Callers, LogMessage, Notice, TaskNews};
 use crate::visible::sanitize_text;
-use crate::wire::{Id, LogLevel, Members, write_json_string};
+use crate::wire::{
+    Id, LogLevel, Members, Notification, is_of_extension, write_json_string, write_notification,
+};
 
 /// Longest parameters of a log message that are passed on as they are, in bytes.
 const LOG_MAX: usize = 16 * 1024;
@@ -31,6 +33,8 @@ pub(crate) enum Said {
     Updated(Arc<str>),
     /// A log message that belongs to no call in particular.
     Logged(LogMessage),
+    /// A notification of an extension that belongs to no call in particular.
+    Noticed(Notice),
     /// The end of a visit that it asked for under this id; `heard` if a call was told.
     Visited { id: Arc<str>, heard: bool },
     /// Something about the task that it calls so.
@@ -89,6 +93,29 @@ pub(super) fn acknowledged(params: &Bytes) -> Option<Said> {
     };
     let addresses = addresses.iter().filter_map(|text| address(text)).collect();
     Some(Said::Acknowledged { ticket, addresses })
+}
+
+/// A notification that no revision knows as it is passed on: without what belongs to the hop it came
+/// over. One that belongs to a request of ours is for nobody else.
+pub(super) fn notice(told: &Notification) -> Option<Bytes> {
+    if !is_of_extension(&told.method) {
+        return None;
+    }
+    let mut params = told.params.as_ref().map(Members::read).transpose().ok()?;
+    if let Some(params) = &mut params
+        && let Some(meta) = params.get("_meta")
+    {
+        let mut meta = Members::read(meta).ok()?;
+        if meta.get("io.modelcontextprotocol/subscriptionId").is_some() {
+            return None;
+        }
+        meta.0.retain(|member| !member.key.starts_with(HOP_PREFIX));
+        params.set("_meta", meta.to_json());
+    }
+    let params = params.map(|params| params.to_json());
+    let mut line = Vec::new();
+    write_notification(&mut line, &told.method, params.as_deref());
+    Some(Bytes::from(line))
 }
 
 /// The level in the parameters of `notifications/message`.
@@ -171,26 +198,6 @@ fn text_end(json: &[u8]) -> usize {
     json.len()
 }
 
-/// Whose call something belongs to that a server said: that which its stream is for, or the only one
-/// under way. With none or several under way nobody can tell; nor if a call of another principal was
-/// taken back, for the server may still be at that.
-pub(super) fn whose<'a>(
-    via: Option<u64>,
-    mut calls: impl Iterator<Item = (u64, &'a Principal)>,
-    given_up: &Callers,
-) -> Option<u64> {
-    if via.is_some() {
-        return via;
-    }
-    let (ticket, caller) = calls.next()?;
-    let theirs = match given_up {
-        Callers::Nobody => true,
-        Callers::Only(principal) => principal == caller,
-        Callers::Several => false,
-    };
-    (calls.next().is_none() && theirs).then_some(ticket)
-}
-
 /// A message that belongs to no call, if it may be of use to anybody.
 pub(super) fn unattributed(level: LogLevel, params: &Bytes, callers: &Callers) -> Option<Said> {
     let params = logged(level, params)?;
@@ -269,6 +276,30 @@ mod tests {
     }
 
     #[test]
+    fn a_notification_that_no_revision_knows_is_one_of_an_extension() {
+        let read = |method: &str, params: Option<&'static str>| {
+            let params = params.map(|params| Bytes::from_static(params.as_bytes()));
+            let line = notice(&Notification { method: method.into(), params });
+            line.map(|line| String::from_utf8(line.to_vec()).unwrap())
+        };
+        let whole = |params: &str| {
+            Some(format!(r#"{{"jsonrpc":"2.0","method":"notifications/x/y"{params}}}"#))
+        };
+        let method = "notifications/x/y";
+        assert_eq!(read(method, None), whole(""));
+        let params = r#"{"b":1e999,"a":"\u00e9","_meta":{"x/y":1.0}}"#;
+        assert_eq!(read(method, Some(params)), whole(&format!(r#","params":{params}"#)));
+        let hop = r#"{"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"t"},"x":1}}"#;
+        assert_eq!(read(method, Some(hop)), whole(r#","params":{"_meta":{"x":1}}"#));
+        let ours = r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":"c-1"}}"#;
+        assert_eq!(read(method, Some(ours)), None);
+        assert_eq!(read(method, Some("[1]")), None);
+        for known in ["notifications/initialized", "notifications/roots/list_changed", "ping", ""] {
+            assert_eq!(read(known, None), None, "{known}");
+        }
+    }
+
+    #[test]
     fn an_acknowledgement_says_for_which_request_it_is() {
         let read = |json: Value| acknowledged(&Bytes::from(json.to_string()));
         let meta = |id: &str| json!({ "io.modelcontextprotocol/subscriptionId": id });
@@ -279,25 +310,6 @@ mod tests {
         assert_eq!(read(json!({ "_meta": meta("c-7"), "notifications": {} })), Some(none));
         assert_eq!(read(json!({ "_meta": meta("x"), "notifications": {} })), None);
         assert_eq!(read(json!({ "notifications": {} })), None);
-    }
-
-    #[test]
-    fn a_message_belongs_to_its_stream_or_to_the_only_call() {
-        let ours = || Principal::Local;
-        let (nobody, theirs) = (Callers::Nobody, Callers::Only(Principal::Delegated("x".into())));
-        for (via, calls, given_up, expected) in [
-            (Some(9), &[1, 2][..], &theirs, Some(9)),
-            (None, &[1], &nobody, Some(1)),
-            (None, &[1], &Callers::Only(ours()), Some(1)),
-            (None, &[1], &theirs, None),
-            (None, &[1], &Callers::Several, None),
-            (None, &[1, 2], &nobody, None),
-            (None, &[], &nobody, None),
-        ] {
-            let ours = ours();
-            let calls = calls.iter().map(|ticket| (*ticket, &ours));
-            assert_eq!(whose(via, calls, given_up), expected, "{via:?} {given_up:?}");
-        }
     }
 
     proptest! {

@@ -173,7 +173,7 @@ pub(super) fn deliver_failure(
     }
 }
 
-/// Appends one request as a line.
+/// Appends one request, or notification, as a line.
 pub(super) fn write_request(
     out: &mut Vec<u8>,
     prefix: &str,
@@ -184,9 +184,13 @@ pub(super) fn write_request(
 ) {
     let token = format!("{prefix}{ticket}");
     let method = body.extension().map_or(method, |own| own.as_str());
-    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",\"id\":\"");
-    out.extend_from_slice(token.as_bytes());
-    out.extend_from_slice(b"\",\"method\":\"");
+    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",");
+    if !body.is_notice() {
+        out.extend_from_slice(b"\"id\":\"");
+        out.extend_from_slice(token.as_bytes());
+        out.extend_from_slice(b"\",");
+    }
+    out.extend_from_slice(b"\"method\":\"");
     out.extend_from_slice(method.as_bytes());
     out.extend_from_slice(b"\",\"params\":");
     match body {

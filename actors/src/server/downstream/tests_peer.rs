@@ -135,7 +135,7 @@ impl Peer {
         params: &str,
         progress: Option<ProgressPort>,
     ) -> Result<(Ticket, Coming), RefusedCall> {
-        let ear = Some(Ear { principal: Principal::Local, logs: None });
+        let ear = Some(Ear { principal: Principal::Local, logs: None, notices: None });
         self.call_at(params, Ports { progress, ear, ..Ports::default() })
     }
 
@@ -170,7 +170,7 @@ impl Peer {
         let body = Body::Call { name: Text::from("tool"), params: Arc::new(params) };
         let ((reply, answer), (sink, logs)) = (oneshot::channel(), mpsc::channel(4));
         let port = Some(LogPort { level, sink });
-        let ear = Some(Ear { principal, logs: port });
+        let ear = Some(Ear { principal, logs: port, notices: None });
         self.lane.call(body, reply, Ports { ear, ..Ports::default() }).unwrap();
         (answer, logs)
     }

@@ -161,6 +161,12 @@ impl Pump {
                     let _ = reply.send(Err(CallFailure::Throttled { retry_after }));
                     return;
                 }
+                if body.is_notice() {
+                    if self.desk.pass_notice(hop, &ports, reply) {
+                        self.post(self.letter(ticket, method, hop, &body));
+                    }
+                    return;
+                }
                 let task = body.awaited_task();
                 let entry = Entry { reply, ports, hop, task, starts_at: 0, slot };
                 self.desk.expect(ticket, entry);

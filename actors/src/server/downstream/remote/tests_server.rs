@@ -338,7 +338,7 @@ impl Guest {
         let params = CallParams::read(Some(&Bytes::copy_from_slice(params.as_bytes()))).unwrap();
         let body = Body::Call { name: Text::from("tool"), params: Arc::new(params) };
         let (reply, coming) = oneshot::channel();
-        let ear = Some(Ear { principal: Principal::Local, logs: None });
+        let ear = Some(Ear { principal: Principal::Local, logs: None, notices: None });
         let put = self.0.lane.call(body, reply, Ports { progress, ear, ..Ports::default() });
         (put.map_err(|returned| returned.refused).unwrap(), coming)
     }
