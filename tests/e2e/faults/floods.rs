@@ -41,7 +41,7 @@ async fn r19_an_answer_over_the_limit_fails_its_own_call_only() {
         let reply = client(&daemon).call("a.big", json!({ "arg": "17" })).await.unwrap();
         println!("R19: 17 MiB refused after {:.1?}", begun.elapsed());
         assert_eq!(failure(&reply)["fate"], "completed", "{}", reply.message);
-        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
         client(&daemon).call("a.echo", json!({ "text": "next" })).await.unwrap()
     };
     let (slow, next) = tokio::join!(slow, big);

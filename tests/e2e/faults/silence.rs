@@ -24,7 +24,7 @@ async fn wait_gone(pid: i32, limit: Duration) -> Duration {
 #[tokio::test]
 async fn r12_a_frozen_server_is_replaced_within_its_heartbeats() {
     for era in ["legacy", "modern"] {
-        let victim = Victim::hardy(&["--era", era], heartbeat(2000, 500, 1));
+        let victim = Victim::hardy(&["--era", era], heartbeat(4000, 1000, 1));
         let daemon = serve(json!({ "a": victim.entry })).await.unwrap();
         wait_tool(&daemon, "a.echo").await.unwrap();
         let asked = if era == "legacy" { "ping" } else { "server/discover" };
@@ -37,9 +37,9 @@ async fn r12_a_frozen_server_is_replaced_within_its_heartbeats() {
         wait_status(&daemon, "a", |row| row["last_heartbeat"].is_string()).await.unwrap();
         let pid = victim.pid();
         signal(pid, Signal::STOP).unwrap();
-        let taken = wait_gone(pid, SOON).await;
-        println!("R12: {era}: frozen server gone after {taken:.1?} of 3 s allowed");
-        assert!(taken < Duration::from_millis(3000), "(2 s x 1 + 0.5 s) and a fifth: {taken:?}");
+        let taken = wait_gone(pid, 2 * SOON).await;
+        println!("R12: {era}: frozen server gone after {taken:.1?} of 6 s allowed");
+        assert!(taken < Duration::from_secs(6), "(4 s x 1 + 1 s) and a fifth: {taken:?}");
         let reply = client(&daemon).call("a.echo", json!({ "text": "thawed" })).await.unwrap();
         assert_eq!(reply.text().unwrap(), "thawed");
     }

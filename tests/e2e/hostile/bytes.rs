@@ -67,7 +67,7 @@ async fn s12_bodies_that_are_too_much_are_refused_and_cost_no_memory() {
     let body = call("a.echo", r#"{"text":"x"}"#)
         .replace(r#""name""#, &format!("{}{}", &many[1..], r#","name""#));
     assert_eq!(raw(addr, &post(addr, &CALL, body.as_bytes()), false).await.first(), 200);
-    assert!(begun.elapsed() < 3 * SOON, "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < 6 * SOON, "{:?}", begun.elapsed());
     let grown = rss(daemon.pid()).saturating_sub(before);
     assert!(grown < GROWTH, "{} MiB", grown >> 20);
     let asked = journal.received("tools/call");

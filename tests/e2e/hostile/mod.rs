@@ -51,7 +51,7 @@ async fn raw(addr: SocketAddr, bytes: &[u8], end: bool) -> Raw {
     let both = async {
         tokio::select! { () = reading => {}, () = sending => {} }
     };
-    timeout(SOON, both).await.expect("the connection is closed");
+    timeout(6 * SOON, both).await.expect("the connection is closed");
     let text = String::from_utf8_lossy(&answer).into_owned();
     let statuses = text.split("HTTP/1.1 ").skip(1).filter_map(|it| it.get(..3)?.parse().ok());
     Raw { statuses: statuses.collect(), text }
