@@ -331,7 +331,7 @@ impl Service {
         let Some(out) = out.filter(|_| tells) else {
             let lacked = lacked.filter(|_| can_ask(params.kind));
             let inquiries = lacked.map(|lacked| Inquiries {
-                sink: mpsc::channel(1).0,
+                sink: None,
                 abilities: Abilities::default(),
                 lacked: Arc::clone(lacked),
             });

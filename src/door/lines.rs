@@ -2,12 +2,14 @@
 //!
 //! It leaves what a line says to its reader.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt};
 
-/// Room made for a read at least, in bytes. A connection that rests keeps as much, and so does each
-/// call under way, for its line is not copied.
+/// Room made for a read at least, in bytes. A connection that rests keeps as much.
 const CHUNK: usize = 4 * 1024;
+/// Lines up to this length, in bytes, are copied, so that the next read can use the room again. A
+/// longer one keeps the room that it lies in until its request is done with.
+const COPIED_MAX: usize = 1024;
 
 /// One line of the stream.
 #[derive(Debug, PartialEq, Eq)]
@@ -63,14 +65,15 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     /// Takes a line out of the buffer, if it holds one.
     fn cut(&mut self) -> Option<Line> {
         while let Some(at) = memchr::memchr(b'\n', &self.buffer[self.scanned..]) {
-            let line = self.buffer.split_to(self.scanned + at + 1).freeze();
+            let length = self.scanned + at + 1;
             self.scanned = 0;
-            if std::mem::take(&mut self.skipping) || line.len() > self.max + 1 {
+            if std::mem::take(&mut self.skipping) || length > self.max + 1 {
+                self.buffer.advance(length);
                 return Some(Line::TooLong);
             }
-            let text = line.trim_ascii();
+            let text = self.take(length);
             if !text.is_empty() {
-                return Some(Line::Text(line.slice_ref(text)));
+                return Some(Line::Text(text));
             }
         }
         if self.skipping || self.buffer.len() > self.max {
@@ -79,6 +82,17 @@ impl<R: AsyncRead + Unpin> Lines<R> {
         }
         self.scanned = self.buffer.len();
         None
+    }
+
+    /// The next bytes, without blanks around them.
+    fn take(&mut self, length: usize) -> Bytes {
+        if length <= COPIED_MAX {
+            let text = Bytes::copy_from_slice(self.buffer[..length].trim_ascii());
+            self.buffer.advance(length);
+            return text;
+        }
+        let line = self.buffer.split_to(length).freeze();
+        line.slice_ref(line.trim_ascii())
     }
 }
 

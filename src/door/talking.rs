@@ -43,7 +43,8 @@ impl Service {
                             let label = self.label(&inquiry.server);
                             visits.follow(inquiry.server.clone(), label.as_deref(), visit);
                         }
-                        asking.extend(client.map(|client| self.pass_on(inquiry, client, out)));
+                        let passed_on = client.map(|client| self.pass_on(inquiry, client, out));
+                        asking.extend(passed_on.map(Box::pin));
                     }
                     Step::Over(outcome) => break outcome,
                 },
@@ -59,7 +60,7 @@ impl Service {
 
     /// Asks the client what the server asks, and gives the server what it says; unless the server
     /// takes its question back before.
-    async fn pass_on(&self, mut inquiry: Inquiry, client: &Client, out: &mpsc::Sender<Bytes>) {
+    async fn pass_on(&self, mut inquiry: Box<Inquiry>, client: &Client, out: &mpsc::Sender<Bytes>) {
         let label = self.label(&inquiry.server);
         let (kind, params) = (inquiry.kind, inquiry.params.as_ref());
         let related = params.and_then(|params| self.related_task(&inquiry.server, params));

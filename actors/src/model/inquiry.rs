@@ -138,8 +138,9 @@ impl fmt::Debug for Inquiry {
 /// Where the questions of a server go during one call.
 #[derive(Debug, Clone)]
 pub struct Inquiries {
-    /// Takes them; those that find no room are refused.
-    pub sink: mpsc::Sender<Inquiry>,
+    /// Takes them; those that find no room are refused. There is none where the caller can be asked
+    /// for nothing.
+    pub sink: Option<mpsc::Sender<Box<Inquiry>>>,
     /// What the caller can be asked for.
     pub abilities: Abilities,
     /// What the server wanted first that the caller cannot be asked for.

@@ -287,7 +287,7 @@ async fn while_a_server_waits_for_its_caller_the_time_of_the_call_stands_still()
     router.server_up(peer.link("a", 1));
     let (sink, mut asked) = mpsc::channel(4);
     let abilities = Abilities { form: true, ..Abilities::default() };
-    let inquiries = Some(Inquiries { sink, abilities, lacked: Arc::default() });
+    let inquiries = Some(Inquiries { sink: Some(sink), abilities, lacked: Arc::default() });
     let deadline = Some(Instant::now() + Duration::from_secs(2));
     let call = Call { deadline, inquiries, ..Call::new(params(r#"{"name":"x"}"#)) };
     let waiting = tokio::spawn(run(router.clone(), call));

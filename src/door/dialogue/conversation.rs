@@ -30,10 +30,11 @@ type Outcome = Result<Answer, CallError>;
 /// One call.
 pub(in crate::door) struct Conversation {
     call: Pin<Box<dyn Future<Output = Outcome> + Send>>,
-    told: mpsc::Receiver<Bytes>,
-    logged: mpsc::Receiver<Bytes>,
-    noticed: mpsc::Receiver<Bytes>,
-    asked: mpsc::Receiver<Inquiry>,
+    // Made only where something may come: most calls want none of them.
+    told: Option<mpsc::Receiver<Bytes>>,
+    logged: Option<mpsc::Receiver<Bytes>>,
+    noticed: Option<mpsc::Receiver<Bytes>>,
+    asked: Option<mpsc::Receiver<Box<Inquiry>>>,
     lacked: Arc<OnceLock<Abilities>>,
     /// What came of it, while there is progress to be told before.
     outcome: Option<Outcome>,
@@ -60,7 +61,7 @@ pub(in crate::door) enum Step {
     /// A notification of an extension, ready to be sent.
     Noticed(Bytes),
     /// The server asks something.
-    Asked(Inquiry),
+    Asked(Box<Inquiry>),
     /// It has come to its end; there are no more steps.
     Over(Outcome),
 }
@@ -75,15 +76,17 @@ impl Conversation {
         abilities: Abilities,
         level: Option<LogLevel>,
     ) -> Self {
-        let (progress, told) = mpsc::channel(PROGRESS_WAITING);
-        let (logs, logged) = mpsc::channel(PROGRESS_WAITING);
-        let logs = level.map(|level| LogPort { level, sink: logs });
-        let (sink, asked) = mpsc::channel(QUESTIONS_WAITING);
+        let wants_progress = params.meta.progress_token.is_some();
+        let (progress, told) = wants_progress.then(|| mpsc::channel(PROGRESS_WAITING)).unzip();
+        let logs = level.map(|level| (level, mpsc::channel(PROGRESS_WAITING)));
+        let (logs, logged) =
+            logs.map(|(level, (sink, logged))| (LogPort { level, sink }, logged)).unzip();
+        let can_be_asked = abilities != Abilities::default();
+        let (sink, asked) = can_be_asked.then(|| mpsc::channel(QUESTIONS_WAITING)).unzip();
         let lacked = Arc::<OnceLock<_>>::default();
         let inquiries = Some(Inquiries { sink, abilities, lacked: Arc::clone(&lacked) });
-        let (notices, noticed) = mpsc::channel(PROGRESS_WAITING);
         let Whose { scope, caller, seat, extends } = whose;
-        let (progress, notices) = (Some(progress), extends.then_some(notices));
+        let (notices, noticed) = extends.then(|| mpsc::channel(PROGRESS_WAITING)).unzip();
         let call = Call { progress, inquiries, logs, notices, seat, ..Call::new(params) };
         let call = Box::pin(async move { tasks::call(&system, &scope, caller, call).await });
         Self { call, told, logged, noticed, asked, lacked, outcome: None }
@@ -94,20 +97,20 @@ impl Conversation {
         if self.outcome.is_none() {
             tokio::select! {
                 biased;
-                Some(params) = self.told.recv() => return Step::Progress(params),
-                Some(params) = self.logged.recv() => return Step::Logged(params),
-                Some(line) = self.noticed.recv() => return Step::Noticed(line),
-                Some(inquiry) = self.asked.recv() => return Step::Asked(inquiry),
+                Some(params) = next(&mut self.told) => return Step::Progress(params),
+                Some(params) = next(&mut self.logged) => return Step::Logged(params),
+                Some(line) = next(&mut self.noticed) => return Step::Noticed(line),
+                Some(inquiry) = next(&mut self.asked) => return Step::Asked(inquiry),
                 outcome = &mut self.call => self.outcome = Some(outcome),
             }
         }
-        if let Ok(params) = self.told.try_recv() {
+        if let Some(params) = at_hand(&mut self.told) {
             return Step::Progress(params);
         }
-        if let Ok(params) = self.logged.try_recv() {
+        if let Some(params) = at_hand(&mut self.logged) {
             return Step::Logged(params);
         }
-        if let Ok(line) = self.noticed.try_recv() {
+        if let Some(line) = at_hand(&mut self.noticed) {
             return Step::Noticed(line);
         }
         match self.outcome.take() {
@@ -122,9 +125,22 @@ impl Conversation {
     }
 
     /// `first`, and what the server asks right behind it.
-    pub(in crate::door) async fn asked_with(&mut self, first: Inquiry) -> Vec<Inquiry> {
-        together(first, &mut self.asked).await
+    pub(in crate::door) async fn asked_with(&mut self, first: Box<Inquiry>) -> Vec<Box<Inquiry>> {
+        match &mut self.asked {
+            Some(asked) => together(first, asked).await,
+            None => vec![first],
+        }
     }
+}
+
+/// What comes next; nothing where nothing can come.
+async fn next<T>(port: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
+    port.as_mut()?.recv().await
+}
+
+/// What has come already.
+fn at_hand<T>(port: &mut Option<mpsc::Receiver<T>>) -> Option<T> {
+    port.as_mut()?.try_recv().ok()
 }
 
 /// `first` and all that follows before there is a pause.

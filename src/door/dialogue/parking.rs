@@ -31,12 +31,12 @@ pub(in crate::door) struct Parked {
     /// The call.
     pub(in crate::door) conversation: Conversation,
     /// The questions that have not been answered.
-    pub(in crate::door) open: Vec<(String, Inquiry)>,
+    pub(in crate::door) open: Vec<(String, Box<Inquiry>)>,
 }
 
 impl Parked {
     /// A call whose server asks `first`, and whatever it asks with that.
-    pub(in crate::door) async fn of(mut conversation: Conversation, first: Inquiry) -> Self {
+    pub(in crate::door) async fn of(mut conversation: Conversation, first: Box<Inquiry>) -> Self {
         let asked = conversation.asked_with(first).await;
         let open = (1..).map(|key: u32| key.to_string()).zip(asked).collect();
         Self { conversation, open }

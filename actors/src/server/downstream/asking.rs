@@ -277,7 +277,8 @@ fn hand_over(
     commands: &mpsc::WeakSender<Command>,
     open: &mut Open,
 ) -> Result<(), Unasked> {
-    let place = port.inquiries.sink.try_reserve().map_err(|_| Unasked::TooMany)?;
+    let sink = port.inquiries.sink.as_ref().ok_or(Unasked::Unable)?;
+    let place = sink.try_reserve().map_err(|_| Unasked::TooMany)?;
     let commands = commands.upgrade().ok_or(Unasked::NoCall)?;
     let (id, pause) = (request.id.clone(), port.stopwatch.pause());
     let respond = Box::new(move |outcome: Option<Outcome>| {
@@ -289,7 +290,8 @@ fn hand_over(
     let visit = params.as_ref().filter(|_| kind == InquiryKind::Elicitation);
     let visit = visit.and_then(said::visit).map(|id| open.note_visit(id, principal));
     let withdrawn = open.note(request.id.clone());
-    place.send(Inquiry::new(server, kind, params, respond, withdrawn).for_visit(visit));
+    let inquiry = Inquiry::new(server, kind, params, respond, withdrawn).for_visit(visit);
+    place.send(Box::new(inquiry));
     Ok(())
 }
 

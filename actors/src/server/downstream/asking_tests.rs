@@ -14,10 +14,12 @@ use crate::server::tests_peer::{Peer, brief};
 const CALL: &str = r#"{"name":"tool"}"#;
 pub(in crate::server::downstream) const FORM: &str = r#"{"jsonrpc":"2.0","id":0,"method":"elicitation/create","params":{"message":"Who?","requestedSchema":{"type":"object","properties":{}}}}"#;
 
-pub(in crate::server::downstream) fn port(capabilities: &str) -> (Ports, mpsc::Receiver<Inquiry>) {
+pub(in crate::server::downstream) fn port(
+    capabilities: &str,
+) -> (Ports, mpsc::Receiver<Box<Inquiry>>) {
     let (sink, asked) = mpsc::channel(2);
     let abilities = Abilities::of(capabilities.as_bytes());
-    let inquiries = Inquiries { sink, abilities, lacked: Arc::default() };
+    let inquiries = Inquiries { sink: Some(sink), abilities, lacked: Arc::default() };
     let server = crate::tests::id("a");
     let port = InquiryPort { server, inquiries, stopwatch: Stopwatch::new() };
     (Ports { inquiries: Some(port), ..Ports::default() }, asked)
@@ -124,7 +126,7 @@ async fn a_question_that_may_be_anybodys_is_nobodys() {
 }
 
 /// The same for a call of `user`.
-fn port_of(user: u32) -> (Ports, mpsc::Receiver<Inquiry>) {
+fn port_of(user: u32) -> (Ports, mpsc::Receiver<Box<Inquiry>>) {
     let (ports, asked) = port(r#"{"elicitation":{}}"#);
     let ear = Some(Ear { principal: Principal::User(user), logs: None, notices: None });
     (Ports { ear, ..ports }, asked)
