@@ -83,6 +83,7 @@ pub(crate) const SOCKET: Keys = &[&[
     key("workspace", Text),
     key("servers", List),
     key("tools", List),
+    key("excludeTools", List),
     key("exportStyle", Text),
 ]];
 
@@ -104,6 +105,7 @@ pub(crate) const VIEW: Keys = &[&[
     key("workspace", Text),
     key("servers", List),
     key("tools", List),
+    key("excludeTools", List),
     key("exportStyle", Text),
     key("mode", Text),
 ]];

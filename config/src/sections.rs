@@ -74,7 +74,10 @@ fn socket(name: &str, node: &Node<'_>) -> Option<SocketSpec> {
 
 /// The name of a view, which says everything of what is shown.
 fn named_view(socket: &Table<'_>, node: &Node<'_>) -> Option<String> {
-    match ["workspace", "servers", "tools"].into_iter().find_map(|key| socket.get(key)) {
+    match ["workspace", "servers", "tools", "excludeTools"]
+        .into_iter()
+        .find_map(|key| socket.get(key))
+    {
         Some(other) => {
             other.fail("stands beside `view`, which says all of it: leave one of them out")
         }
@@ -88,6 +91,7 @@ fn view(table: &Table<'_>) -> ViewSpec {
         workspace: server::workspace(table),
         servers: servers.map(|nodes| nodes.iter().filter_map(server_name).collect()),
         tools: server::patterns(table, "tools"),
+        exclude_tools: server::patterns(table, "excludeTools").unwrap_or_default(),
         export_style: None,
         mode: ViewMode::List,
     }

@@ -29,7 +29,8 @@ pub(crate) fn doubts(config: &Config) -> Vec<String> {
         let ids = config.servers.keys().filter(|id| id.workspace == view.workspace);
         let prefixes: Vec<String> = ids.map(|id| format!("{}{separator}", id.name)).collect();
         let matches = |pattern: &&Pattern| prefixes.iter().any(|prefix| pattern.may_begin(prefix));
-        let lost = view.tools.iter().flatten().filter(|pattern| !matches(pattern));
+        let lost = view.tools.iter().flatten().chain(view.exclude_tools.iter());
+        let lost = lost.filter(|pattern| !matches(pattern));
         doubts.extend(lost.map(|pattern| {
             format!(
                 "view `{name}`: `{pattern}` matches no tool of any server in workspace {}; names of \

@@ -4,7 +4,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use crate::{
-    ExportStyle, Patterns, ServerName, WorkspaceName,
+    ExportStyle, Pattern, Patterns, ServerName, WorkspaceName,
     spec::{Choice, choice},
 };
 
@@ -36,6 +36,8 @@ pub struct ViewSpec {
     pub servers: Option<BTreeSet<ServerName>>,
     /// Patterns of the tools shown, by their names in the merged list; all if there is no list.
     pub tools: Option<Patterns>,
+    /// Patterns of the tools hidden, whatever else is said of them.
+    pub exclude_tools: Patterns,
     /// How names are written in it; none means as elsewhere.
     pub export_style: Option<ExportStyle>,
     /// How it shows its tools.
@@ -47,7 +49,15 @@ impl ViewSpec {
     /// the separator as it is.
     #[must_use]
     pub fn shows(&self, server: &ServerName, name: &str) -> bool {
-        self.shows_server(server) && self.tools.as_ref().is_none_or(|patterns| patterns.any(name))
+        self.shows_server(server)
+            && !self.exclude_tools.any(name)
+            && self.tools.as_ref().is_none_or(|patterns| patterns.any(name))
+    }
+
+    /// Whether patterns say which tools belong to it: they say nothing of prompts and resources.
+    #[must_use]
+    pub fn is_by_tool(&self) -> bool {
+        self.tools.is_some() || self.exclude_tools.iter().next().is_some()
     }
 
     /// Whether any tool of `server` could belong to it, names being put together with `separator`.
@@ -55,7 +65,11 @@ impl ViewSpec {
     pub fn may_show(&self, server: &ServerName, separator: &str) -> bool {
         let prefix = format!("{server}{separator}");
         let could = |patterns: &Patterns| patterns.iter().any(|one| one.may_begin(&prefix));
-        self.shows_server(server) && self.tools.as_ref().is_none_or(could)
+        let all: Option<Pattern> = format!("{prefix}*").parse().ok();
+        let is_hidden = |all: &Pattern| self.exclude_tools.iter().any(|one| all.is_within(one));
+        self.shows_server(server)
+            && !all.as_ref().is_some_and(is_hidden)
+            && self.tools.as_ref().is_none_or(could)
     }
 
     fn shows_server(&self, server: &ServerName) -> bool {
@@ -92,6 +106,35 @@ mod tests {
         check(Some(&["git"]), Some(&["*.log"]), &["git.log"], &["web.log", "git.reset"]);
         check(Some(&[]), None, &[], &["git.log"]);
         check(None, Some(&[]), &[], &["git.log"]);
+    }
+
+    #[test]
+    fn p68_hiding_wins_over_showing_and_alone_it_leaves_all_the_rest() {
+        let check =
+            |tools: Option<&[&str]>, hidden: &[&str], name: &str, expected: (bool, bool)| {
+                let spec = ViewSpec {
+                    tools: tools.map(|tools| Patterns::read(tools.iter().copied()).unwrap()),
+                    exclude_tools: Patterns::read(hidden.iter().copied()).unwrap(),
+                    ..ViewSpec::default()
+                };
+                let server: ServerName = name.split('.').next().unwrap().parse().unwrap();
+                let found = (spec.shows(&server, name), spec.may_show(&server, "."));
+                assert_eq!(found, expected, "{tools:?} but {hidden:?}: {name}");
+                assert_eq!(spec.is_by_tool(), tools.is_some() || !hidden.is_empty());
+            };
+        let (shown, hidden, asleep) = ((true, true), (false, true), (false, false));
+        check(None, &[], "git.log", shown);
+        check(None, &["git.reset"], "git.log", shown);
+        check(None, &["git.reset"], "git.reset", hidden);
+        check(None, &["git.reset"], "git.Reset", shown);
+        check(None, &["git.*"], "git.log", asleep);
+        check(None, &["*"], "git.log", asleep);
+        check(Some(&["git.*"]), &["git.reset"], "git.reset", hidden);
+        check(Some(&["git.reset"]), &["git.*"], "git.reset", asleep);
+        check(Some(&["git.reset"]), &["git.reset"], "git.reset", hidden);
+        check(Some(&["git.*"]), &["*.res[de]t"], "git.reset", hidden);
+        check(Some(&["git.*"]), &["web.*"], "git.reset", shown);
+        check(Some(&["git.*"]), &["git.reset"], "web.get", asleep);
     }
 
     #[test]

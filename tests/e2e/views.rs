@@ -198,3 +198,60 @@ async fn each_call_leaves_a_line_that_says_who_and_how_it_ended() {
         );
     }
 }
+
+/// Rules of agents: what is hidden stays so whatever is shown, what nothing is said of is shown, and
+/// everybody finds what is theirs only.
+#[tokio::test]
+async fn p68_each_agent_finds_and_calls_what_its_rules_leave_and_hiding_wins() {
+    let at = |sandbox: &Sandbox, name: &str| sandbox.path(&format!("{name}.sock"));
+    let settings = |sandbox: &Sandbox, hidden: Value| {
+        json!({
+            "listen": { "sockets": {
+                "open": { "path": at(sandbox, "open") },
+                "granted": { "path": at(sandbox, "granted"), "servers": ["a"] },
+                "denied": { "path": at(sandbox, "denied"), "servers": ["a"],
+                            "tools": ["a.echo", "a.pid"], "excludeTools": hidden },
+                "deny_only": { "path": at(sandbox, "deny_only"), "excludeTools": ["a.*", "b.pid"] },
+            } },
+            "mcpServers": { "a": mock(&["--library"]), "b": mock(&["--library"]) },
+        })
+    };
+    let sandbox = Arc::new(Sandbox::new().unwrap());
+    let options = Options { sandbox: Some(Arc::clone(&sandbox)), ..Options::default() };
+    let first = settings(&sandbox, json!(["*.pid"]));
+    let daemon = Daemon::start(CONDUCTOR, first, options).await.unwrap();
+    wait_tools(&daemon, &["a.echo", "b.echo"]).await.unwrap();
+    let finds = async |name: &str, wanted: &[&str], foreign: &[&str]| {
+        let found = listed(&at(&sandbox, name)).await;
+        let mut agent = LineClient::connect(&at(&sandbox, name)).await.unwrap();
+        for tool in wanted {
+            assert!(found.iter().any(|found| found == tool), "{name}: {tool} in {found:?}");
+            let answer = agent.call(tool, json!({ "text": "x" })).await.unwrap();
+            assert!(answer["result"].is_object(), "{name}: {answer}");
+        }
+        for tool in foreign {
+            assert!(!found.iter().any(|found| found == tool), "{name}: {tool} in {found:?}");
+            let answer = agent.call(tool, json!({ "text": "x" })).await.unwrap();
+            assert_eq!(answer["error"]["data"]["reason"], "unknown_tool", "{name}: {answer}");
+        }
+        agent.request("prompts/list", json!({})).await.unwrap()["result"]["prompts"].clone()
+    };
+    assert_ne!(finds("open", &["a.echo", "a.pid", "b.pid"], &[]).await, json!([]));
+    finds("granted", &["a.echo", "a.pid", "a.cwd"], &["b.echo", "b.pid"]).await;
+    finds("denied", &["a.echo"], &["a.pid", "a.cwd", "b.echo"]).await;
+    let prompts = finds("deny_only", &["b.echo", "b.cwd"], &["a.echo", "a.pid", "b.pid"]).await;
+    assert_eq!(prompts, json!([]), "patterns speak of tools");
+
+    // Other rules hold at once; wrong ones change nothing.
+    for (hidden, code, wanted, foreign) in [
+        (json!(["a.echo"]), 0, "a.pid", "a.echo"),
+        (json!(["a.[echo"]), 2, "a.pid", "a.echo"),
+        (json!("a.pid"), 2, "a.pid", "a.echo"),
+        (json!([]), 0, "a.echo", "a.cwd"),
+    ] {
+        sandbox.write_settings(settings(&sandbox, hidden.clone())).unwrap();
+        let ended = daemon.cli(&["reload"]).await.unwrap();
+        assert_eq!(ended.code, Some(code), "{hidden}: {} {}", ended.stdout, ended.stderr);
+        finds("denied", &[wanted], &[foreign, "b.echo"]).await;
+    }
+}

@@ -203,7 +203,7 @@ impl View {
             let is_tools = kind == ListKind::Tools;
             let shown = |entry: &&ListedEntry| {
                 let target = &entry.target;
-                (is_tools || spec.tools.is_none())
+                (is_tools || !spec.is_by_tool())
                     && spec.shows(
                         &target.server.name,
                         &canonical(separator, &target.server, &target.name),
@@ -212,7 +212,7 @@ impl View {
             let entries = whole.entries().iter().filter(shown).cloned().collect();
             let mut servers = whole.servers().clone();
             servers.retain(|id, _| {
-                (is_tools || spec.tools.is_none()) && spec.may_show(&id.name, separator)
+                (is_tools || !spec.is_by_tool()) && spec.may_show(&id.name, separator)
             });
             Arc::new(List::new(kind, whole.style(), entries, servers, true))
         });
