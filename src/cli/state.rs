@@ -5,15 +5,13 @@
 use std::io::{self, Read};
 use std::path::Path;
 
-use conductor_actors::store::{self, BackupError, write_private};
+use conductor_actors::store::{self, PutBack, write_private};
 
 use super::args::{StateArgs, StateCommand};
 use super::load::state_dir;
 use super::out::Out;
 use crate::exit::{Exit, Failure};
 
-/// What was there before something else was put in its place.
-const BEFORE: &str = "state-before-import.json";
 /// The largest file that is read, in bytes.
 const BYTES_MAX: u64 = 1 << 30;
 
@@ -35,18 +33,10 @@ pub(super) fn run(args: &StateArgs, out: Out) -> Result<Exit, Failure> {
 
 fn import(dir: &Path, file: &Path, out: Out) -> Result<(), Failure> {
     let text = read(file).map_err(|source| Failure::System { doing: "read the file", source })?;
-    let before = match store::export(dir) {
-        Ok(before) => Some(before),
-        Err(BackupError::Nothing { .. }) => None,
-        Err(error) => return Err(error.into()),
-    };
-    let count = store::import(dir, &text)?;
-    out.note(format_args!("{count} documents are the state of {} now", dir.display()));
+    let PutBack { documents, before } = store::import(dir, &text)?;
+    out.note(format_args!("{documents} documents are the state of {} now", dir.display()));
     if let Some(before) = before {
-        let kept = dir.join(BEFORE);
-        let written = |source| Failure::System { doing: "keep what was there", source };
-        write_private(&kept, before.as_bytes()).map_err(written)?;
-        out.note(format_args!("what was there before is in {}", kept.display()));
+        out.note(format_args!("what was there before is in {}", before.display()));
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 //! Keys are no part of it: what is sealed stays sealed, and needs the master key of where it was.
 //! A running daemon is read beside; nothing is put back under one.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -13,12 +14,17 @@ use thiserror::Error;
 
 use super::database::typed;
 use super::sqlite::{DATABASE_FILE, open_file};
-use super::{Document, Kind, OpenError, StateDir, StateDirError, StoreError, WallClock};
+use super::{
+    Document, Kind, OpenError, StateDir, StateDirError, StoreError, WallClock, write_private,
+};
 
 /// What such a text says of itself first.
 const FORMAT: &str = "mcp-conductor state";
 /// The version of its form that is written, and the newest that is read.
 const VERSION: u32 = 1;
+
+/// Where what was there is kept when something else is put in its place.
+const BEFORE: &str = "state-before-import.json";
 
 /// Why nothing was written or put back.
 #[derive(Debug, Error)]
@@ -37,6 +43,15 @@ pub enum BackupError {
     Newer {
         /// The form of the backup.
         found: u32,
+    },
+    /// What is there could not be kept, so nothing was put in its place.
+    #[error("failed to keep what is there in {path}; nothing was put back")]
+    Before {
+        /// Where it was to be kept.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
     },
     /// The state directory cannot be used, or a daemon does.
     #[error(transparent)]
@@ -105,19 +120,57 @@ fn all(connection: &mut Connection) -> Result<Vec<Entry>, rusqlite::Error> {
     rows.collect()
 }
 
+/// What a backup was put back as.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PutBack {
+    /// How many documents are the state now.
+    pub documents: usize,
+    /// Where the state is that was there before, if there was one, and another.
+    pub before: Option<PathBuf>,
+}
+
 /// Makes what `text` holds the whole state of the directory at `path`, all or nothing; makes the
-/// directory where there is none. Returns how many documents that are. Blocks on the disk.
+/// directory where there is none. What was there is on the disk, in a file beside it, before anything
+/// changes. Doing it once more changes neither. Blocks on the disk.
 ///
 /// # Errors
 ///
 /// See [`BackupError`]; everything is as it was then.
-pub fn import(path: &Path, text: &str) -> Result<usize, BackupError> {
+pub fn import(path: &Path, text: &str) -> Result<PutBack, BackupError> {
     let documents = read(text)?;
     let dir = StateDir::claim(path)?;
+    let before = match export(dir.path()) {
+        Ok(before) => Some(before),
+        Err(BackupError::Nothing { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    if let Some(before) = &before
+        && sorted(read(before)?) == sorted(documents.clone())
+    {
+        return Ok(PutBack { documents: documents.len(), before: None });
+    }
+    let before = before.map(|before| kept(dir.path(), &before)).transpose()?;
     let mut database = open_file(&dir.path().join(DATABASE_FILE), WallClock::system())?;
     database.become_these(&documents)?;
     database.close()?;
-    Ok(documents.len())
+    Ok(PutBack { documents: documents.len(), before })
+}
+
+/// Keeps a state beside the one that takes its place.
+fn kept(dir: &Path, state: &str) -> Result<PathBuf, BackupError> {
+    let path = dir.join(BEFORE);
+    match write_private(&path, state.as_bytes()) {
+        Ok(()) => Ok(path),
+        Err(source) => Err(BackupError::Before { path, source }),
+    }
+}
+
+/// In one order, whichever they were read in.
+fn sorted(mut documents: Vec<(Kind, Document)>) -> Vec<(Kind, Document)> {
+    documents.sort_by(|(kind, one), (other_kind, other)| {
+        (kind.name(), &one.key).cmp(&(other_kind.name(), &other.key))
+    });
+    documents
 }
 
 /// Reads a backup; whatever is wrong with it is told before anything is touched.
@@ -169,8 +222,18 @@ mod tests {
         assert!(matches!(refused, BackupError::Dir(_)), "under a daemon: {refused}");
         other.close().await.unwrap();
         drop(other);
-        assert_eq!(import(&to, &text).unwrap(), 2);
+        let was = export(&to).unwrap();
+        let kept = to.join(BEFORE);
+        std::fs::create_dir(&kept).unwrap();
+        let refused = import(&to, &text).unwrap_err();
+        assert!(matches!(refused, BackupError::Before { .. }), "{refused}");
+        assert_eq!(export(&to).unwrap(), was, "what cannot be kept is not replaced");
+        std::fs::remove_dir(&kept).unwrap();
+        let put = PutBack { documents: 2, before: Some(kept.clone()) };
+        assert_eq!(import(&to, &text).unwrap(), put);
         assert_eq!(export(&to).unwrap(), text);
+        assert_eq!(import(&to, &text).unwrap(), PutBack { documents: 2, before: None });
+        assert_eq!(std::fs::read_to_string(&kept).unwrap(), was, "once more takes nothing away");
         let again = store(&to).await;
         assert_eq!(again.list(Kind::Workspace).await.unwrap(), []);
         let found = again.get(Kind::Pin, "default/a".to_owned()).await.unwrap().unwrap();

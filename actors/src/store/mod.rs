@@ -29,7 +29,7 @@ use std::pin::Pin;
 
 use thiserror::Error;
 
-pub use backup::{BackupError, export, import};
+pub use backup::{BackupError, PutBack, export, import};
 pub use clock::WallClock;
 pub(crate) use private_file::write_private_until_boot;
 pub use private_file::{PrivateFileError, read_private, write_private};
