@@ -397,6 +397,14 @@ pub(super) enum ClientKind {
     Codex,
     /// Gemini CLI
     Gemini,
+    /// Windsurf
+    Windsurf,
+    /// Cline or Roo Code
+    Cline,
+    /// OpenCode
+    Opencode,
+    /// Zed
+    Zed,
 }
 
 /// `LogFormat` as an argument.

@@ -42,14 +42,33 @@ pub(super) enum Way<'a> {
 /// The entry `name`, ready to be saved.
 pub(super) fn entry(client: ClientKind, name: &str, way: &Way<'_>) -> String {
     let table = match client {
-        ClientKind::Claude | ClientKind::Cursor | ClientKind::Gemini => "mcpServers",
+        ClientKind::Claude
+        | ClientKind::Cursor
+        | ClientKind::Gemini
+        | ClientKind::Windsurf
+        | ClientKind::Cline => "mcpServers",
         ClientKind::Vscode => "servers",
+        ClientKind::Opencode => "mcp",
+        ClientKind::Zed => "context_servers",
         ClientKind::Codex => return codex(name, way),
     };
     let inner = match (way, client) {
-        (Way::Url(url), ClientKind::Cursor) => json!({ "url": url }),
+        (Way::Url(url), ClientKind::Cursor | ClientKind::Zed) => json!({ "url": url }),
+        (Way::Url(url), ClientKind::Windsurf) => json!({ "serverUrl": url }),
+        (Way::Url(url), ClientKind::Cline) => json!({ "type": "streamableHttp", "url": url }),
+        (Way::Url(url), ClientKind::Opencode) => {
+            json!({ "type": "remote", "url": url, "enabled": true })
+        }
         (Way::Url(url), ClientKind::Gemini) => json!({ "httpUrl": url }),
         (Way::Url(url), _) => json!({ "type": "http", "url": url }),
+        (Way::Command(program, args), ClientKind::Opencode) => {
+            let words: Vec<&str> =
+                std::iter::once(*program).chain(args.iter().map(String::as_str)).collect();
+            json!({ "type": "local", "command": words, "enabled": true })
+        }
+        (Way::Command(program, args), ClientKind::Zed) => {
+            json!({ "source": "custom", "command": program, "args": args })
+        }
         (Way::Command(program, args), ClientKind::Vscode) => {
             json!({ "type": "stdio", "command": program, "args": args })
         }
@@ -77,6 +96,10 @@ pub(super) fn place(client: ClientKind) -> &'static str {
         ClientKind::Vscode => ".vscode/mcp.json in the project",
         ClientKind::Codex => "~/.codex/config.toml",
         ClientKind::Gemini => "~/.gemini/settings.json, or .gemini/settings.json in the project",
+        ClientKind::Windsurf => "~/.codeium/windsurf/mcp_config.json",
+        ClientKind::Cline => "cline_mcp_settings.json, or .roo/mcp.json in the project",
+        ClientKind::Opencode => "opencode.json in the project, or ~/.config/opencode/opencode.json",
+        ClientKind::Zed => "~/.config/zed/settings.json",
     }
 }
 
@@ -109,6 +132,22 @@ mod tests {
             ClientKind::Gemini,
             r#"{"mcpServers":{"conductor":{"httpUrl":"http://127.0.0.1:8722/mcp"}}}"#,
         );
+        check(
+            ClientKind::Windsurf,
+            r#"{"mcpServers":{"conductor":{"serverUrl":"http://127.0.0.1:8722/mcp"}}}"#,
+        );
+        check(
+            ClientKind::Cline,
+            r#"{"mcpServers":{"conductor":{"type":"streamableHttp","url":"http://127.0.0.1:8722/mcp"}}}"#,
+        );
+        check(
+            ClientKind::Opencode,
+            r#"{"mcp":{"conductor":{"enabled":true,"type":"remote","url":"http://127.0.0.1:8722/mcp"}}}"#,
+        );
+        check(
+            ClientKind::Zed,
+            r#"{"context_servers":{"conductor":{"url":"http://127.0.0.1:8722/mcp"}}}"#,
+        );
         check(ClientKind::Codex, "[mcp_servers.conductor]\nurl = \"http://127.0.0.1:8722/mcp\"");
     }
 
@@ -126,6 +165,10 @@ mod tests {
         assert_eq!(
             shown(ClientKind::Codex),
             "[mcp_servers.git]\ncommand = \"/bin/conductor\"\nargs = [\"connect\",\"a \\\"b\\\"\"]"
+        );
+        assert!(
+            shown(ClientKind::Opencode)
+                .contains(r#""command":["/bin/conductor","connect","a \"b\""]"#)
         );
         assert!(shown(ClientKind::Vscode).contains(r#""type":"stdio""#));
     }

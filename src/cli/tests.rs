@@ -82,7 +82,7 @@ fn what_is_wrong_is_told_with_the_rule() {
     check("restart Git", "`G` is none of them");
     check("serve --listen 8722", "invalid value '8722'");
     check("call x {} --timeout 5", "--timeout");
-    check("client-config --for emacs", "[possible values: claude, cursor, vscode, codex, gemini]");
+    check("client-config --for emacs", "[possible values: claude, cursor, vscode, codex, gemini,");
     check("reload now", "unexpected argument 'now'");
     check("connect", "<SERVER>");
     check("stdio --connect x --config y", "cannot be used with");

@@ -143,13 +143,25 @@ fn program(entry: &mut Entry, ours: &mut Entry, values: &mut Values<'_>) -> Opti
     variables(entry, ours, values)?;
     for key in ["cwd", "working_dir", "workingDirectory"] {
         if let Some(folder) = entry.remove(key).and_then(text) {
-            ours.insert("cwd".to_owned(), json!(values.text("cwd", &folder)?));
+            ours.insert("cwd".to_owned(), json!(values.place("cwd", &folder)?));
         }
     }
     if let Some(file) = entry.remove("envFile").and_then(text) {
-        ours.insert("envFile".to_owned(), json!(values.text("envFile", &file)?));
+        ours.insert("envFile".to_owned(), json!(values.place("envFile", &file)?));
+    }
+    if !ours.contains_key("cwd")
+        && std::iter::once(&command).chain(&args).any(|word| is_relative(word))
+    {
+        let folder = values.folder().display().to_string();
+        values.note("cwd", Fate::Changed, format!("is {folder}: relative paths start there"));
+        ours.insert("cwd".to_owned(), json!(folder));
     }
     Some(())
+}
+
+/// Whether a word is a path that starts at the working directory.
+fn is_relative(word: &str) -> bool {
+    word.starts_with("./") || word.starts_with("../")
 }
 
 fn variables(entry: &mut Entry, ours: &mut Entry, values: &mut Values<'_>) -> Option<()> {

@@ -1,5 +1,5 @@
-//! This file reads JSON as clients write it: with comments, commas too many and a mark of its
-//! encoding; and TOML.
+//! This file reads JSON as clients write it: with comments, commas too many, keys without quotes, texts
+//! in single ones and a mark of its encoding; and TOML.
 //!
 //! It leaves what is in it to `tables`.
 
@@ -22,8 +22,8 @@ pub(super) fn read(text: &str, path: &Path) -> Result<Value, ImportError> {
     }
 }
 
-/// The same text without comments and without commas before a closing bracket. Lines stay where they
-/// are, so that errors name the right ones.
+/// The same text as JSON has it: without comments and commas before a closing bracket, keys and texts
+/// in double quotes. Lines stay where they are, so that errors name the right ones.
 fn plain(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
@@ -32,6 +32,13 @@ fn plain(text: &str) -> String {
             let end = string_end(rest);
             out.push_str(&rest[..end]);
             rest = &rest[end..];
+        } else if c == '\'' {
+            let end = string_end(rest);
+            out.push_str(&requoted(&rest[..end]));
+            rest = &rest[end..];
+        } else if let Some(key) = bare_key(rest) {
+            out.push_str(&format!("{key:?}"));
+            rest = &rest[key.len()..];
         } else if rest.starts_with("//") {
             rest = rest.find('\n').map_or("", |at| &rest[at..]);
         } else if rest.starts_with("/*") {
@@ -49,12 +56,31 @@ fn plain(text: &str) -> String {
     out
 }
 
+/// The word that `text` begins with, if it is a key: a colon follows.
+fn bare_key(text: &str) -> Option<&str> {
+    let begins = |c: char| c.is_ascii_alphabetic() || matches!(c, '_' | '$');
+    let goes_on = |c: char| begins(c) || c.is_ascii_digit();
+    if !text.starts_with(begins) {
+        return None;
+    }
+    let (word, behind) = text.split_at(text.find(|c| !goes_on(c)).unwrap_or(text.len()));
+    behind.trim_start().starts_with(':').then_some(word)
+}
+
+/// A text in single quotes as one in double ones.
+fn requoted(text: &str) -> String {
+    let inner = text.trim_start_matches('\'');
+    let inner = inner.strip_suffix('\'').unwrap_or(inner);
+    format!("\"{}\"", inner.replace("\\'", "'").replace('"', "\\\""))
+}
+
 /// Where the text in quotation marks ends that `text` begins with.
 fn string_end(text: &str) -> usize {
+    let quote = text.bytes().next().unwrap_or(b'"');
     let mut escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {
         match byte {
-            b'"' if !escaped => return at + 1,
+            byte if byte == quote && !escaped => return at + 1,
             b'\\' => escaped = !escaped,
             _ => escaped = false,
         }
@@ -90,6 +116,17 @@ mod tests {
         );
         check(r#"{"a": "\\", "b": "\",]"}"#, json!({"a": "\\", "b": "\",]"}));
         check("a = 1", json!({"a": 1}));
+    }
+
+    #[test]
+    fn keys_without_quotes_and_texts_in_single_ones_are_read() {
+        check(
+            "{servers: {'a-b': {command: 'x', args: ['it\\'s', 'say \"hi\"', \"don't\"], $on: true}}}",
+            json!({"servers": {"a-b": {
+                "command": "x", "args": ["it's", "say \"hi\"", "don't"], "$on": true,
+            }}}),
+        );
+        check(r#"{"a": "b: c", "d": null}"#, json!({"a": "b: c", "d": null}));
     }
 
     #[test]

@@ -203,6 +203,41 @@ fn hubs_and_proxies() {
 }
 
 #[test]
+fn paths_that_start_where_the_client_does_start_at_its_folder() {
+    check(
+        "/srv/shop/.vscode/mcp.json",
+        r#"{"servers":{"a":{"command":"./run","args":["--root","../data"],"envFile":".env"},
+            "b":{"command":"node","args":["./server.js"],"cwd":"sub"},"c":{"command":"/bin/x","cwd":"~/w"}}}"#,
+        json!({
+            "a": {"command": "./run", "args": ["--root", "../data"], "envFile": "/srv/shop/.env",
+                  "cwd": "/srv/shop"},
+            "b": {"command": "node", "args": ["./server.js"], "cwd": "/srv/shop/sub"},
+            "c": {"command": "/bin/x", "cwd": "~/w"},
+        }),
+        &["a cwd changed", "a envFile changed", "b cwd changed"],
+    );
+}
+
+#[test]
+fn secrets_in_a_url_become_variables() {
+    check(
+        "/x/mcp.json",
+        r#"{"mcpServers":{
+            "a":{"url":"https://me:hunter2@a/mcp?key=hunter2&page=2"},
+            "b":{"url":"https://ghp_0123456789abcdef@b/mcp"},
+            "c":{"url":"https://me:${env:PW}@c/mcp"},
+            "d":{"url":"https://d/@scope/mcp?x=a@b"}}}"#,
+        json!({
+            "a": {"type": "http", "url": "https://me:${A_PASSWORD}@a/mcp?key=${A_KEY}&page=2"},
+            "b": {"type": "http", "url": "https://${B_TOKEN}@b/mcp"},
+            "c": {"type": "http", "url": "https://me:${env:PW}@c/mcp"},
+            "d": {"type": "http", "url": "https://d/@scope/mcp?x=a@b"},
+        }),
+        &["a url changed", "a url changed", "b url changed"],
+    );
+}
+
+#[test]
 fn secrets_become_variables_where_there_is_no_key_and_are_never_told() {
     let text = r#"{"mcpServers":{"a":{"command":"x","args":["--api-key=hunter2","ghp_0123456789abcdef"],
         "env":{"DB_PASSWORD":"hunter2","SPEECH":"sk-hunter2hunter2","PORT":"8080","TOKEN_FILE":"/run/t"}}}}"#;

@@ -24,6 +24,8 @@ const SECRET_NAMES: &[&str] = &[
     "signing_key",
     "auth_key",
 ];
+/// Whole names whose values are, as they stand in URLs.
+const SECRET_WORDS: &[&str] = &["key", "sig", "signature", "auth", "pass", "pwd"];
 /// What secrets begin with, by their makers' own word.
 const SECRET_STARTS: &[&str] = &[
     "sk-",
@@ -85,12 +87,28 @@ impl Values<'_> {
         Some(out)
     }
 
+    /// The folder that the client's file is about.
+    pub(super) fn folder(&self) -> &Path {
+        let folder = self.path.parent().unwrap_or(Path::new("/"));
+        let is_hidden =
+            folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if is_hidden { folder.parent().unwrap_or(folder) } else { folder }
+    }
+
+    /// A path of a file or folder; one that starts where its client does starts at its folder.
+    pub(super) fn place(&mut self, key: &str, text: &str) -> Option<String> {
+        let text = self.text(key, text)?;
+        if text.starts_with(['/', '~', '$', '%']) {
+            return Some(text);
+        }
+        let whole = self.folder().join(text.trim_start_matches("./")).display().to_string();
+        self.note(key, Fate::Changed, format!("starts at {}", self.folder().display()));
+        Some(whole)
+    }
+
     /// Folders that an editor knows.
     fn folders(&mut self, key: &str, text: &mut String) {
-        let mut folder = self.path.parent().unwrap_or(Path::new("/"));
-        if folder.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.')) {
-            folder = folder.parent().unwrap_or(folder);
-        }
+        let folder = self.folder();
         let base = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let folder = folder.display().to_string();
         for (from, to) in [
@@ -179,9 +197,10 @@ impl Values<'_> {
         Some(out)
     }
 
-    /// A URL, whose query may hold a secret.
+    /// A URL, whose login and query may hold secrets.
     pub(super) fn url(&mut self, url: &str) -> Option<String> {
-        let Some((head, query)) = url.split_once('?') else { return self.text("url", url) };
+        let url = self.login(url)?;
+        let Some((head, query)) = url.split_once('?') else { return self.text("url", &url) };
         let mut pairs = Vec::new();
         for pair in query.split('&') {
             pairs.push(match pair.split_once('=') {
@@ -193,6 +212,22 @@ impl Values<'_> {
         }
         Some(format!("{}?{}", self.text("url", head)?, pairs.join("&")))
     }
+
+    /// A URL without the password in its login; a login that is one word is one, too.
+    fn login(&mut self, url: &str) -> Option<String> {
+        let start = url.find("://").map_or(0, |at| at + 3);
+        let (scheme, rest) = url.split_at(start);
+        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+        let Some((login, _)) = authority.rsplit_once('@') else { return Some(url.to_owned()) };
+        let behind = &rest[login.len()..];
+        let login = match login.split_once(':').filter(|_| !login.starts_with("${")) {
+            Some((user, password)) => {
+                format!("{user}:{}", self.value("url", "password", password, false)?)
+            }
+            None => self.value("url", "token", login, false)?,
+        };
+        Some(format!("{scheme}{login}{behind}"))
+    }
 }
 
 fn is_flag(word: &str) -> bool {
@@ -203,6 +238,7 @@ fn is_flag(word: &str) -> bool {
 fn is_secret(name: &str, value: &str) -> bool {
     let name = name.to_ascii_lowercase();
     let named = SECRET_NAMES.iter().any(|part| name.contains(part)) || name.ends_with("_key");
+    let named = named || SECRET_WORDS.contains(&&*name);
     let starts = SECRET_STARTS.iter().any(|start| value.starts_with(start) && value.len() > 12);
     let is_plain = value.is_empty()
         || value.contains("${")
