@@ -21,7 +21,7 @@ use crate::door;
 use crate::door::unix::{OpenSockets, Opened, UnixDoors};
 use crate::exit::{Exit, Failure};
 use crate::handover::Handed;
-use crate::reload::{Register, Reloader, Source, Started};
+use crate::reload::{Register, Reloader, Source, Started, look};
 use crate::rest::{self, AdminToken, Guarded, Rest};
 use crate::service_manager;
 use crate::shutdown::{self, Stop};
@@ -63,6 +63,7 @@ pub(crate) async fn run(
     agent: Agent,
     sockets: Sockets,
 ) -> Result<Exit, Failure> {
+    let mut seen = look(&files.sources);
     for warning in &files.warnings {
         warn!(%warning, "settings");
     }
@@ -85,6 +86,7 @@ pub(crate) async fn run(
         error!(%problem, "a registered server is set aside");
     }
     let token = http.as_ref().map(|_| admin_token(&files)).transpose()?;
+    seen.extend(look(token.iter().map(|token| token.file())));
     let config = merged.config;
     let opened = match sockets {
         true => Opened::at_start(&config, &mut handed).await,
@@ -105,7 +107,8 @@ pub(crate) async fn run(
     // An agent that starts its own conductor starts another one for other settings.
     let watched = config.reload.watch && agent == Agent::Nowhere;
     let (signals, ended) = (Arc::clone(&stop.reload), stop.clean.clone());
-    let (running, started) = (system.clone(), Started { files, register });
+    let started = Started { files, register, token: token.clone(), seen };
+    let running = system.clone();
     let reloader = Reloader::start(running, source, started, watched, signals, ended);
     let mut doors = Doors::new();
     let states = match sockets {

@@ -15,6 +15,7 @@ pub mod reload;
 pub mod rest;
 pub mod sample_server;
 mod service_manager;
+mod shut_off;
 mod shutdown;
 pub mod socket;
 mod telemetry;

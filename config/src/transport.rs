@@ -159,7 +159,9 @@ fn environment(entry: &Table<'_>) -> BTreeMap<String, Secret> {
     }
     for (name, node) in entry.get("env").and_then(|node| node.entries()).unwrap_or_default() {
         if name.is_empty() || name.contains(['=', '\0']) {
-            node.note("a variable's name is not empty and has no `=` in it");
+            // Behind the `=` there may be a secret.
+            named(&node, name, |c| !matches!(c, '=' | '\0'))
+                .note("a variable's name is not empty and has no `=` in it");
         }
         if !matches!(node.value, Value::Empty(..)) {
             env.extend(secret(&node).map(|value| (name.to_owned(), value)));
@@ -231,6 +233,14 @@ fn remote(entry: &Table<'_>, url: &Node<'_>, kind: RemoteKind) -> Option<RemoteS
     Some(RemoteSpec { kind, url: text, headers, reach: Reach::Anywhere })
 }
 
+/// The same key, shown as far as its `name` has such characters only.
+fn named<'a>(node: &Node<'a>, name: &str, fits: impl Fn(char) -> bool) -> Node<'a> {
+    let shown: String = name.chars().take_while(|c| fits(*c)).collect();
+    // Such a key stands in quotes.
+    let before = node.path.strip_suffix(&format!("{name:?}")).unwrap_or_default();
+    Node { path: format!("{before}{shown}"), ..node.clone() }
+}
+
 /// What is wrong with a URL, if anything. Never shows it: there may be a token in it.
 fn url_fault(url: &str) -> Option<String> {
     let wanted = "must be a URL such as \"https://host.example/mcp\"";
@@ -276,7 +286,8 @@ fn headers(entry: &Table<'_>) -> BTreeMap<String, Secret> {
     for (name, node) in entry.get("headers").and_then(|node| node.entries()).unwrap_or_default() {
         let token = |c: char| c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c);
         if name.is_empty() || !name.chars().all(token) {
-            node.note("is not the name of a header");
+            // `Authorization: Bearer …` is one way to get it wrong.
+            named(&node, name, token).note("is not the name of a header");
         } else if headers.keys().any(|other| other.eq_ignore_ascii_case(name)) {
             node.note("is the same header twice, in another case");
         } else if matches!(node.value, Value::Empty(..)) {

@@ -15,13 +15,13 @@ use super::args::CheckArgs;
 use super::load::Surroundings;
 use super::out::Out;
 use super::table::table;
-use crate::doctor::{Located, judge, locate};
+use crate::doctor::{Located, doubts, judge, locate};
 use crate::exit::{Exit, Failure};
 use crate::rest::shown;
 
 pub(super) fn run(args: &CheckArgs, out: Out) -> Result<Exit, Failure> {
     let surroundings = Surroundings::read()?;
-    let config = match surroundings.settings(&args.files.config, Overrides::default()) {
+    let mut config = match surroundings.settings(&args.files.config, Overrides::default()) {
         Ok(config) => config,
         Err(Failure::Settings(error)) if args.json => {
             out.json(&json!({"valid": false, "problems": error.problems}))?;
@@ -29,6 +29,7 @@ pub(super) fn run(args: &CheckArgs, out: Out) -> Result<Exit, Failure> {
         }
         Err(failure) => return Err(failure),
     };
+    config.warnings.extend(doubts(&config));
     let report = Report::new(&config, surroundings.env.get("PATH").map(String::as_str));
     if args.json {
         out.json(&report)?;

@@ -77,15 +77,28 @@ fn add(path: &Path, entry: &str) -> Result<Option<PathBuf>, FileError> {
         Err(error) => return Err(io(error)),
     };
     let new = merged(old.as_deref().unwrap_or(""), entry).map_err(foreign)?;
-    let mut backup = None;
-    if old.is_some() {
-        let mut name = OsString::from(&target);
-        name.push(".bak");
-        fs::copy(&target, &name).map_err(io)?;
-        backup = Some(PathBuf::from(name));
+    if old.is_none() {
+        replace(&target, &new).map_err(io)?;
+        return Ok(None);
     }
-    replace(&target, &new).map_err(io)?;
-    Ok(backup)
+    exchange(&target, &new).map(Some)
+}
+
+/// Puts `text` in the place of what the file at `path` says, whole or not at all. Returns where what
+/// was there is kept.
+///
+/// # Errors
+///
+/// If the system refuses; the file is as it was then.
+pub(super) fn exchange(path: &Path, text: &str) -> Result<PathBuf, FileError> {
+    let io = |source| FileError::Io { path: path.to_owned(), source };
+    // What a link leads to is replaced, not the link.
+    let target = fs::canonicalize(path).map_err(io)?;
+    let mut backup = OsString::from(&target);
+    backup.push(".bak");
+    fs::copy(&target, &backup).map_err(io)?;
+    replace(&target, text).map_err(io)?;
+    Ok(PathBuf::from(backup))
 }
 
 /// Writes beside the file and renames: readers see the old text or the new one.

@@ -19,6 +19,7 @@ mod pins;
 mod private_dir;
 mod reload;
 mod restart;
+mod rewrap;
 mod secrets;
 mod serve;
 mod snippet;
@@ -46,6 +47,7 @@ use self::out::Out;
 use crate::exit::{Exit, Failure};
 use crate::handover::Handed;
 use crate::sample_server;
+use crate::shut_off::shut_off;
 
 /// The most threads that work on the daemon's tasks.
 const WORKERS_MAX: usize = 4;
@@ -76,6 +78,10 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
     if matches!(command, Command::Guard) {
         let guarding = |source| Failure::System { doing: "guard a daemon", source };
         return guard_main().map(|()| Exit::Success).map_err(guarding);
+    }
+    // Before there is a thread, and a secret.
+    if matches!(command, Command::Serve(_) | Command::Stdio(_)) {
+        shut_off();
     }
     // Before there is a thread: it removes variables.
     let handed = match command {

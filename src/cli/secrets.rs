@@ -2,16 +2,20 @@
 //!
 //! It leaves how that is done to `conductor-actors`. No daemon is needed.
 
+use std::collections::BTreeSet;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use conductor_actors::Storage;
 use conductor_actors::credentials::{KeySource, Keyring, MasterKey};
+use conductor_config::Overrides;
 
 use super::args::{SecretsArgs, SecretsCommand};
+use super::client_file;
 use super::load::{Surroundings, private_state_dir};
 use super::out::Out;
+use super::rewrap::{Rewrapped, rewrapped};
 use crate::exit::{Exit, Failure};
 
 /// The longest value, in bytes.
@@ -24,8 +28,8 @@ pub(super) async fn run(args: &SecretsArgs, out: Out) -> Result<Exit, Failure> {
     }
     let dir = private_state_dir(&args.daemon)?;
     let source = KeySource::of(&Surroundings::read()?.env);
-    if let SecretsCommand::Rotate { drop_old } = args.command {
-        return rotate(&source, &dir, drop_old, out).await;
+    if let SecretsCommand::Rotate { drop_old, dry_run } = args.command {
+        return rotate(args, &dir, Wanted { drop_old, dry_run }, out).await;
     }
     let keys = Keyring::load_or_create(&source, &dir)?;
     let key = keys.first();
@@ -41,32 +45,105 @@ pub(super) async fn run(args: &SecretsArgs, out: Out) -> Result<Exit, Failure> {
     Ok(Exit::Success)
 }
 
-/// A new key, what is registered under it, and, once nothing needs them, the old ones gone. No daemon
-/// may run meanwhile: the state directory is locked.
-async fn rotate(source: &KeySource, dir: &Path, drop_old: bool, out: Out) -> Result<Exit, Failure> {
+/// What is to be done about the keys.
+#[derive(Clone, Copy)]
+struct Wanted {
+    drop_old: bool,
+    dry_run: bool,
+}
+
+/// A new key, everything under it, and, once nothing needs them, the old ones gone. No daemon may run
+/// meanwhile: the state directory is locked. Every step leaves keys for all that there is, so that it
+/// can be interrupted anywhere and done again.
+async fn rotate(args: &SecretsArgs, dir: &Path, wanted: Wanted, out: Out) -> Result<Exit, Failure> {
+    let surroundings = Surroundings::read()?;
+    let source = KeySource::of(&surroundings.env);
     let storage = Storage::open(dir).await?;
+    // Before anything changes: what cannot be loaded tells of no files.
+    let overrides = Overrides { state_dir: Some(dir.to_owned()), ..Overrides::default() };
+    let config = surroundings.settings(&args.daemon.files.config, overrides)?;
+    let files: BTreeSet<PathBuf> = config
+        .sources
+        .iter()
+        .chain(&config.secret_files)
+        .map(|file| surroundings.cwd.join(file))
+        .collect();
+    if wanted.dry_run {
+        let keys = Keyring::load(&source, dir)?;
+        let count = storage.registrations(source).load().await?.len();
+        out.note(format_args!("{count} registrations would be under a new key"));
+        for file in &files {
+            let Some(keys) = &keys else { continue };
+            let found = rewrapped(&text_of(file)?, keys, now());
+            out.note(format_args!(
+                "{}: {} values would be",
+                file.display(),
+                found.done + found.kept
+            ));
+            tell_unreadable(file, &found, out);
+        }
+        return Ok(Exit::Success);
+    }
     // The new key is on the disk before anything is encrypted with it, the old one until nothing is.
-    if !drop_old {
-        Keyring::add_key(source, dir)?;
+    if !wanted.drop_old {
+        Keyring::add_key(&source, dir)?;
     }
     let resealed = storage.registrations(source.clone()).seal_anew().await?;
     out.note(format_args!("{} registrations are under the newest key", resealed.done));
     for id in &resealed.unreadable {
         out.note(format_args!("the registration of `{id}` cannot be decrypted, and is as it was"));
     }
+    if let Some(keys) = Keyring::load(&source, dir)? {
+        for (number, file) in files.iter().enumerate() {
+            let progress = format!("{} of {} files", number + 1, files.len());
+            rewrap(file, &keys, &progress, out)?;
+        }
+    }
     if !resealed.unreadable.is_empty() {
         return Ok(Exit::Failed);
     }
-    if drop_old {
-        let keys = Keyring::drop_old(source, dir)?;
+    if wanted.drop_old {
+        let keys = Keyring::drop_old(&source, dir)?;
         out.note(format_args!("the only key is `{}`", keys.first().id()));
     } else {
         out.note(
-            "values in settings files are still under the old key, which is kept: encrypt them \
+            "the old key is kept for values that are elsewhere, as in variables: encrypt these \
              anew, then `conductor secrets rotate --drop-old`",
         );
     }
     Ok(Exit::Success)
+}
+
+/// Encrypts anew what stands in one file, and says so.
+fn rewrap(file: &Path, keys: &Keyring, progress: &str, out: Out) -> Result<(), Failure> {
+    let found = rewrapped(&text_of(file)?, keys, now());
+    let shown = file.display();
+    tell_unreadable(file, &found, out);
+    if found.done == 0 {
+        out.note(format_args!("{progress}: {shown} has nothing to be encrypted anew"));
+        return Ok(());
+    }
+    let backup = client_file::exchange(file, &found.text)?;
+    let (done, backup) = (found.done, backup.display());
+    out.note(format_args!(
+        "{progress}: {done} values in {shown} are under the newest key; what was there is in {backup}"
+    ));
+    Ok(())
+}
+
+/// No key of ours made them, so that none of ours is needed for them either.
+fn tell_unreadable(file: &Path, found: &Rewrapped, out: Out) {
+    for line in &found.unreadable {
+        let file = file.display();
+        out.note(format_args!(
+            "{file}, line {line}: a value that cannot be decrypted is as it was"
+        ));
+    }
+}
+
+fn text_of(file: &Path) -> Result<String, Failure> {
+    let unreadable = |source| Failure::System { doing: "read a file of the settings", source };
+    std::fs::read_to_string(file).map_err(unreadable)
 }
 
 /// What is to be encrypted.

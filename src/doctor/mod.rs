@@ -30,7 +30,7 @@ pub(crate) use findings::{Area, Check, Report};
 pub(crate) use places::look_at_machine;
 pub(crate) use programs::{Located, locate, look_at_program};
 pub(crate) use reach::reach;
-pub(crate) use settings::file_facts;
+pub(crate) use settings::{doubts, file_facts};
 
 /// The judgements, for those who have the facts.
 pub(crate) mod judge {

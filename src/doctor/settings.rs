@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-use conductor_config::{Problem, ServerId};
+use conductor_config::{Config, Problem, ServerId};
 
-use super::findings::{Area, Check};
+use super::findings::{Area, Check, Level};
 
 /// A file that settings come from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -63,6 +63,20 @@ pub(crate) fn files(found: &[FileFacts]) -> Vec<Check> {
     found.iter().map(file).collect()
 }
 
+/// What is to be said at a start about the files that these settings come from: whoever else may
+/// change them, or read those with secrets in them.
+pub(crate) fn doubts(config: &Config) -> Vec<String> {
+    let facts = |is_secret| move |path: &PathBuf| file_facts(path.clone(), is_secret);
+    let sources = config.sources.iter().map(facts(false));
+    let all = sources.chain(config.secret_files.iter().map(facts(true)));
+    let odd = all.map(|found| file(&found)).filter(|check| check.level != Level::Ok);
+    odd.map(|check| {
+        let cure = check.cure.map(|cure| format!("; {cure}")).unwrap_or_default();
+        format!("{}: {}{cure}", check.subject, check.message)
+    })
+    .collect()
+}
+
 fn file(found: &FileFacts) -> Check {
     let path = found.path.display().to_string();
     let what = if found.is_secret { "secrets" } else { "settings" };
@@ -105,7 +119,6 @@ pub(crate) fn look_alikes<'a>(servers: impl Iterator<Item = &'a ServerId>) -> Ve
 
 #[cfg(test)]
 mod tests {
-    use super::super::findings::Level;
     use super::*;
 
     #[track_caller]

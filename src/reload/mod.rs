@@ -23,3 +23,4 @@ pub use registered::{Condition, RegisterError, Registered};
 pub(crate) use registered::{Entry, Register, Standing};
 pub use report::{Counts, History, LastFailure, Plan};
 pub(crate) use source::Source;
+pub(crate) use watch::look;

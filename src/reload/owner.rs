@@ -14,13 +14,14 @@ use thiserror::Error;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::{JoinSet, spawn_blocking};
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, warn};
+use tracing::{debug, info, warn};
 
 use super::fallback::{Fallbacks, Outcome, Turn};
 use super::plan::{files, plan, possible, undeclared, waiting};
 use super::registered::{Change, Condition, Register, RegisterError, Registered, Standing};
+use super::watch::Contents;
 use super::{History, Plan, Source};
-use crate::rest::rfc3339;
+use crate::rest::{AdminToken, ReadToken, TokenError, rfc3339};
 
 /// Wishes that may wait; whoever has one more waits until there is room.
 const WAITING: usize = 64;
@@ -89,6 +90,10 @@ pub(crate) struct Started {
     pub(crate) files: Config,
     /// What was registered beside them.
     pub(crate) register: Register,
+    /// What opens the REST API, if that is there.
+    pub(crate) token: Option<Arc<AdminToken>>,
+    /// What the files said, and behind them that of the token.
+    pub(crate) seen: Contents,
 }
 
 impl Reloader {
@@ -103,7 +108,7 @@ impl Reloader {
         ended: CancellationToken,
     ) -> Self {
         let (sender, wishes) = mpsc::channel(WAITING);
-        let Started { files: started, register } = started;
+        let Started { files: started, register, token, seen } = started;
         let aside = register.problems().map(ToString::to_string);
         let record = History {
             warnings: started.warnings.iter().cloned().chain(aside).collect(),
@@ -120,6 +125,7 @@ impl Reloader {
             started,
             files,
             register,
+            token: token.clone(),
             fallbacks: Fallbacks::default(),
             turns: JoinSet::new(),
             history: written,
@@ -128,7 +134,8 @@ impl Reloader {
         tokio::spawn(ended.clone().run_until_cancelled_owned(owner.run(wishes, signals)));
         let reloader = Self { wishes: sender, history, standing };
         if watched {
-            let watching = super::watch::run(reloader.clone());
+            let token = token.map(|token| token.file().to_owned());
+            let watching = super::watch::run(reloader.clone(), token, seen);
             tokio::spawn(ended.run_until_cancelled_owned(watching));
         }
         reloader
@@ -243,6 +250,7 @@ pub(super) struct Owner {
     /// What they say now.
     pub(super) files: Config,
     pub(super) register: Register,
+    token: Option<Arc<AdminToken>>,
     /// Which servers run with what the files said before.
     fallbacks: Fallbacks,
     /// Servers that were replaced, until it is known what became of them.
@@ -321,7 +329,7 @@ impl Owner {
 
     async fn reload(&mut self, by: Trigger, tentative: bool) -> Answer {
         let at = rfc3339(SystemTime::now());
-        let Wanted { files, fallbacks, merged, plan } = match self.wanted().await {
+        let Wanted { files, fallbacks, merged, plan, token } = match self.wanted().await {
             Ok(found) => found,
             Err(error) => {
                 if tentative {
@@ -333,6 +341,11 @@ impl Owner {
             }
         };
         (self.files, self.fallbacks) = (files, fallbacks);
+        if let (Some(known), Some(token)) = (&self.token, token)
+            && known.put_in_force(token)
+        {
+            info!(file = %known.file().display(), "another admin token holds");
+        }
         self.register.set_aside(&merged);
         self.tell_registered();
         let wanted = merged.config;
@@ -377,6 +390,7 @@ impl Owner {
     /// could be wrong with them has been looked for.
     async fn wanted(&self) -> Result<Wanted, ReloadError> {
         let mut config = read(self.source.clone()).await?;
+        let token = self.token_now().await?;
         let waiting = waiting(&self.started, &config);
         if config.state != self.started.state {
             config = read(self.source.with_state_in(&self.started.state.dir)).await?;
@@ -401,7 +415,24 @@ impl Owner {
         plan.warnings.extend(waiting);
         plan.warnings.extend(self.register.problems().map(ToString::to_string));
         plan.warnings.extend(fallbacks.warnings());
-        Ok(Wanted { files, fallbacks, merged, plan })
+        Ok(Wanted { files, fallbacks, merged, plan, token })
+    }
+
+    /// The admin token as its file says it now; none where nothing asks for one, or where the file
+    /// that was made here is gone.
+    async fn token_now(&self) -> Result<Option<ReadToken>, ReloadError> {
+        let Some(token) = self.token.clone() else { return Ok(None) };
+        let file = token.file().display().to_string();
+        let read = spawn_blocking(move || token.read_again()).await;
+        match read.map_err(|_| ReloadError::Broken)? {
+            Ok(token) => Ok(Some(token)),
+            Err(TokenError::File(error)) if error.is_not_found() => Ok(None),
+            Err(error) => {
+                let key = "auth.adminTokenFile".to_owned();
+                let problem = Problem { file, key, message: error.to_string() };
+                Err(ConfigError { problems: vec![problem] }.into())
+            }
+        }
     }
 }
 
@@ -415,6 +446,8 @@ struct Wanted {
     merged: Merged,
     /// What it changes.
     plan: Plan,
+    /// What opens the REST API then.
+    token: Option<ReadToken>,
 }
 
 /// Waits until it is known what becomes of a server that was replaced; returns why it did not come up.

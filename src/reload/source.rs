@@ -8,6 +8,8 @@ use std::path::Path;
 
 use conductor_config::{Config, ConfigError, Decrypter, LoadRequest, load};
 
+use crate::doctor::doubts;
+
 /// Where settings come from. It stays the same as long as the process lives.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
@@ -21,13 +23,14 @@ impl Source {
         Self { request, http }
     }
 
-    /// The settings as they are now.
+    /// The settings as they are now, with a warning for each file that somebody else may change.
     ///
     /// # Errors
     ///
     /// If anything is wrong with them, with every problem found.
     pub(crate) fn load(&self) -> Result<Config, ConfigError> {
         let mut config = load(&self.request)?;
+        config.warnings.extend(doubts(&config));
         if !self.http {
             config.listen.http = None;
         }

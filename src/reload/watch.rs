@@ -3,7 +3,7 @@
 //! It leaves the reload to the owner, and what must be watched to `places.rs`.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use arc_swap::ArcSwap;
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::Notify;
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, sleep_until};
 use tracing::{debug, warn};
 
@@ -22,11 +23,24 @@ use super::{ReloadError, Reloader, Trigger};
 /// is told: the file may have been half written.
 const SECOND_LOOK: Duration = Duration::from_millis(500);
 
-/// What the files say, as fingerprints; none for one that cannot be read.
-type Contents = Vec<Option<u64>>;
+/// What files say, as fingerprints; none for one that cannot be read.
+pub(crate) type Contents = Vec<Option<u64>>;
 
-/// Watches until dropped. If the system does not let it, that is told and there is no watch.
-pub(super) async fn run(reloader: Reloader) {
+/// What these files say now; pipes and the like, which can be read once only, left out. Blocks on the
+/// disk.
+pub(crate) fn look(files: impl IntoIterator<Item: AsRef<Path>>) -> Contents {
+    let files = files.into_iter().filter(|file| is_regular(std::fs::metadata(file)));
+    files.map(|file| std::fs::read(file).ok().map(|text| fingerprint(&text))).collect()
+}
+
+/// Whether a file can be read time and again; one that is not there may become one.
+fn is_regular(found: std::io::Result<std::fs::Metadata>) -> bool {
+    found.map_or(true, |found| found.is_file())
+}
+
+/// Watches the settings files, and that of the admin token, until dropped. They said what was `seen`
+/// when they were read. If the system does not let it, that is told and there is no watch.
+pub(super) async fn run(reloader: Reloader, token: Option<PathBuf>, mut seen: Contents) {
     let (places, touched) = (Arc::new(ArcSwap::default()), Arc::new(Notify::new()));
     let hears = handler(Arc::clone(&places), Arc::clone(&touched));
     let watcher = match notify::recommended_watcher(hears) {
@@ -36,26 +50,24 @@ pub(super) async fn run(reloader: Reloader) {
             return;
         }
     };
-    let mut watch = Watch { watcher, places, touched, reloader };
-    watch.aim().await;
-    let mut seen = watch.contents().await;
+    let mut watch = Watch { watcher, places, touched, reloader, token };
     loop {
+        // Aimed first and read then: what changes in between is seen by one of the two. The first
+        // time that is what changed while the daemon started.
+        watch.aim();
+        let now = watch.contents().await;
+        if now != seen {
+            let first = watch.reloader.try_reload(Trigger::FileChange).await;
+            seen = now;
+            if matches!(first, Err(ReloadError::Settings(_))) {
+                sleep(SECOND_LOOK).await;
+                seen = watch.contents().await;
+                drop(watch.reloader.reload(Trigger::FileChange).await); // the owner has told
+            }
+            watch.aim(); // other files may be read now
+        }
         watch.touched.notified().await;
         watch.burst_over().await;
-        // Aimed first and read then: what changes in between is seen by one of the two.
-        watch.aim().await;
-        let now = watch.contents().await;
-        if now == seen {
-            continue;
-        }
-        let first = watch.reloader.try_reload(Trigger::FileChange).await;
-        seen = now;
-        if matches!(first, Err(ReloadError::Settings(_))) {
-            sleep(SECOND_LOOK).await;
-            seen = watch.contents().await;
-            drop(watch.reloader.reload(Trigger::FileChange).await); // the owner has told
-        }
-        watch.aim().await; // other files may be read now
     }
 }
 
@@ -64,6 +76,7 @@ struct Watch {
     places: Arc<ArcSwap<Places>>,
     touched: Arc<Notify>,
     reloader: Reloader,
+    token: Option<PathBuf>,
 }
 
 impl Watch {
@@ -77,28 +90,21 @@ impl Watch {
         }
     }
 
-    /// The files; pipes and the like, which can be read once only, left out.
-    async fn files(&self) -> Vec<PathBuf> {
-        let mut files = Vec::new();
-        for file in &self.reloader.history().sources {
-            if tokio::fs::metadata(file).await.map_or(true, |found| found.is_file()) {
-                files.push(file.clone());
-            }
-        }
-        files
+    /// The files, be they there or not.
+    fn files(&self) -> Vec<PathBuf> {
+        self.reloader.history().sources.iter().chain(&self.token).cloned().collect()
     }
 
     async fn contents(&self) -> Contents {
-        let mut contents = Vec::new();
-        for file in self.files().await {
-            contents.push(tokio::fs::read(&file).await.ok().map(|text| fingerprint(&text)));
-        }
-        contents
+        let files = self.files();
+        spawn_blocking(move || look(&files)).await.unwrap_or_default()
     }
 
     /// Watches the directories that matter now. All anew: one of the same name may be another.
-    async fn aim(&mut self) {
-        let places = Places::of(&self.files().await);
+    fn aim(&mut self) {
+        let mut files = self.files();
+        files.retain(|file| is_regular(std::fs::metadata(file)));
+        let places = Places::of(&files);
         let old = self.places.swap(Arc::new(places.clone()));
         for directory in &old.directories {
             if let Err(error) = self.watcher.unwatch(directory) {

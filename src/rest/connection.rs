@@ -9,7 +9,7 @@ use conductor_config::{Isolation, ServerId, Transport};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::secrets::Secrets;
+use super::Secrets;
 use super::{masked, rfc3339};
 use crate::door::unix::ServerSocket;
 use crate::reload::Entry;
@@ -150,9 +150,13 @@ impl Connection {
         };
         let last_error = status.last_error.as_ref().map(|(downfall, at)| LastError {
             code: downfall.cause.code().to_owned(),
-            message: secrets.blotted(&downfall.to_string()),
+            message: secrets.blotted(&downfall.to_string()).into_owned(),
             at: rfc3339(*at),
-            stderr_tail: downfall.stderr_tail.iter().map(|line| secrets.blotted(line)).collect(),
+            stderr_tail: downfall
+                .stderr_tail
+                .iter()
+                .map(|line| secrets.blotted(line).into_owned())
+                .collect(),
         });
         Self {
             workspace_id: spec.id.workspace.to_string(),

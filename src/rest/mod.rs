@@ -19,7 +19,6 @@ mod openapi;
 mod page;
 mod problem;
 mod rfc3339;
-mod secrets;
 mod token;
 mod trial;
 mod workspaces;
@@ -40,13 +39,13 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+pub(crate) use conductor_actors::credentials::Secrets;
 pub use connection::{Connection, Connections, Degraded, Instance, LastError, shown};
 pub use mask::masked;
 pub use problem::Problem;
 pub use rfc3339::rfc3339;
-pub(crate) use secrets::Secrets;
 pub use token::TokenError;
-pub(crate) use token::{AdminToken, checked};
+pub(crate) use token::{AdminToken, ReadToken, checked};
 
 use crate::door::unix::OpenSockets;
 use crate::reload::Reloader;

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
-use super::secrets::Secrets;
+use super::Secrets;
 
 /// A problem document.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -97,17 +97,14 @@ impl Problem {
             }
         };
         let retry_after = error.retry_after(now).map(|after| after.as_millis());
+        let blotted = |text: &str| secrets.blotted(text).into_owned();
         let tail = error.downfall().map(|downfall| downfall.stderr_tail.as_slice());
         Box::new(Self {
             server: error.server().map(ToString::to_string),
             fate: Some(error.fate().as_str().to_owned()),
             retry_after_ms: retry_after.and_then(|millis| u64::try_from(millis).ok()),
-            stderr_tail: tail
-                .unwrap_or_default()
-                .iter()
-                .map(|line| secrets.blotted(line))
-                .collect(),
-            ..Self::new(status, error.reason(), secrets.blotted(&error.to_string()))
+            stderr_tail: tail.unwrap_or_default().iter().map(|line| blotted(line)).collect(),
+            ..Self::new(status, error.reason(), blotted(&error.to_string()))
         })
     }
 }

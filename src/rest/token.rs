@@ -1,5 +1,5 @@
-//! This file keeps the admin token: makes it at the first start, reads it at the others, and
-//! compares what is given with it.
+//! This file keeps the admin token: makes it at the first start, reads it at the others and when
+//! settings are read again, and compares what is given with it.
 //!
 //! It leaves everything behind it to the routes.
 
@@ -8,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arc_swap::ArcSwap;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -31,9 +32,16 @@ const LENGTH_MIN: usize = 16;
 
 /// What opens the REST API. It can be compared with, and nothing else.
 pub(crate) struct AdminToken {
+    /// The file that the settings name; none if it is the one in the state directory.
+    named: Option<PathBuf>,
+    /// Where it is kept.
+    path: PathBuf,
     key: hmac::Key,
-    tag: hmac::Tag,
+    tag: ArcSwap<hmac::Tag>,
 }
+
+/// A token as it was read; it can be put in force, and nothing else.
+pub(crate) struct ReadToken(hmac::Tag);
 
 impl fmt::Debug for AdminToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,36 +83,46 @@ impl AdminToken {
     /// See [`TokenError`].
     pub(crate) fn open(file: Option<&Path>, state_dir: &Path) -> Result<Self, TokenError> {
         let random = SystemRandom::new();
-        let path = match file {
-            // What names it may be a link, as where a container is given its secrets.
-            Some(file) => file.canonicalize().unwrap_or_else(|_| file.to_owned()),
-            None => state_dir.join(FILE),
-        };
-        let text = match read_private(&path, FILE_BYTES_MAX) {
-            Ok(text) => text,
-            Err(error) if error.is_not_found() && file.is_none() => {
+        let key =
+            hmac::Key::generate(hmac::HMAC_SHA256, &random).map_err(|_| TokenError::Random)?;
+        let (named, path) = (file.map(Path::to_owned), state_dir.join(FILE));
+        let ReadToken(tag) = match read(&key, file, &path) {
+            Err(TokenError::File(error)) if error.is_not_found() && file.is_none() => {
                 let mut bytes = [0; LENGTH];
                 random.fill(&mut bytes).map_err(|_| TokenError::Random)?;
                 let text = URL_SAFE_NO_PAD.encode(bytes) + "\n";
                 write_private(&path, text.as_bytes())
                     .map_err(|source| TokenError::Write { path: path.clone(), source })?;
-                text.into_bytes()
+                read(&key, file, &path)?
             }
-            Err(error) => return Err(error.into()),
+            token => token?,
         };
-        let text = text.trim_ascii();
-        if text.len() < LENGTH_MIN || !text.iter().all(u8::is_ascii_graphic) {
-            return Err(TokenError::Format { path });
-        }
-        let key =
-            hmac::Key::generate(hmac::HMAC_SHA256, &random).map_err(|_| TokenError::Random)?;
-        let tag = hmac::sign(&key, text);
-        Ok(Self { key, tag })
+        Ok(Self { named, path, key, tag: ArcSwap::from_pointee(tag) })
+    }
+
+    /// The file that it is read from.
+    pub(crate) fn file(&self) -> &Path {
+        self.named.as_deref().unwrap_or(&self.path)
+    }
+
+    /// What the file says now. Blocks on the disk.
+    ///
+    /// # Errors
+    /// See [`TokenError`].
+    pub(crate) fn read_again(&self) -> Result<ReadToken, TokenError> {
+        read(&self.key, self.named.as_deref(), &self.path)
+    }
+
+    /// Has `token` hold from the next request on; says whether it is another than before.
+    pub(crate) fn put_in_force(&self, ReadToken(tag): ReadToken) -> bool {
+        let now = Arc::new(tag);
+        let before = self.tag.swap(Arc::clone(&now));
+        (*before).as_ref() != (*now).as_ref()
     }
 
     /// Whether `given` is it; takes as long whatever it is.
     fn is(&self, given: &[u8]) -> bool {
-        hmac::verify(&self.key, given, self.tag.as_ref()).is_ok()
+        hmac::verify(&self.key, given, (**self.tag.load()).as_ref()).is_ok()
     }
 
     fn check(&self, headers: &HeaderMap) -> Result<(), &'static str> {
@@ -124,6 +142,19 @@ impl AdminToken {
             Some(_) | None => Err("this needs the admin token, as `Authorization: Bearer`"),
         }
     }
+}
+
+/// The token in the file that is `named`, or else at `path`.
+fn read(key: &hmac::Key, named: Option<&Path>, path: &Path) -> Result<ReadToken, TokenError> {
+    // What names it may be a link, as where a container is given its secrets.
+    let linked = named.map(|file| file.canonicalize().unwrap_or_else(|_| file.to_owned()));
+    let path = linked.as_deref().unwrap_or(path);
+    let text = read_private(path, FILE_BYTES_MAX)?;
+    let text = text.trim_ascii();
+    if text.len() < LENGTH_MIN || !text.iter().all(u8::is_ascii_graphic) {
+        return Err(TokenError::Format { path: path.to_owned() });
+    }
+    Ok(ReadToken(hmac::sign(key, text)))
 }
 
 /// Lets those in who have the token.
@@ -180,6 +211,21 @@ mod tests {
         std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(told(&file).to_string().contains("is open to others"));
         assert!(!dir.path().join(FILE).exists());
+    }
+
+    #[test]
+    fn another_token_in_the_file_holds_once_it_is_put_in_force() {
+        let dir = tempfile::tempdir().unwrap();
+        let token = AdminToken::open(None, dir.path()).unwrap();
+        assert!(!token.put_in_force(token.read_again().unwrap()));
+        let old = std::fs::read(token.file()).unwrap();
+        write_private(token.file(), b"0123456789abcdef").unwrap();
+        let read = token.read_again().unwrap();
+        assert!(token.is(old.trim_ascii()));
+        assert!(token.put_in_force(read));
+        assert!(token.is(b"0123456789abcdef") && !token.is(old.trim_ascii()));
+        write_private(token.file(), b"short").unwrap();
+        assert!(matches!(token.read_again(), Err(TokenError::Format { .. })));
     }
 
     #[test]

@@ -43,7 +43,8 @@ pub(super) async fn test(
     let secrets = config.servers.get(&server).map(|spec| Secrets::of(spec)).unwrap_or_default();
     let error = trial.outcome.as_ref().err().map(|cause| {
         let attempts = trial.attempts;
-        secrets.blotted(&format!("Failed to connect after {attempts} attempts: {cause}"))
+        let told = format!("Failed to connect after {attempts} attempts: {cause}");
+        secrets.blotted(&told).into_owned()
     });
     Ok(Json(Tried {
         connected: trial.outcome.is_ok(),

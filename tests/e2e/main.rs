@@ -79,6 +79,8 @@ mod resuming;
 #[cfg(test)]
 mod search;
 #[cfg(test)]
+mod secrecy;
+#[cfg(test)]
 mod service_manager;
 #[cfg(test)]
 mod sessions;

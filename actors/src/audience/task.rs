@@ -16,6 +16,7 @@ use super::handle::{Command, Reply};
 use super::line::Line;
 use super::tasks::Tasks;
 use super::visits::Visits;
+use crate::credentials::Secrets;
 use crate::merger::public_address;
 use crate::model::{Holder, InstanceId, LogMessage, Settled, Told, Wishes, shown_visit};
 use crate::wire::LogLevel;
@@ -72,6 +73,8 @@ pub(super) struct Audience {
     waiting: HashMap<(InstanceId, Arc<str>), Vec<Reply>>,
     levels: Vec<LevelWait>,
     own_log: BTreeMap<ServerId, OwnLog>,
+    /// What must not get into our own log of what they say.
+    concealed: BTreeMap<InstanceId, Secrets>,
     publish: watch::Sender<Arc<Wishes>>,
 }
 
@@ -86,6 +89,7 @@ impl Audience {
             waiting: HashMap::new(),
             levels: Vec::new(),
             own_log: BTreeMap::new(),
+            concealed: BTreeMap::new(),
             publish,
         }
     }
@@ -245,11 +249,13 @@ impl Audience {
 
     fn on_told(&mut self, id: &InstanceId, told: Told) {
         match told {
+            Told::Conceals(secrets) => drop(self.concealed.insert(id.clone(), secrets)),
             Told::Began { logs } => {
                 self.lives.insert(id.clone(), Life { logs, ..Life::default() });
             }
             Told::Ended => {
                 self.lives.remove(id);
+                self.concealed.remove(id);
                 if self.book.forget(id) {
                     self.publish();
                 }
@@ -363,13 +369,13 @@ impl Audience {
                         line.log(&message.params);
                     }
                 }
-                None => self.log_ourselves(&id.server, message),
+                None => self.log_ourselves(id, message),
             }
         }
     }
 
-    fn log_ourselves(&mut self, server: &ServerId, message: &LogMessage) {
-        let now = Instant::now();
+    fn log_ourselves(&mut self, id: &InstanceId, message: &LogMessage) {
+        let (server, now) = (&id.server, Instant::now());
         let known = self.own_log.get_mut(server);
         if let Some(known) = known
             && now.saturating_duration_since(known.at) < OWN_LOG
@@ -380,6 +386,7 @@ impl Audience {
         let before = self.own_log.insert(server.clone(), OwnLog { at: now, left_out: 0 });
         let left_out = before.map_or(0, |before| before.left_out);
         let text = String::from_utf8_lossy(&message.params);
+        let text = self.concealed.get(id).map_or(text.clone(), |secrets| secrets.blotted(&text));
         debug!(%server, level = %message.level, left_out, message = %text, "server logged something that is for nobody in particular");
     }
 

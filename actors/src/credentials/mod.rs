@@ -6,14 +6,18 @@
 //!             └─ as it is: Fernet, for values that people and other programs encrypt
 //! ```
 //!
+//! What is kept secret at rest is also kept out of what is told (`blot`).
+//!
 //! A sealed text is bound to its place, so that it cannot be moved to another one; a Fernet token is
 //! not. Which texts are secret, and where sealed ones are kept, is decided by those who keep them.
 
+mod blot;
 mod fernet;
 mod keyring;
 mod master_key;
 mod seal;
 
+pub use blot::Secrets;
 pub use fernet::FernetError;
 pub use keyring::{KeySource, Keyring, MasterKeyError};
 pub use master_key::MasterKey;

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::credentials::Secrets;
+
 /// Why one life of a server ended, or never began.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum Cause {
@@ -99,6 +101,22 @@ impl Cause {
     }
 }
 
+impl Cause {
+    /// The same without anything of `secrets` in words that are not ours.
+    fn without(&self, secrets: &Secrets) -> Self {
+        let blotted = |text: &Arc<str>| Arc::from(&*secrets.blotted(text));
+        match self {
+            Self::Spawn(text) => Self::Spawn(blotted(text)),
+            Self::Shortage(text) => Self::Shortage(blotted(text)),
+            Self::Handshake(text) => Self::Handshake(blotted(text)),
+            Self::Actor(text) => Self::Actor(blotted(text)),
+            Self::Unreachable(text) => Self::Unreachable(blotted(text)),
+            Self::Denied(text) => Self::Denied(blotted(text)),
+            own => own.clone(),
+        }
+    }
+}
+
 /// In whole mebibytes, none being made smaller than it is.
 fn mebibytes(bytes: &u64) -> u64 {
     bytes.div_ceil(1 << 20)
@@ -117,6 +135,12 @@ impl Downfall {
     /// An end of which stderr tells nothing.
     pub fn silent(cause: Cause) -> Arc<Self> {
         Arc::new(Self { cause, stderr_tail: Vec::new() })
+    }
+
+    /// The same without anything of `secrets` in the words of the server.
+    pub(crate) fn without(&self, secrets: &Secrets) -> Arc<Self> {
+        let tail = self.stderr_tail.iter().map(|line| Arc::from(&*secrets.blotted(line)));
+        Arc::new(Self { cause: self.cause.without(secrets), stderr_tail: tail.collect() })
     }
 }
 

@@ -11,6 +11,7 @@ use conductor_config::{ServerId, WorkspaceName};
 use tokio::sync::{mpsc, watch};
 
 use super::{Holder, InstanceId};
+use crate::credentials::Secrets;
 use crate::wire::LogLevel;
 
 /// On whose behalf something is done, as far as keeping apart goes: what one principal hears is
@@ -222,6 +223,8 @@ pub enum TaskNews {
 /// What the keeper of a server tells those who hear for its callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
+    /// A life begins whose secrets these are; for our own log.
+    Conceals(Secrets),
     /// A life began. `logs` if a level can be set.
     Began { logs: bool },
     /// The life is over.

@@ -15,7 +15,8 @@ use super::downstream::{
 };
 use super::keeper::keep;
 use super::remains::Remains;
-use crate::model::{Cause, Downfall, Hearing, Holder, InstanceId};
+use crate::credentials::Secrets;
+use crate::model::{Cause, Downfall, Hearing, Holder, InstanceId, Told};
 use crate::process::{Nursery, Process};
 
 /// Everything that one life of a server consists of. Dropping it ends that life at once.
@@ -64,13 +65,14 @@ pub(super) async fn connect(
     remains: &Remains,
     hearing: &Hearing,
 ) -> Start {
-    let peers = Peers::of(&holder);
+    let (peers, secrets) = (Peers::of(&holder), Secrets::of(spec));
     let (child, version, lane, pump) = match &spec.transport {
         Transport::Stdio(command) => {
             connect_stdio(spec, command, peers, nursery, stderr, remains).await
         }
         Transport::Remote(remote) => connect_remote(spec, remote, peers).await,
-    }?;
+    }
+    .map_err(|downfall| downfall.without(&secrets))?;
     let (begun, ready) = oneshot::channel();
     // What ends with a call tells of nothing afterwards.
     let mut offers = lane.offers().clone();
@@ -80,6 +82,8 @@ pub(super) async fn connect(
     }
     let lane = lane.offering(offers);
     let id = InstanceId::new(spec.id.clone(), holder);
+    // Fails if nobody hears for callers, and then nobody logs what it says either.
+    let _ = hearing.told.send((id.clone(), Told::Conceals(secrets))).await;
     let keeping = keep(id, lane.clone(), hearing.clone(), begun);
     let keeper = AbortOnDropHandle::new(tokio::spawn(keeping));
     // Only until it is asked for, and not until it has answered.
@@ -122,7 +126,7 @@ async fn connect_stdio(
     })?;
     remains.are(&process);
     let (held_open, stderr_open) = watch::channel(());
-    let reading = stderr.clone().drain(pipes.stderr);
+    let reading = stderr.clone().drain(pipes.stderr, Secrets::of(spec));
     let drain = AbortOnDropHandle::new(tokio::spawn(async move {
         reading.await;
         drop(held_open);

@@ -14,7 +14,7 @@ use super::DaemonArgs;
 Examples:
   conductor secrets encrypt < token.txt
   conductor secrets keygen --print
-  conductor secrets rotate")]
+  conductor secrets rotate && conductor secrets rotate --drop-old")]
 pub(in crate::cli) struct SecretsArgs {
     #[command(subcommand)]
     pub(in crate::cli) command: SecretsCommand,
@@ -33,10 +33,17 @@ pub(in crate::cli) enum SecretsCommand {
     },
     /// Encrypt what stands on stdin, without the end of its last line, and print it
     Encrypt,
-    /// Make a new key and encrypt what is registered anew; the daemon must be stopped
+    /// Make a new key and encrypt everything anew; the daemon must be stopped
+    ///
+    /// Everything is what is registered, and each `encrypted:` value in the settings files and the
+    /// files that they have secrets in. A file is replaced as a whole and kept in FILE.bak. The old
+    /// key stays, for values that are elsewhere; interrupted, do it again.
     Rotate {
-        /// Make none; remove the old ones, which values in settings files may still need.
+        /// Make none; remove the old ones, once nothing that is known of needs them.
         #[arg(long)]
         drop_old: bool,
+        /// Change nothing; say what would be encrypted anew.
+        #[arg(long, conflicts_with = "drop_old")]
+        dry_run: bool,
     },
 }

@@ -2,8 +2,9 @@
 //! P64, P67, P69, R50, R54, C9).
 //!
 //! They leave files that are taken over by themselves to `watched`, what is said and recorded to
-//! `told`, and what each key means to the tests of settings.
+//! `told`, what counts as a change to `meant`, and what each key means to the tests of settings.
 
+mod meant;
 mod told;
 mod watched;
 

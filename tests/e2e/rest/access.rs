@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use conductor_e2e::client::http_client::Connection;
 use conductor_e2e::rest::{Api, CONNECTIONS};
+use conductor_e2e::wait;
 use http::Method;
 use serde_json::json;
 
@@ -130,6 +131,68 @@ async fn the_token_may_be_in_a_file_of_the_settings() {
     let refused = conductor_e2e::daemon::Daemon::start(crate::world::CONDUCTOR, settings, options);
     let refused = refused.await.unwrap_err().to_string();
     assert!(refused.contains("is open to others") && refused.contains("status: 5"), "{refused}");
+}
+
+#[tokio::test]
+async fn another_token_in_the_file_holds_after_a_reload_and_a_bad_one_never() {
+    let stage = Stage::start(json!({ "reload": { "watch": false } })).await;
+    let file = stage.sandbox.state_dir().join("admin.token");
+    let old = std::fs::read_to_string(&file).unwrap();
+    let status = async |token: &str| {
+        let bearer = format!("Bearer {}", token.trim());
+        let headers = [("authorization", &*bearer)];
+        let mut api = Api::with_headers(stage.daemon.addr(), &headers).await.unwrap();
+        api.get("").await.unwrap().status.as_u16()
+    };
+    for (text, code) in [("short", 2), ("fedcba9876543210\n", 0)] {
+        std::fs::write(&file, text).unwrap();
+        assert_eq!(status(&old).await, 200);
+        let ended = stage.daemon.cli(&["reload"]).await.unwrap();
+        assert_eq!(ended.code, Some(code), "{text}: {}", ended.stderr);
+        assert!(code == 0 || ended.stderr.contains("admin.token"), "{}", ended.stderr);
+    }
+    assert_eq!((status(&old).await, status("fedcba9876543210").await), (401, 200));
+    assert!(!stage.daemon.log_tail(1000).contains("fedcba9876543210"), "it is in the log");
+}
+
+#[tokio::test]
+async fn a_token_that_is_turned_is_noticed_like_a_changed_setting() {
+    let sandbox = std::sync::Arc::new(conductor_e2e::sandbox::Sandbox::new().unwrap());
+    for (name, text) in [("first", "0123456789abcdef"), ("second", "fedcba9876543210")] {
+        let file = sandbox.write(name, text).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    let link = sandbox.path("token");
+    std::os::unix::fs::symlink("first", &link).unwrap();
+    let settings = json!({ "auth": { "adminTokenFile": link }, "mcpServers": {} });
+    let daemon = super::boot(&sandbox, &settings).await;
+    let next = sandbox.path("next");
+    std::os::unix::fs::symlink("second", &next).unwrap();
+    std::fs::rename(&next, &link).unwrap();
+    let holds = wait::until("the second token opens", SOON, async || {
+        let headers = [("authorization", "Bearer fedcba9876543210")];
+        let mut api = Api::with_headers(daemon.addr(), &headers).await.ok()?;
+        (api.get("").await.ok()?.status == 200).then_some(())
+    });
+    holds.await.unwrap_or_else(|error| panic!("{error}\n{}", daemon.log_tail(20)));
+    let headers = [("authorization", "Bearer 0123456789abcdef")];
+    let mut former = Api::with_headers(daemon.addr(), &headers).await.unwrap();
+    let _ = former.get("").await.unwrap().with(401);
+}
+
+#[tokio::test]
+async fn s29_agents_at_their_own_doors_find_no_way_to_register() {
+    let stage = Stage::start(json!({ "mcpServers": { "a": crate::world::mock(&[]) } })).await;
+    stage.until("/default/a", "running").await;
+    let body = stage.mock("b", json!({})).to_string();
+    let headers = [("content-type".to_owned(), "application/json".to_owned())];
+    for socket in ["workspaces/default.sock", "servers/a.sock"] {
+        let path = stage.sandbox.state_dir().join(socket);
+        let mut connection = Connection::open(path.as_path()).await.unwrap();
+        let answer = connection.send(Method::POST, CONNECTIONS, &headers, body.clone()).await;
+        assert_eq!(answer.unwrap().status, 404, "{socket}");
+    }
+    assert_eq!(stage.sandbox.processes().len(), 1, "nothing but what the settings name");
 }
 
 #[tokio::test]

@@ -8,16 +8,14 @@ use conductor_e2e::daemon::run_to_end;
 use conductor_e2e::sandbox::Sandbox;
 use serde_json::json;
 
+use super::Stage;
 use super::secrets::seen;
-use super::{Stage, boot};
 use crate::world::{CONDUCTOR, SOON};
 
 #[tokio::test]
 async fn what_is_registered_goes_on_elsewhere_with_its_secrets() {
     let sandbox = Arc::new(Sandbox::new().unwrap());
-    let settings = json!({ "mcpServers": {} });
-    let daemon = boot(&sandbox, &settings).await;
-    let stage = Stage { daemon, sandbox, settings: settings.clone() };
+    let stage = Stage::there(&sandbox).await;
     let mut api = stage.api().await;
     let body = stage.mock("kept", json!({ "env": { "API_TOKEN": "canary-value" } }));
     assert_eq!(api.register(&body).await.unwrap().status, 201);
@@ -35,14 +33,27 @@ async fn what_is_registered_goes_on_elsewhere_with_its_secrets() {
     let under = stage.daemon.cli(&words).await.unwrap();
     assert_eq!(under.code, Some(5), "a daemon uses it: {}", under.stderr);
 
+    // What is there cannot be kept: nothing takes its place.
     let elsewhere = Arc::new(Sandbox::new().unwrap());
+    let mut there = Stage::there(&elsewhere).await;
+    let body = there.mock("former", json!({}));
+    assert_eq!(there.api().await.register(&body).await.unwrap().status, 201);
+    assert!(there.daemon.terminate(SOON).await.unwrap().success());
+    let kept = elsewhere.state_dir().join("state-before-import.json");
+    std::fs::create_dir(&kept).unwrap();
     let dir = elsewhere.state_dir().display().to_string();
     let env = [("CONDUCTOR_STATE__DIR", dir.as_str())];
+    let refused = run_to_end(CONDUCTOR, &words, &env, SOON).await.unwrap();
+    assert_ne!(refused.code, Some(0), "{}", refused.stderr);
+    assert!(refused.stderr.contains("nothing was put back"), "{}", refused.stderr);
+    let still = run_to_end(CONDUCTOR, &["state", "export"], &env, SOON).await.unwrap();
+    assert!(still.stdout.contains("default/former"), "{}", still.stdout);
+    std::fs::remove_dir(&kept).unwrap();
     let put = run_to_end(CONDUCTOR, &words, &env, SOON).await.unwrap();
     assert_eq!(put.code, Some(0), "{}", put.stderr);
+    assert!(std::fs::read_to_string(&kept).unwrap().contains("default/former"));
     let key = "master.key";
     std::fs::copy(stage.sandbox.state_dir().join(key), elsewhere.state_dir().join(key)).unwrap();
-    let daemon = boot(&elsewhere, &settings).await;
-    let stage = Stage { daemon, sandbox: elsewhere, settings };
+    let stage = Stage::there(&elsewhere).await;
     assert_eq!(seen(&stage, "kept").await, "canary-value");
 }

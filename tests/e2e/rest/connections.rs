@@ -47,6 +47,27 @@ async fn a33_a36_a37_a_registered_server_runs_survives_and_leaves_no_plain_secre
 }
 
 #[tokio::test]
+async fn a34_the_body_of_the_design_is_taken_as_it_stands() {
+    let stage = Stage::start(json!({ "mcpServers": {} })).await;
+    let sealed = super::encrypted_with(&stage.sandbox, "s3cret", "").await;
+    for secret in [sealed.as_str(), "s3cret"] {
+        let body = json!({
+            "workspace_id": "ws-1",
+            "name": "salesforce",
+            "command": ["npx", "-y", "salesforce-mcp"],
+            "env": { "SF_TOKEN": secret },
+        });
+        let mut api = stage.api().await;
+        let made = api.register(&body).await.unwrap().with(201);
+        assert_eq!((&made["workspace_id"], &made["name"]), (&json!("ws-1"), &json!("salesforce")));
+        assert_eq!(made["command"], json!(["npx", "-y", "salesforce-mcp"]));
+        let shown = api.get("/ws-1/salesforce").await.unwrap().with(200).to_string();
+        assert!(!shown.contains("s3cret") && !shown.contains("encrypted:"), "{shown}");
+        let _ = api.remove("ws-1/salesforce").await.unwrap().with(204);
+    }
+}
+
+#[tokio::test]
 async fn a10_a11_a12_a_connection_shows_its_process_its_transport_and_when_it_was_last_heard() {
     let beat = json!({ "heartbeat": { "interval": "1s", "timeout": "500ms", "misses": 2 } });
     let stage = Stage::start(json!({ "mcpServers": {

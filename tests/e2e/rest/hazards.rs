@@ -1,9 +1,14 @@
 //! Rows S25 and S29: what comes over the API does not lead inside, and loads no other code.
 //! They leave each form of address, and each variable, to the tests beside the code.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use conductor_e2e::client::Client;
 use conductor_e2e::wait;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use super::Stage;
 use crate::world::SOON;
@@ -20,7 +25,19 @@ async fn problem(stage: &Stage, body: &Value) -> Value {
 #[tokio::test]
 async fn s25_a_url_that_leads_inside_is_refused_unless_the_settings_allow_it() {
     let stage = Stage::start(json!({ "api": { "privateHosts": ["127.0.0.1"] } })).await;
-    for host in ["localhost:80", "[::1]", "0.0.0.0", "169.254.169.254", "2130706433", "10.0.0.1"] {
+    for host in [
+        "localhost:80",
+        "[::1]",
+        "0.0.0.0",
+        "169.254.169.254",
+        "2130706433",
+        "0x7f000001",
+        "017700000001",
+        "127.2",
+        "[::ffff:127.0.0.2]",
+        "[fe80::1]",
+        "10.0.0.1",
+    ] {
         let body = json!({ "name": "a", "url": format!("http://{host}/mcp?key=canary") });
         let problem = problem(&stage, &body).await;
         assert_eq!(problem["key"], "url");
@@ -32,6 +49,41 @@ async fn s25_a_url_that_leads_inside_is_refused_unless_the_settings_allow_it() {
     let made = api.register(&json!({ "name": "a", "url": own })).await.unwrap().with(201);
     assert_eq!(made["transport"], "http");
     stage.until("/default/a", "running").await;
+}
+
+/// A server that sends everybody to `place`.
+async fn redirecting(place: String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut head = [0; 4096];
+            let _ = stream.read(&mut head).await; // whatever is asked
+            let head = "HTTP/1.1 307 Temporary Redirect\r\ncontent-length: 0\r\nconnection: close";
+            let answer = format!("{head}\r\nlocation: {place}\r\n\r\n");
+            let _ = stream.write_all(answer.as_bytes()).await; // it may have hung up
+        }
+    });
+    addr
+}
+
+#[tokio::test]
+async fn s25_a_redirection_to_another_place_inside_is_not_followed() {
+    let inside = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let addr = redirecting(format!("http://{}/mcp", inside.local_addr().unwrap())).await;
+    let stage = Stage::start(json!({ "api": { "privateHosts": ["127.0.0.1"] } })).await;
+    let body = json!({ "name": "a", "url": format!("http://{addr}/mcp"),
+                       "headers": { "Authorization": "Bearer canary-token" } });
+    let mut api = stage.api().await;
+    let _ = api.register(&body).await.unwrap().with(201);
+    let down = wait::until("it is given up for now", SOON, async || {
+        let row = api.get("/default/a").await.ok()?.body;
+        row["last_error"]["code"].is_string().then_some(row)
+    });
+    let down = down.await.unwrap();
+    assert_ne!(down["state"], "running", "{down}");
+    let hit = tokio::time::timeout(Duration::from_millis(300), inside.accept()).await;
+    assert!(hit.is_err(), "somebody came: {down}");
 }
 
 #[tokio::test]

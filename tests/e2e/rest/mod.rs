@@ -9,6 +9,8 @@ mod secrets;
 mod trial;
 mod workspaces;
 
+pub(crate) use self::secrets::encrypted_with;
+
 use std::sync::Arc;
 
 use conductor_e2e::daemon::{Daemon, Options};
@@ -31,6 +33,13 @@ impl Stage {
         let sandbox = Arc::new(Sandbox::new().unwrap());
         let daemon = boot(&sandbox, &settings).await;
         Self { daemon, sandbox, settings }
+    }
+
+    /// A daemon without servers on the state that is there.
+    async fn there(sandbox: &Arc<Sandbox>) -> Self {
+        let settings = json!({ "mcpServers": {} });
+        let daemon = boot(sandbox, &settings).await;
+        Self { daemon, sandbox: Arc::clone(sandbox), settings }
     }
 
     /// The daemon ends in order and another one starts, perhaps with other settings.

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 
 use conductor_e2e::client::Client;
-use conductor_e2e::daemon::{command, run_to_end};
+use conductor_e2e::daemon::{Daemon, Options, Settings, command, run_to_end};
 use conductor_e2e::sandbox::Sandbox;
 use conductor_e2e::wait;
 use serde_json::{Value, json};
@@ -16,8 +16,14 @@ use crate::world::{CONDUCTOR, SOON, mock_with};
 
 /// What `conductor secrets encrypt` makes of a text.
 async fn encrypted(sandbox: &Sandbox, text: &str) -> String {
+    encrypted_with(sandbox, text, "").await
+}
+
+/// The same with this master key, or if it is empty, with that of the state directory.
+pub(crate) async fn encrypted_with(sandbox: &Sandbox, text: &str, key: &str) -> String {
     let mut command = command(CONDUCTOR);
     command.args(["secrets", "encrypt"]).env("CONDUCTOR_STATE__DIR", sandbox.state_dir());
+    command.env("CONDUCTOR_MASTER_KEY", key);
     command.stdin(Stdio::piped()).stdout(Stdio::piped());
     let mut child = command.spawn().unwrap();
     child.stdin.take().unwrap().write_all(text.as_bytes()).await.unwrap();
@@ -148,4 +154,62 @@ async fn the_key_is_changed_while_the_daemon_is_down_and_nothing_is_lost() {
     assert!(new.lines().count() == 1 && new != old);
     stage.daemon = boot(&stage.sandbox, &stage.settings).await;
     assert_eq!(seen(&stage, "a").await, "canary");
+}
+
+#[tokio::test]
+async fn a_new_key_also_encrypts_what_stands_in_files_and_an_interrupted_one_goes_on() {
+    let sandbox = Arc::new(Sandbox::new().unwrap());
+    let token = encrypted(&sandbox, "from-settings").await;
+    let other = encrypted(&sandbox, "from-a-file").await;
+    let kept = sandbox.write("token", &other).unwrap();
+    let entry = |value: Value| mock_with(&[], json!({ "env": { "API_TOKEN": value } }));
+    let settings = json!({ "mcpServers": {
+        "settings": entry(json!(token)), "file": entry(json!({ "file": kept })),
+    } });
+    let file = sandbox.write_settings(settings).unwrap();
+    let read = || std::fs::read_to_string(&file).unwrap();
+    let rotate = async |more: &[&str]| {
+        let state = sandbox.state_dir().display().to_string();
+        let flags = ["--config", file.to_str().unwrap(), "--state-dir", &state];
+        let args = [&["secrets"], &flags[..], &["rotate"], more].concat();
+        run_to_end(CONDUCTOR, &args, &[], SOON).await.unwrap()
+    };
+    let works = async || {
+        let args = vec!["--config".to_owned(), file.display().to_string()];
+        let options = Options { args, sandbox: Some(Arc::clone(&sandbox)), ..Options::default() };
+        let daemon = Daemon::start(CONDUCTOR, Settings::None, options).await.unwrap();
+        let mut stage = Stage { daemon, sandbox: Arc::clone(&sandbox), settings: Value::Null };
+        assert_eq!(seen(&stage, "settings").await, "from-settings");
+        assert_eq!(seen(&stage, "file").await, "from-a-file");
+        assert!(stage.daemon.terminate(SOON).await.unwrap().success());
+    };
+    let (text, key) = (read(), sandbox.state_dir().join("master.key"));
+    let old = std::fs::read_to_string(&key).unwrap();
+    let dry = rotate(&["--dry-run"]).await;
+    assert_eq!(dry.code, Some(0), "{}", dry.stderr);
+    assert!(dry.stderr.contains("conductor.json: 1 values would be"), "{}", dry.stderr);
+    assert_eq!((read(), std::fs::read_to_string(&key).unwrap()), (text.clone(), old));
+
+    // The disk refuses the backup of one file, half way through.
+    let in_the_way = sandbox.path("token.bak");
+    std::fs::create_dir(&in_the_way).unwrap();
+    let broken = rotate(&[]).await;
+    assert_ne!(broken.code, Some(0), "{}", broken.stderr);
+    assert!(read() != text && read().contains("encrypted:"), "the first file is done");
+    assert_eq!(std::fs::read_to_string(&kept).unwrap(), other, "the second is as it was");
+    works().await;
+    std::fs::remove_dir(&in_the_way).unwrap();
+    let done = rotate(&[]).await;
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert!(done.stderr.contains("2 of 2 files: 1 values in"), "{}", done.stderr);
+    assert_ne!(std::fs::read_to_string(&kept).unwrap(), other);
+    let dropped = rotate(&["--drop-old"]).await;
+    assert_eq!(dropped.code, Some(0), "{}", dropped.stderr);
+    assert_eq!(std::fs::read_to_string(&key).unwrap().lines().count(), 1);
+    works().await;
+    for secret in ["from-settings", "from-a-file"] {
+        for said in [&dry, &broken, &done, &dropped] {
+            assert!(!said.stderr.contains(secret) && !said.stdout.contains(secret));
+        }
+    }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::watch;
 
+use crate::credentials::Secrets;
 use crate::visible::sanitize_text;
 
 /// Bytes kept per server.
@@ -76,8 +77,8 @@ impl StderrTail {
         lines.split_off(lines.len().saturating_sub(TAIL))
     }
 
-    /// Reads `stderr` to its end.
-    pub(crate) async fn drain<R: AsyncRead + Unpin>(self, mut stderr: R) {
+    /// Reads `stderr` to its end; nothing of `secrets` is kept, or told to anybody.
+    pub(crate) async fn drain<R: AsyncRead + Unpin>(self, mut stderr: R, secrets: Secrets) {
         let mut chunk = vec![0; 8 * 1024];
         let mut line = Vec::new();
         loop {
@@ -88,20 +89,21 @@ impl StderrTail {
             let mut rest = &chunk[..count];
             while let Some(at) = memchr::memchr(b'\n', rest) {
                 append(&mut line, &rest[..at]);
-                self.keep(&mut line);
+                self.keep(&mut line, &secrets);
                 rest = &rest[at + 1..];
             }
             append(&mut line, rest);
         }
         if !line.is_empty() {
-            self.keep(&mut line);
+            self.keep(&mut line, &secrets);
         }
     }
 
-    fn keep(&self, line: &mut Vec<u8>) {
+    fn keep(&self, line: &mut Vec<u8>, secrets: &Secrets) {
         let text = String::from_utf8_lossy(line);
         let text = sanitize_text(text.trim_end(), LINE).replace('\n', " ");
-        tracing::debug!(target: "conductor::stderr", line = text, "server wrote to stderr");
+        let text = secrets.blotted(&text);
+        tracing::debug!(target: "conductor::stderr", line = &*text, "server wrote to stderr");
         for log in self.whole.iter().chain([&self.log]) {
             log.send_modify(|log| log.push(&text));
         }
@@ -120,7 +122,7 @@ mod tests {
 
     async fn drained(input: &[u8]) -> StderrTail {
         let tail = StderrTail::default();
-        tail.clone().drain(input).await;
+        tail.clone().drain(input, Secrets::default()).await;
         tail
     }
 
