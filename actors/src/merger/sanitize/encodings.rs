@@ -28,23 +28,30 @@ pub(super) fn decoded(text: &str) -> Vec<String> {
             [BASE64.decode(bare).ok(), BASE64_URL.decode(bare).ok(), hex(bare), base32(bare)];
         found.extend(ways.into_iter().flatten().filter_map(legible));
     }
-    if text.matches('%').count() >= 3 {
+    let is_in = |byte: u8| memchr::memchr(byte, text.as_bytes()).is_some();
+    if is_in(b'%') && text.matches('%').count() >= 3 {
         found.extend(legible(percent(text)));
     }
-    if text.contains("&#") {
+    if is_in(b'&') && text.contains("&#") {
         found.push(entities(text));
     }
-    if text.contains("\\u00") || text.contains("\\x") || text.contains("\\u{") {
+    if is_in(b'\\') && ["\\u00", "\\x", "\\u{"].iter().any(|escape| text.contains(escape)) {
         found.extend(legible(escapes(text)));
     }
-    found.extend(legible(spelled(text, 2, 8)));
-    found.extend(legible(spelled(text, 16, 2)));
-    found.extend(legible(spelled(text, 10, 3)));
+    // Eight numbers of letters have at least so many digits.
+    if text.bytes().filter(u8::is_ascii_digit).nth(6).is_some() {
+        found.extend(legible(spelled(text, 2, 8)));
+        found.extend(legible(spelled(text, 16, 2)));
+        found.extend(legible(spelled(text, 10, 3)));
+    }
     found
 }
 
 /// Whether plain letters stand encoded that nothing asks to be encoded.
 pub(super) fn needless(text: &str) -> bool {
+    if memchr::memchr3(b'%', b'\\', b'&', text.as_bytes()).is_none() {
+        return false;
+    }
     let letters = |mark: &str, digits: usize| {
         let code = |rest: &str| u8::from_str_radix(rest.get(..digits)?, 16).ok();
         let codes = text.split(mark).skip(1).filter_map(code);

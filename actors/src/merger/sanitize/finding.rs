@@ -21,10 +21,15 @@ pub struct Finding {
 
 impl Finding {
     pub(super) fn new(rule: &'static str, field: String, action: Action, before: &[u8]) -> Self {
-        let digest = ring::digest::digest(&ring::digest::SHA256, before);
-        let before_hash = digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { rule, field, action, before_hash }
+        Self { rule, field, action, before_hash: hash(before) }
     }
+}
+
+/// The SHA-256 of a text, in hexadecimal.
+pub(super) fn hash(text: &[u8]) -> String {
+    let digest = ring::digest::digest(&ring::digest::SHA256, text);
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap_or('0');
+    digest.as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 impl Action {

@@ -7,6 +7,8 @@ use std::sync::LazyLock;
 
 use unicode_normalization::char::{canonical_combining_class, decompose_compatible};
 
+use super::spelling::is_fancy;
+
 /// Pairs of a look-alike and the Latin letter it is taken for, all in lower case.
 const LOOKALIKES: &[(&str, char)] = &[
     ("аɑαạ", 'a'),
@@ -83,6 +85,45 @@ pub(super) fn plain(c: char, mut each: impl FnMut(char)) {
         }
     });
 }
+
+/// Whether a character stands in words.
+pub(super) fn is_inner(c: char) -> bool {
+    match LETTERS.get(c as usize) {
+        Some(letter) => letter.inner,
+        None => is_inner_of_any(c),
+    }
+}
+
+/// The same as [`plain`], and what each letter looks like.
+pub(super) fn read(c: char, mut each: impl FnMut(char, char)) {
+    match LETTERS.get(c as usize) {
+        Some(Letter { one: Some((lower, look)), .. }) => each(*lower, *look),
+        Some(_) | None => plain(c, |lower| each(lower, fold(lower))),
+    }
+}
+
+fn is_inner_of_any(c: char) -> bool {
+    c.is_alphanumeric() || is_mark(c) || is_fancy(c) || matches!(c, '\'' | '’')
+}
+
+/// What is known of one character.
+#[derive(Debug)]
+struct Letter {
+    inner: bool,
+    /// What is left of it and what that looks like, if that is one letter.
+    one: Option<(char, char)>,
+}
+
+/// The letters of the alphabets most used, so that they are looked up but once.
+static LETTERS: LazyLock<Vec<Letter>> = LazyLock::new(|| {
+    let letter = |c: char| {
+        let mut read = Vec::new();
+        plain(c, |lower| read.push((lower, fold(lower))));
+        let one = read.first().copied().filter(|_| read.len() == 1);
+        Letter { inner: is_inner_of_any(c), one }
+    };
+    ('\0'..'\u{700}').map(letter).collect()
+});
 
 /// What stands over, under or in a letter and is none itself.
 pub(super) fn is_mark(c: char) -> bool {

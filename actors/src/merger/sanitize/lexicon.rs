@@ -1,6 +1,7 @@
 //! This file knows what words mean: which ideas a word or a phrase stands for.
 //!
-//! The words are in `rules/words.rs`, as data; how ideas make a rule is left to `matching`.
+//! The words are in `rules/words.rs`, as data; how ideas make a rule is left to `matching`, and
+//! telling most other words at a glance to `glance`.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -10,6 +11,7 @@ use std::sync::LazyLock;
 use unicode_normalization::UnicodeNormalization;
 
 use super::folding;
+use super::glance::{Plainly, Shapes};
 use super::rules::abroad::ABROAD;
 use super::rules::deeds::DEEDS;
 use super::rules::words::{NAMED, WORDS};
@@ -28,6 +30,16 @@ impl Concepts {
             *part = 1 << (number % 64);
         }
         set
+    }
+
+    /// The numbers of its ideas.
+    pub(super) fn numbers(self) -> impl Iterator<Item = usize> {
+        let parts = self.0.into_iter().enumerate();
+        parts.flat_map(|(at, part)| {
+            let rest = std::iter::successors(Some(part), |part| Some(part & part.wrapping_sub(1)));
+            let set = rest.take_while(|part| *part != 0);
+            set.map(move |part| at * 64 + part.trailing_zeros() as usize)
+        })
     }
 
     pub(super) fn meets(self, other: Self) -> bool {
@@ -50,17 +62,61 @@ impl BitOrAssign for Concepts {
     }
 }
 
+/// Ideas that the reader of a text gives to words himself.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    pub(super) url: Concepts,
+    pub(super) email: Concepts,
+    pub(super) shell: Concepts,
+    pub(super) speech: Concepts,
+    pub(super) shout: Concepts,
+    pub(super) parameter: Concepts,
+    pub(super) parameter_text: Concepts,
+    pub(super) own_tool: Concepts,
+    pub(super) strange_name: Concepts,
+    pub(super) foreign_name: Concepts,
+    pub(super) secret_variable: Concepts,
+    pub(super) metadata_host: Concepts,
+    pub(super) mention: Concepts,
+    /// What a sentence about another tool says if it is an order.
+    pub(super) orders: Concepts,
+}
+
+/// What a sentence about another tool says if it is an order.
+const ORDERLY: &[&str] = &[
+    "CALL",
+    "BEFORE",
+    "AFTER",
+    "INSTEAD",
+    "REFUSE",
+    "BADMOUTH",
+    "REDIRECT",
+    "ALWAYS",
+    "HAND_OVER",
+    "OVERRIDE",
+    "DISCARD",
+    "NOT",
+    "BEST",
+];
+
 /// All words and phrases.
 #[derive(Debug)]
 pub(super) struct Lexicon {
     names: HashMap<&'static str, u8>,
-    words: HashMap<Cow<'static, str>, (Concepts, u32)>,
+    pub(super) named: Named,
+    words: HashMap<Cow<'static, str>, (Concepts, u32), Plainly>,
+    /// What its words begin and end with.
+    shapes: Shapes,
     /// Long words by their letters, see [`letters`].
-    scrambled: HashMap<Vec<u8>, Cow<'static, str>>,
+    scrambled: HashMap<Vec<u8>, Cow<'static, str>, Plainly>,
     /// By the number of the first word: the numbers of the others, and the meaning.
-    phrases: HashMap<u32, Vec<(Vec<u32>, Concepts)>>,
-    /// Most characters of a word in a script without spaces.
+    phrases: Vec<Vec<(Vec<u32>, Concepts)>>,
+    /// Words of scripts without spaces: the first character, and the most characters.
+    unspaced: HashMap<char, usize, Plainly>,
+    /// Most characters of any of them.
     pub(super) unspaced_max: usize,
+    /// How many words and phrases each idea has, by its number.
+    pub(super) sizes: Vec<usize>,
 }
 
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::build);
@@ -73,23 +129,53 @@ impl Lexicon {
     fn build() -> Self {
         let mut lexicon = Self {
             names: HashMap::new(),
-            words: HashMap::new(),
-            scrambled: HashMap::new(),
-            phrases: HashMap::new(),
+            named: Named::default(),
+            words: HashMap::default(),
+            shapes: Shapes::default(),
+            scrambled: HashMap::default(),
+            phrases: Vec::new(),
+            unspaced: HashMap::default(),
             unspaced_max: 1,
+            sizes: Vec::new(),
         };
         let tables = || WORDS.iter().chain(DEEDS).chain(ABROAD);
         for name in tables().map(|(name, _)| *name).chain(NAMED.iter().copied()) {
             let next = u8::try_from(lexicon.names.len()).unwrap_or(u8::MAX);
             lexicon.names.entry(name).or_insert(next);
         }
+        lexicon.sizes.resize(lexicon.names.len(), 0);
         for (name, list) in tables() {
             let means = lexicon.concept(name);
+            let mut size = 0;
             for phrase in list.split(',').map(str::trim).filter(|phrase| !phrase.is_empty()) {
                 lexicon.add(phrase, means);
+                size += 1;
             }
+            means.numbers().for_each(|at| lexicon.sizes[at] += size);
         }
+        lexicon.phrases.resize_with(lexicon.words.len() + 1, Vec::new);
+        lexicon.named = lexicon.named();
         lexicon
+    }
+
+    fn named(&self) -> Named {
+        let orders = ORDERLY.iter().map(|name| self.concept(name));
+        Named {
+            url: self.concept("URL"),
+            email: self.concept("EMAIL"),
+            shell: self.concept("SHELL"),
+            speech: self.concept("SPEECH"),
+            shout: self.concept("SHOUT"),
+            parameter: self.concept("PARAMETER"),
+            parameter_text: self.concept("PARAMETER_TEXT"),
+            own_tool: self.concept("OWN_TOOL"),
+            strange_name: self.concept("STRANGE_NAME"),
+            foreign_name: self.concept("FOREIGN_NAME"),
+            secret_variable: self.concept("SECRET_VARIABLE"),
+            metadata_host: self.concept("METADATA_HOST"),
+            mention: self.concept("MENTION"),
+            orders: orders.fold(Concepts::default(), |sum, one| sum | one),
+        }
     }
 
     fn add(&mut self, phrase: &'static str, means: Concepts) {
@@ -99,8 +185,12 @@ impl Lexicon {
             if let Some(letters) = letters(&word) {
                 self.scrambled.entry(letters).or_insert_with(|| word.clone());
             }
-            if !word.is_ascii() {
-                self.unspaced_max = self.unspaced_max.max(word.chars().count().min(10));
+            self.shapes.add(word.as_bytes());
+            if let Some(first) = word.chars().next().filter(|_| !word.is_ascii()) {
+                let length = word.chars().count().min(10);
+                self.unspaced_max = self.unspaced_max.max(length);
+                let most = self.unspaced.entry(first).or_default();
+                *most = length.max(*most);
             }
             let next = u32::try_from(self.words.len() + 1).unwrap_or(u32::MAX);
             let known = self.words.entry(word).or_insert((Concepts::default(), next));
@@ -110,8 +200,9 @@ impl Lexicon {
             entries.push(known.1);
         }
         if !alone {
-            let rest = entries.split_off(1);
-            self.phrases.entry(entries[0]).or_default().push((rest, means));
+            let (rest, first) = (entries.split_off(1), entries[0] as usize);
+            self.phrases.resize_with(self.phrases.len().max(first + 1), Vec::new);
+            self.phrases[first].push((rest, means));
         }
     }
 
@@ -122,18 +213,31 @@ impl Lexicon {
 
     /// What a word means, and its number.
     pub(super) fn word(&self, word: &str) -> Option<(Concepts, u32)> {
-        self.words.get(word).copied()
+        self.may_know(word.as_bytes()).then(|| self.words.get(word).copied())?
+    }
+
+    /// Whether some word begins, ends and is as long as this; a glance that spares a look.
+    pub(super) fn may_know(&self, word: &[u8]) -> bool {
+        self.shapes.may_have(word)
+    }
+
+    /// Most characters of the words of scripts without spaces that begin so.
+    pub(super) fn unspaced_from(&self, first: char) -> usize {
+        self.unspaced.get(&first).copied().unwrap_or_default()
     }
 
     /// The same for a long word whose inner letters changed places, as a reader overlooks.
     pub(super) fn scrambled(&self, word: &str) -> Option<(Concepts, u32)> {
+        if !self.may_know(word.as_bytes()) {
+            return None;
+        }
         self.word(self.scrambled.get(&letters(word)?)?)
     }
 
     /// Gives the first word of each phrase its meaning.
     pub(super) fn phrases(&self, words: &mut [Word]) {
         for at in 0..words.len() {
-            let Some(phrases) = self.phrases.get(&words[at].entry) else { continue };
+            let Some(phrases) = self.phrases.get(words[at].entry as usize) else { continue };
             for (rest, means) in phrases {
                 let Some(follow) = words.get(at + 1..at + 1 + rest.len()) else { continue };
                 let said = follow.iter().map(|word| word.entry);

@@ -5,7 +5,7 @@
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind};
 
 use super::matching::Hit;
 use super::policy::{Certainty, Class};
@@ -13,8 +13,12 @@ use super::rules::marks::{MARKS, Mark};
 
 static MARKS_SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let needles = MARKS.iter().map(|mark| mark.text);
-    AhoCorasickBuilder::new().ascii_case_insensitive(true).build(needles).ok()
+    let mut builder = AhoCorasickBuilder::new();
+    builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(needles).ok()
 });
+
+/// Every mark has one of these.
+const SIGNS: &[u8] = b"<[{:#`=";
 
 /// Words before a mark that only speak of it.
 const MENTIONS: &[&str] = &[
@@ -37,6 +41,9 @@ const MENTIONS: &[&str] = &[
 /// All marks in `text`.
 pub(super) fn find(text: &str) -> Vec<Hit> {
     let Some(search) = &*MARKS_SEARCH else { return Vec::new() };
+    if !text.bytes().any(|byte| SIGNS.contains(&byte)) {
+        return Vec::new();
+    }
     let mut hits = Vec::new();
     for found in search.find_overlapping_iter(text) {
         let mark = &MARKS[found.pattern().as_usize()];
@@ -70,7 +77,7 @@ pub(super) fn undressed(text: &str) -> Option<String> {
     let suspect = text.contains('|')
         || text.contains("role")
         || text.contains("&lt")
-        || text.chars().any(|c| typed(c) != c);
+        || !text.is_ascii() && text.chars().any(|c| typed(c) != c);
     if !suspect {
         return None;
     }
@@ -145,5 +152,17 @@ fn comments(text: &str, hits: &mut Vec<Hit>) {
             excused: false,
         });
         from = end;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_mark_has_a_sign_to_look_for() {
+        for mark in MARKS {
+            assert!(mark.text.bytes().any(|byte| SIGNS.contains(&byte)), "{}", mark.text);
+        }
     }
 }

@@ -9,7 +9,8 @@
 //!   "text: SECRET & PARAMETER"                in one text
 //! ```
 //!
-//! What is done about a match is left to `walk`. The cost is linear in the number of words.
+//! What is done about a match is left to `walk`. The cost is linear in the number of words: most
+//! rules are not even looked at, since no word of a sentence has what they wait for.
 
 use std::ops::Range;
 use std::sync::LazyLock;
@@ -55,9 +56,49 @@ struct Ready {
     in_text: bool,
 }
 
-static RULES: LazyLock<Vec<Ready>> = LazyLock::new(|| {
-    rules::TABLES.iter().flat_map(|table| table.iter()).filter_map(|rule| parse(*rule)).collect()
+/// All rules, and where to begin.
+#[derive(Debug)]
+struct Rules {
+    all: Vec<Ready>,
+    /// By the number of an idea: the rules of sentences that wait for it, a bit each, 64 a part.
+    waiting: Vec<Vec<u64>>,
+}
+
+static RULES: LazyLock<Rules> = LazyLock::new(|| {
+    let written = rules::TABLES.iter().flat_map(|table| table.iter());
+    Rules::new(written.filter_map(|rule| parse(*rule)).collect())
 });
+
+impl Rules {
+    /// Has each rule wait for the one of its ideas that the fewest words have.
+    fn new(all: Vec<Ready>) -> Self {
+        let lexicon = Lexicon::get();
+        let parts = all.len().div_ceil(64);
+        let mut waiting = vec![vec![0; parts]; lexicon.sizes.len()];
+        let everywhere = lexicon.named.parameter_text;
+        let common = |idea: &&Concepts| {
+            let sizes = idea.numbers().filter_map(|at| lexicon.sizes.get(at));
+            (idea.meets(everywhere), sizes.sum::<usize>())
+        };
+        for (at, ready) in all.iter().enumerate().filter(|(_, ready)| !ready.in_text) {
+            let Some(rarest) = ready.all.iter().min_by_key(common) else { continue };
+            for number in rarest.numbers() {
+                waiting[number][at / 64] |= 1 << (at % 64);
+            }
+        }
+        Self { all, waiting }
+    }
+
+    /// The rules of sentences that these ideas may meet, in their order.
+    fn roused(&self, means: Concepts) -> impl Iterator<Item = &Ready> {
+        let parts = self.all.chunks(64).enumerate();
+        parts.flat_map(move |(part, rules)| {
+            let waiting = means.numbers().filter_map(|number| self.waiting.get(number)?.get(part));
+            let set = waiting.fold(0, |sum, one| sum | one);
+            rules.iter().enumerate().filter(move |(at, _)| set >> at & 1 == 1).map(|(_, one)| one)
+        })
+    }
+}
 
 fn alternatives(word: &str) -> Option<Concepts> {
     let lexicon = Lexicon::get();
@@ -105,12 +146,13 @@ pub(super) fn find(shadow: &Shadow) -> Vec<Hit> {
         let at = shadow.sentences.get(first.sentence).cloned().unwrap_or(0..0);
         let means = sum(sentence);
         text |= means;
-        let met = RULES.iter().filter(|ready| !ready.in_text && meets(ready, sentence, means));
+        let met = RULES.roused(means).filter(|ready| meets(ready, sentence, means));
         hits.extend(met.map(|ready| hit(ready, at.clone())));
         rest = others;
     }
     let end = shadow.sentences.last().map_or(0, |last| last.end);
-    let met = RULES.iter().filter(|ready| ready.in_text && meets(ready, &shadow.words, text));
+    let whole = RULES.all.iter().filter(|ready| ready.in_text);
+    let met = whole.filter(|ready| meets(ready, &shadow.words, text));
     hits.extend(met.map(|ready| hit(ready, 0..end)));
     hits
 }
@@ -158,7 +200,8 @@ fn hit(ready: &Ready, at: Range<usize>) -> Hit {
 mod tests {
     use std::collections::HashSet;
 
-    use super::super::shadow::{Names, Turn, read};
+    use super::super::namespace::Names;
+    use super::super::shadow::{Turn, read};
     use super::*;
 
     #[test]

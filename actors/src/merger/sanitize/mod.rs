@@ -15,6 +15,7 @@ mod finding;
 mod folding;
 #[cfg(any(test, fuzzing))]
 mod fuzzed;
+mod glance;
 mod judged;
 mod lexicon;
 mod markup;
@@ -32,6 +33,8 @@ mod tests;
 #[cfg(test)]
 mod tests_measured;
 #[cfg(test)]
+mod tests_ordinary;
+#[cfg(test)]
 mod tests_variants;
 mod text;
 mod tree;
@@ -45,13 +48,12 @@ pub use finding::Finding;
 #[cfg(any(test, fuzzing))]
 pub(crate) use fuzzed::hold;
 pub(crate) use judged::{Judged, JudgedEntry};
-pub(crate) use namespace::Namespace;
+use namespace::Names;
+pub(crate) use namespace::{Namespace, squash};
 use plain::sanitize_entry;
 pub use policy::Action;
 pub(crate) use policy::Policy;
 use policy::{Certainty, Class};
-use shadow::Names;
-pub(crate) use shadow::squash;
 pub(super) use tree::unreadable;
 use tree::{Node, Unfit};
 use walk::Walk;
@@ -259,8 +261,10 @@ fn members(
 fn one(walk: &mut Walk<'_>, own: &Own, key: &str, tree: &mut Node<'_>) -> bool {
     match (key, &mut *tree) {
         ("name", Node::Text(name)) => {
-            if let Some(rule) = names::fault(&name.text, &own.server, own.relayed) {
-                walk.note(rule, Class::Schema, Certainty::Certain, &name.text.clone());
+            if let Some(rule) = names::fault(&name.text) {
+                walk.note(rule, Class::Schema, Certainty::Certain, &name.text);
+            } else if !own.relayed && names::misleads(&name.text, &own.server) {
+                walk.name_is("name.borrowed_prefix", Class::Foreign, name);
             }
             walk.name(name);
         }

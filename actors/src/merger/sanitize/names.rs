@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::shadow::squash;
+use super::namespace::squash;
 
 /// Names that scripts take for something else.
 const RESERVED: &[&str] = &[
@@ -24,18 +24,13 @@ const WELL_KNOWN: &[&str] = &[
     "atlassian",
     "aws",
     "azure",
-    "bash",
     "bitbucket",
-    "box",
-    "browser",
     "cloudflare",
     "conductor",
     "confluence",
     "discord",
     "docker",
     "dropbox",
-    "exa",
-    "fetch",
     "figma",
     "filesystem",
     "git",
@@ -46,8 +41,6 @@ const WELL_KNOWN: &[&str] = &[
     "hubspot",
     "jira",
     "kubernetes",
-    "linear",
-    "memory",
     "mongodb",
     "mysql",
     "notion",
@@ -61,30 +54,35 @@ const WELL_KNOWN: &[&str] = &[
     "redis",
     "salesforce",
     "sentry",
-    "shell",
     "slack",
     "snowflake",
     "sqlite",
     "stripe",
     "supabase",
-    "system",
     "tavily",
-    "teams",
     "telegram",
-    "terminal",
-    "time",
     "twilio",
     "vercel",
     "whatsapp",
     "zapier",
-    "zoom",
+];
+
+/// Servers called by ordinary words. A tool's name may begin with those, `box.draw` or `time/now`;
+/// only two lines after them say that a server's name stands there, as clients join the two.
+const ORDINARY: &[&str] = &[
+    "bash", "box", "browser", "exa", "fetch", "linear", "memory", "shell", "system", "teams",
+    "terminal", "time", "zoom",
 ];
 
 /// The well-known name that a tool's name begins with, as those that a gateway shows do.
 fn borrowed(name: &str) -> Option<&'static str> {
-    let end = name.find(['.', ':', '/']).or_else(|| name.find("__"))?;
+    let (end, joined) = match name.find(['.', ':', '/']) {
+        Some(end) => (end, false),
+        None => (name.find("__")?, true),
+    };
     let head = squash(name.get(..end)?);
-    WELL_KNOWN.iter().copied().find(|known| **known == *head)
+    let ordinary = ORDINARY.iter().filter(|_| joined);
+    WELL_KNOWN.iter().chain(ordinary).copied().find(|known| **known == *head)
 }
 
 /// Whether these are the tools of a gateway: it shows those of several well-known servers under
@@ -94,8 +92,8 @@ pub(super) fn are_relayed<'a>(tools: impl IntoIterator<Item = &'a str>) -> bool 
     heads.len() > 1
 }
 
-/// What is wrong with the name of a tool of `server` (squashed), if anything.
-pub(super) fn fault(name: &str, server: &str, relayed: bool) -> Option<&'static str> {
+/// What no tool can be called, if `name` is that.
+pub(super) fn fault(name: &str) -> Option<&'static str> {
     let lawful = |byte: u8| byte.is_ascii_alphanumeric() || b"_-./:".contains(&byte);
     if name.is_empty() || name.len() > 128 || !name.bytes().all(lawful) {
         return Some("name.characters");
@@ -103,43 +101,67 @@ pub(super) fn fault(name: &str, server: &str, relayed: bool) -> Option<&'static 
     if name.split('/').any(|part| part == "..") {
         return Some("name.path");
     }
-    if RESERVED.contains(&&*name.to_ascii_lowercase()) {
-        return Some("name.reserved");
-    }
-    // `github.create_issue` of a server that is not github's would read as github's tool.
-    let misleads = borrowed(name).is_some_and(|head| !relayed && !server.contains(head));
-    misleads.then_some("name.borrowed_prefix")
+    RESERVED.contains(&&*name.to_ascii_lowercase()).then_some("name.reserved")
+}
+
+/// Whether `name` would read as the tool of a server that `server` (squashed) is not, as
+/// `github.create_issue` does.
+pub(super) fn misleads(name: &str, server: &str) -> bool {
+    borrowed(name).is_some_and(|head| !server.contains(head))
 }
 
 #[cfg(test)]
 mod tests {
     #[track_caller]
-    fn check(name: &str, server: &str, fault: Option<&str>) {
-        assert_eq!(super::fault(name, server, false), fault, "{name}");
+    fn check(name: &str, fault: Option<&str>) {
+        assert_eq!(super::fault(name), fault, "{name}");
+    }
+
+    #[track_caller]
+    fn borrows(names: &[&str], server: &str, expected: bool) {
+        for name in names {
+            assert_eq!(super::misleads(name, server), expected, "{name}");
+        }
     }
 
     #[test]
     fn a_gateway_may_show_the_names_of_those_behind_it() {
         assert!(super::are_relayed(["github.create_issue", "slack__post", "own"]));
         assert!(!super::are_relayed(["github.create_issue", "github.close", "own"]));
-        assert_eq!(super::fault("github.create_issue", "files", true), None);
     }
 
     #[test]
     fn usual_names_pass() {
         for name in ["read_file", "get-issue", "repos.list", "repos/list", "a", "_x", "getIssue2"] {
-            check(name, "files", None);
+            check(name, None);
         }
-        check("github.create_issue", "mygithub", None);
     }
 
     #[test]
-    fn names_that_mislead_are_refused() {
-        check("a b", "files", Some("name.characters"));
-        check("s\u{435}nd", "files", Some("name.characters"));
-        check("../etc", "files", Some("name.path"));
-        check("__proto__", "files", Some("name.reserved"));
-        check("github.create_issue", "files", Some("name.borrowed_prefix"));
-        check("slack__send", "files", Some("name.borrowed_prefix"));
+    fn names_that_mislead_are_told() {
+        check("a b", Some("name.characters"));
+        check("s\u{435}nd", Some("name.characters"));
+        check("../etc", Some("name.path"));
+        check("__proto__", Some("name.reserved"));
+        borrows(
+            &["github.create_issue", "slack__send", "filesystem/read", "time__now"],
+            "files",
+            true,
+        );
+        borrows(&["github.create_issue"], "mygithub", false);
+    }
+
+    #[test]
+    fn ordinary_words_are_nobodys_name() {
+        let ordinary = [
+            "box.draw",
+            "time.now",
+            "memory/store",
+            "browser.click",
+            "shell.run",
+            "system:info",
+            "zoom.in",
+        ];
+        borrows(&ordinary, "files", false);
     }
 }

@@ -2,7 +2,26 @@
 //!
 //! It leaves what is said about a foreign tool to the rules.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+
+/// Names that mean something in the tool at hand.
+#[derive(Debug, Clone)]
+pub(super) struct Names<'a> {
+    /// The tool's parameters, see [`squash`].
+    pub(super) parameters: HashSet<String>,
+    /// The server's tools, see [`squash`].
+    pub(super) tools: &'a HashSet<String>,
+    /// The text belongs to a parameter.
+    pub(super) in_parameter: bool,
+    /// Names that are not the server's own are known to be other servers'.
+    pub(super) foreign: bool,
+}
+
+/// A name without its style: `list_all` and `listAll` are one.
+pub(crate) fn squash(name: &str) -> String {
+    let parts = name.chars().filter(char::is_ascii_alphanumeric);
+    parts.map(|c| c.to_ascii_lowercase()).collect()
+}
 
 /// Whose a name is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

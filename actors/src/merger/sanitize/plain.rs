@@ -6,8 +6,8 @@
 
 use std::collections::HashSet;
 
+use super::namespace::Names;
 use super::policy::{Certainty, Class};
-use super::shadow::Names;
 use super::tree::Node;
 use super::walk::Walk;
 use super::{Action, Policy, Verdict, unfit_value};

@@ -3,22 +3,30 @@
 //! It leaves what the words mean together to `matching`. Each word carries the part of the visible
 //! text it came from; the visible text itself is never changed here.
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 use std::ops::Range;
 
 use unicode_normalization::UnicodeNormalization;
 
 use super::folding::{self, fold, is_mark, leet};
 use super::lexicon::{Concepts, Lexicon};
+use super::namespace::{Names, squash};
 use super::spelling::{
-    ends_alone, first_word, is_fancy, is_field, is_secret_variable, is_sentence, is_unspaced, rot13,
+    ends_alone, first_word, is_fancy, is_field, is_normal, is_numbered, is_secret_variable,
+    is_sentence, is_unspaced, rot13,
 };
 
 /// What ends with a full stop and no sentence with it.
 const ABBREVIATIONS: &[&str] = &["e.g", "i.e", " vs", " etc", " cf", "E.g", " approx"];
 
+/// The longest scheme of an address and its colon.
+const SCHEME: usize = 7;
+
 /// Where machines in a cloud read the credentials they were given.
 const METADATA_HOSTS: &[&str] = &["169.254.169.254", "metadata.google.internal", "100.100.100.200"];
+
+/// Letters that stand apart and make no longer a word than this are initials, not a disguise.
+const PLAIN: usize = 4;
 
 /// One word of a text.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,25 +52,6 @@ pub(super) enum Turn {
     Rot13,
     /// From its end.
     Backwards,
-}
-
-/// Names that mean something in the tool at hand.
-#[derive(Debug, Clone)]
-pub(super) struct Names<'a> {
-    /// The tool's parameters, see [`squash`].
-    pub(super) parameters: HashSet<String>,
-    /// The server's tools, see [`squash`].
-    pub(super) tools: &'a HashSet<String>,
-    /// The text belongs to a parameter.
-    pub(super) in_parameter: bool,
-    /// Names that are not the server's own are known to be other servers'.
-    pub(super) foreign: bool,
-}
-
-/// A name without its style: `list_all` and `listAll` are one.
-pub(crate) fn squash(name: &str) -> String {
-    let parts = name.chars().filter(char::is_ascii_alphanumeric);
-    parts.map(|c| c.to_ascii_lowercase()).collect()
 }
 
 /// A name in the text that is written as code is: `list_secrets`, `exportAll`.
@@ -96,6 +85,9 @@ pub(super) fn read(text: &str, turn: Turn, names: &Names<'_>) -> Shadow {
         sentence_from: 0,
         plain: String::new(),
         folded: String::new(),
+        numbered: Vec::new(),
+        leet: false,
+        alone: !text.contains(char::is_whitespace),
     };
     reader.run();
     let mut shadow = reader.shadow;
@@ -104,7 +96,7 @@ pub(super) fn read(text: &str, turn: Turn, names: &Names<'_>) -> Shadow {
     }
     Lexicon::get().phrases(&mut shadow.words);
     if names.in_parameter {
-        let means = Lexicon::get().concept("PARAMETER_TEXT");
+        let means = Lexicon::get().named.parameter_text;
         shadow.words.iter_mut().for_each(|word| word.means |= means);
     }
     shadow
@@ -119,6 +111,12 @@ struct Reader<'a> {
     sentence_from: usize,
     plain: String,
     folded: String,
+    /// Words with digits for letters that may be names with numbers: `s3`, `2fa`.
+    numbered: Vec<usize>,
+    /// Other words have digits for letters as well.
+    leet: bool,
+    /// The text is one name: its parts name nothing by themselves.
+    alone: bool,
 }
 
 impl Reader<'_> {
@@ -130,12 +128,12 @@ impl Reader<'_> {
                 '.' if self.starts_dotted(at) => self.code(at),
                 _ if c.is_ascii_alphanumeric() => self.code(at),
                 '$' if self.text[at..].starts_with("$(") => {
-                    self.push(at..at + 2, self.lexicon.concept("SHELL"), 0, false);
+                    self.push(at..at + 2, self.lexicon.named.shell, 0, false);
                     at + 2
                 }
                 '|' => self.pipe(at),
                 ':' if self.starts_speech(at) => {
-                    self.push(at..at + 1, self.lexicon.concept("SPEECH"), 0, false);
+                    self.push(at..at + 1, self.lexicon.named.speech, 0, false);
                     at + 1
                 }
                 _ if is_unspaced(c) => self.unspaced(at),
@@ -148,8 +146,17 @@ impl Reader<'_> {
             };
             at = end.max(at + c.len_utf8());
         }
+        self.forget_numbered();
         self.spell();
         self.end_sentence(self.text.len());
+    }
+
+    /// Takes names with numbers for what they are, unless digits stand for letters elsewhere too.
+    fn forget_numbered(&mut self) {
+        for at in self.numbered.drain(..).filter(|_| !self.leet) {
+            let Some(word) = self.shadow.words.get_mut(at) else { continue };
+            (word.means, word.entry, word.disguised) = (Concepts::default(), 0, false);
+        }
     }
 
     /// Words in another's mouth: a colon, then a quotation of some length.
@@ -197,6 +204,9 @@ impl Reader<'_> {
 
     fn is_address(&self, at: usize) -> bool {
         let rest = &self.text.as_bytes()[at..];
+        if !rest.iter().take(SCHEME).any(|byte| *byte == b':') {
+            return false;
+        }
         let scheme = |scheme: &str| {
             rest.get(..scheme.len())
                 .is_some_and(|head| head.eq_ignore_ascii_case(scheme.as_bytes()))
@@ -214,9 +224,9 @@ impl Reader<'_> {
         let stop = |c: char| c.is_whitespace() || "\"'`<>)]}".contains(c);
         let end = at + rest.find(stop).unwrap_or(rest.len());
         let url = rest[..end - at].trim_end_matches(['.', ',', ';', '!', '?']);
-        let mut means = self.lexicon.concept("URL");
+        let mut means = self.lexicon.named.url;
         if METADATA_HOSTS.iter().any(|host| url.contains(host)) {
-            means |= self.lexicon.concept("METADATA_HOST");
+            means |= self.lexicon.named.metadata_host;
         }
         self.push(at..at + url.len(), means, 0, false);
         at + url.len()
@@ -283,32 +293,35 @@ impl Reader<'_> {
         ) && self.text[end..].starts_with([':', ']']);
         let Some(word) = self.shadow.words.get_mut(first) else { return };
         if is_secret_variable(name) {
-            word.means |= self.lexicon.concept("SECRET_VARIABLE");
+            word.means |= self.lexicon.named.secret_variable;
         }
         if shouted {
-            word.means |= self.lexicon.concept("SHOUT");
+            word.means |= self.lexicon.named.shout;
         }
         let plain = if joined || quoted { squash(name) } else { String::new() };
-        if self.names.parameters.contains(&plain) {
+        if plain.is_empty() {
+            // A word like others.
+        } else if self.names.parameters.contains(&plain) {
             if quoted || name.contains('_') {
-                word.means |= self.lexicon.concept("PARAMETER");
+                word.means |= self.lexicon.named.parameter;
             }
         } else if self.names.tools.contains(&plain) {
             if joined {
-                word.means |= self.lexicon.concept("OWN_TOOL");
+                word.means |= self.lexicon.named.own_tool;
             }
         } else if joined {
             let lower = inner.first().is_some_and(u8::is_ascii_lowercase);
             let assigned = self.text[end..].starts_with(['=', ':']);
             let is_field = is_field(&self.text[end..]);
             if lower
+                && !self.alone
                 && !assigned
                 && !is_field
                 && (camel || !inner.iter().any(u8::is_ascii_uppercase))
             {
-                word.means |= self.lexicon.concept("STRANGE_NAME");
+                word.means |= self.lexicon.named.strange_name;
                 if self.names.foreign {
-                    word.means |= self.lexicon.concept("FOREIGN_NAME");
+                    word.means |= self.lexicon.named.foreign_name;
                 }
             }
             let mention = Mention {
@@ -320,7 +333,7 @@ impl Reader<'_> {
         }
         let address = self.text[end..].starts_with('@') && self.text[end + 1..].contains('.');
         if let Some(word) = self.shadow.words.last_mut().filter(|_| address) {
-            word.means |= self.lexicon.concept("EMAIL");
+            word.means |= self.lexicon.named.email;
         }
     }
 
@@ -332,8 +345,7 @@ impl Reader<'_> {
         folded.clear();
         let (mut end, mut latin, mut other, mut fancy) = (at, 0, 0, 0);
         for c in self.text[at..].chars() {
-            let inner = c.is_alphanumeric() || is_mark(c) || is_fancy(c) || matches!(c, '\'' | '’');
-            if !inner || (is_unspaced(c) && c != '’') {
+            if !folding::is_inner(c) || (is_unspaced(c) && c != '’') {
                 break;
             }
             end += c.len_utf8();
@@ -342,9 +354,8 @@ impl Reader<'_> {
             if matches!(c, '\'' | '’') {
                 continue;
             }
-            folding::plain(c, |lower| {
+            folding::read(c, |lower, look| {
                 plain.push(lower);
-                let look = fold(lower);
                 other += usize::from(look != lower && !c.is_ascii());
                 folded.push(look);
             });
@@ -359,14 +370,21 @@ impl Reader<'_> {
     /// Characters of a script without spaces: the longest known word, or one of them.
     fn unspaced(&mut self, at: usize) -> usize {
         let rest = &self.text[at..];
-        let ends: Vec<usize> = rest
-            .char_indices()
-            .map(|(from, c)| from + c.len_utf8())
-            .take(self.lexicon.unspaced_max)
-            .collect();
-        for end in ends.iter().rev() {
-            let part: String = rest[..*end].nfkc().collect();
-            if let Some((means, entry)) = self.lexicon.word(&part) {
+        let ends = rest.char_indices().map(|(from, c)| from + c.len_utf8());
+        let two = ends.clone().take(2).last().unwrap_or_default();
+        let first = normal(&rest[..two]).chars().next().unwrap_or_default();
+        // What is not in its normal form may be longer than the word it stands for.
+        let most = match self.lexicon.unspaced_from(first) {
+            _ if rest[..two].chars().any(|c| !is_normal(c) && is_mark(c)) => {
+                self.lexicon.unspaced_max
+            }
+            0 => 0,
+            most if rest.chars().take(most + 1).all(is_normal) => most,
+            _ => self.lexicon.unspaced_max,
+        };
+        let ends: Vec<usize> = ends.take(most.max(1)).collect();
+        for end in ends.iter().rev().filter(|_| most > 0) {
+            if let Some((means, entry)) = self.lexicon.word(&normal(&rest[..*end])) {
                 self.push(at..at + end, means, entry, false);
                 return at + end;
             }
@@ -382,7 +400,7 @@ impl Reader<'_> {
         let shells = ["sh", "bash", "zsh", "python", "sudo", "nc", "iex", "node", "perl"];
         let program: String = rest.chars().take_while(char::is_ascii_alphanumeric).collect();
         if shells.contains(&&*program) || program == "python3" {
-            self.push(at..at + 1, self.lexicon.concept("SHELL"), 0, false);
+            self.push(at..at + 1, self.lexicon.named.shell, 0, false);
         }
         at + 1
     }
@@ -405,20 +423,26 @@ impl Reader<'_> {
             self.push(at, means, entry, dressed);
             return;
         }
-        let mut variants = vec![];
-        if !self.folded.is_empty() && self.folded != self.plain {
-            variants.push(self.folded.clone());
+        let is_folded = !self.folded.is_empty() && self.folded != self.plain;
+        let base = if is_folded { &self.folded } else { &self.plain };
+        let found = if is_folded { self.lexicon.word(base) } else { None };
+        let with_digits = || leet(base).iter().find_map(|variant| self.lexicon.word(variant));
+        let dressed = if found.is_none() { with_digits() } else { None };
+        if dressed.is_some() && is_numbered(base) {
+            self.numbered.push(self.shadow.words.len());
         }
-        let base = variants.first().unwrap_or(&self.plain);
-        variants.extend(leet(base));
-        let found = variants.iter().find_map(|variant| self.lexicon.word(variant));
-        let found = found.or_else(|| self.lexicon.scrambled(&self.plain));
+        self.leet |= dressed.is_some() && !is_numbered(base);
+        let found = found.or(dressed).or_else(|| self.lexicon.scrambled(&self.plain));
         let (means, entry) = found.unwrap_or_default();
         self.push(at, means, entry, found.is_some());
     }
 
     /// Joins letters that stand apart: `i g n o r e`.
     fn spell(&mut self) {
+        let apart = |four: &[Word]| four.iter().all(is_single);
+        if self.turn != Turn::Plain || !self.shadow.words.windows(4).any(apart) {
+            return;
+        }
         let words = std::mem::take(&mut self.shadow.words);
         let mut out = Vec::with_capacity(words.len());
         let mut at = 0;
@@ -429,7 +453,7 @@ impl Reader<'_> {
                     is_single(&two[0]) && is_single(&two[1]) && two[1].at.start <= two[0].at.end + 3
                 })
                 .count();
-            if run >= 3 && self.turn == Turn::Plain {
+            if run >= 3 {
                 self.join(&words[at..=at + run], &mut out);
                 at += run + 1;
             } else {
@@ -457,10 +481,18 @@ impl Reader<'_> {
             let (length, (means, entry)) = known.unwrap_or((1, Default::default()));
             let at = letters[from].at.start..letters[from + length - 1].at.end;
             let sentence = letters[from].sentence;
-            out.push(Word { at, sentence, means, entry, disguised: known.is_some() });
+            out.push(Word { at, sentence, means, entry, disguised: length >= PLAIN });
             from += length;
         }
     }
+}
+
+/// The normal form of some characters, which most are in already.
+fn normal(text: &str) -> Cow<'_, str> {
+    if text.chars().all(is_normal) {
+        return Cow::Borrowed(text);
+    }
+    text.nfkc().collect::<String>().into()
 }
 
 fn is_single(word: &Word) -> bool {

@@ -43,6 +43,19 @@ pub(super) fn is_unspaced(c: char) -> bool {
     matches!(c, '\u{e00}'..='\u{e7f}' | '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ac00}'..='\u{d7af}')
 }
 
+/// Whether the digits of a word may be numbers: it is as short as `s3`, `k8s` and `2fa`, or ends
+/// with all of them, as `python3` does.
+pub(super) fn is_numbered(word: &str) -> bool {
+    let digit = |c: char| c.is_ascii_digit();
+    word.len() < 5 || !word.trim_end_matches(digit).contains(digit)
+}
+
+/// Characters that are in their normal form whatever stands beside them but a mark.
+pub(super) fn is_normal(c: char) -> bool {
+    matches!(c, ' '..='~' | '\n' | '、' | '。' | '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}'
+        | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fa}' | '\u{ac00}'..='\u{d7a3}' | '\u{e01}'..='\u{e30}')
+}
+
 /// Letters in circles, squares, full width, mathematical styles.
 pub(super) fn is_fancy(c: char) -> bool {
     matches!(c, '\u{249c}'..='\u{24e9}' | '\u{1d400}'..='\u{1d7ff}' | '\u{1f110}'..='\u{1f189}' | '\u{ff21}'..='\u{ff5a}')
@@ -67,9 +80,12 @@ pub(super) fn in_signals(text: &str) -> bool {
             && (word.contains('.') || word.contains('-'))
     };
     let words = || text.split_whitespace();
-    if words().filter(alone).count() >= LEAST {
+    if !text.is_ascii() && words().filter(alone).count() >= LEAST {
         return true;
     }
+    if words().filter(beeps).nth(LEAST - 1).is_none() {
+        return false;
+    }
     let letters: std::collections::HashSet<&str> = words().filter(beeps).collect();
-    letters.len() >= 5 && words().filter(beeps).count() >= LEAST
+    letters.len() >= 5
 }

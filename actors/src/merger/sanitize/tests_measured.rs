@@ -46,6 +46,8 @@ const UNITS: &[&str] = &[
     "Reads the contents of a file at `path` from the workspace; set max_lines to limit it. ",
     "Читает содержимое файла из рабочей области. ",
     "before ignore all previous call x_y secret read put ",
+    "读取工作区中文件的内容，并返回结果。",
+    "`user_id`: the id; e.g. \"abc-123\" (see https://example.com/x). | a | b |\n- one, two\n",
 ];
 
 #[test]

@@ -4,10 +4,11 @@
 
 use std::collections::HashSet;
 
-use super::lexicon::{Concepts, Lexicon};
+use super::lexicon::Lexicon;
 use super::matching::{self, Hit};
+use super::namespace::{Names, squash};
 use super::policy::{Certainty, Class};
-use super::shadow::{self, Names, Shadow, Turn};
+use super::shadow::{self, Shadow, Turn};
 use super::{encodings, markup, spelling};
 
 /// What was found in one text.
@@ -17,23 +18,6 @@ pub(super) struct Reading {
     /// Names of tools that this server does not have, in a sentence that says what to do.
     pub(super) mentions: Vec<String>,
 }
-
-/// What a sentence about another tool says if it is an order.
-const ORDERLY: &[&str] = &[
-    "CALL",
-    "BEFORE",
-    "AFTER",
-    "INSTEAD",
-    "REFUSE",
-    "BADMOUTH",
-    "REDIRECT",
-    "ALWAYS",
-    "HAND_OVER",
-    "OVERRIDE",
-    "DISCARD",
-    "NOT",
-    "BEST",
-];
 
 /// Words in fancy letters, and words of two scripts, that no plain text has.
 const DRESSED: usize = 2;
@@ -86,7 +70,7 @@ pub(super) fn read(text: &str, names: &Names<'_>) -> Reading {
 
 /// Excuses orders that a sentence quotes and speaks of: what a scanner looks for, say.
 fn excuse(text: &str, shadow: &Shadow, found: &mut [Hit]) {
-    let mention = Lexicon::get().concept("MENTION");
+    let mention = Lexicon::get().named.mention;
     for hit in found.iter_mut().filter(|hit| hit.class == Class::Overt) {
         let mut inside = shadow.words.iter().filter(|word| hit.at.contains(&word.at.start));
         let quoted = text[hit.at.clone()].split(['\'', '"', '`', '“', '”']).skip(1).step_by(2);
@@ -108,7 +92,7 @@ fn disguise(text: &str, shadow: &Shadow, found: &[Hit], hits: &mut Vec<Hit>) {
         shadow.words.iter().any(|word| word.disguised && inside(word.at.start))
     };
     let japanese =
-        text.chars().any(|c| matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}'));
+        || text.chars().any(|c| matches!(c, '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}'));
     let all = 0..text.len();
     let (class, certainty) = (Class::Disguise, Certainty::Certain);
     if let Some(hit) = found.iter().find(in_disguise) {
@@ -120,7 +104,7 @@ fn disguise(text: &str, shadow: &Shadow, found: &[Hit], hits: &mut Vec<Hit>) {
             excused: false,
         });
     }
-    if shadow.fancy >= DRESSED && !japanese {
+    if shadow.fancy >= DRESSED && !japanese() {
         hits.push(Hit {
             id: "disguise.fancy_letters",
             class,
@@ -146,15 +130,23 @@ fn disguise(text: &str, shadow: &Shadow, found: &[Hit], hits: &mut Vec<Hit>) {
 /// Whether some long words of the vocabulary stand in `text` turned so.
 fn names_any(text: &str, turn: Turn) -> bool {
     let lexicon = Lexicon::get();
-    let words = text.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| word.len() >= 5);
-    let known = words.filter(|word| {
-        let lower = word.to_ascii_lowercase();
-        let turned: String = match turn {
+    let words = text.as_bytes().split(|byte| !byte.is_ascii_alphabetic());
+    let mut lower = String::new();
+    let mut turned = String::new();
+    let known = words.filter(|word| word.len() >= 5).filter(|word| {
+        let letters = || word.iter().map(|byte| char::from(byte.to_ascii_lowercase()));
+        turned.clear();
+        match turn {
             Turn::Plain => return false,
-            Turn::Rot13 => lower.chars().map(spelling::rot13).collect(),
-            Turn::Backwards => lower.chars().rev().collect(),
-        };
-        lexicon.word(&turned).is_some() && lexicon.word(&lower).is_none()
+            Turn::Rot13 => turned.extend(letters().map(spelling::rot13)),
+            Turn::Backwards => turned.extend(letters().rev()),
+        }
+        if lexicon.word(&turned).is_none() {
+            return false;
+        }
+        lower.clear();
+        lower.extend(letters());
+        lexicon.word(&lower).is_none()
     });
     known.take(2).count() == 2
 }
@@ -169,15 +161,15 @@ fn opaque(text: &str) -> bool {
             && !run.contains("://")
             && !run.contains("](")
     };
-    text.split_whitespace().any(|run| run.len() >= 80 && run.is_ascii() && strange(run))
+    text.len() >= 80
+        && text.split_whitespace().any(|run| run.len() >= 80 && run.is_ascii() && strange(run))
 }
 
 fn mentions(shadow: &Shadow) -> Vec<String> {
     if shadow.mentions.is_empty() {
         return Vec::new();
     }
-    let lexicon = Lexicon::get();
-    let orders = ORDERLY.iter().fold(Concepts::default(), |sum, name| sum | lexicon.concept(name));
+    let orders = Lexicon::get().named.orders;
     let orderly: HashSet<usize> = shadow
         .words
         .iter()
@@ -185,5 +177,5 @@ fn mentions(shadow: &Shadow) -> Vec<String> {
         .map(|word| word.sentence)
         .collect();
     let mentions = shadow.mentions.iter().filter(|mention| orderly.contains(&mention.sentence));
-    mentions.map(|mention| shadow::squash(&mention.name)).collect()
+    mentions.map(|mention| squash(&mention.name)).collect()
 }

@@ -9,6 +9,9 @@ use thiserror::Error;
 
 use crate::wire::write_json_string;
 
+/// So many keys are compared one by one.
+const FEW: usize = 12;
+
 /// A JSON value over the text it was read from.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node<'a> {
@@ -156,16 +159,15 @@ impl<'a> Reader<'a> {
     fn string(&mut self) -> Result<Str<'a>, Unfit> {
         let from = self.at;
         let mut escaped = false;
+        self.at += 1;
         loop {
-            self.at += 1;
-            match self.peek().ok_or(Unfit::Malformed)? {
-                b'"' => break,
-                b'\\' => {
-                    escaped = true;
-                    self.at += 1;
-                }
-                _ => {}
+            let rest = self.json.as_bytes().get(self.at..).unwrap_or_default();
+            self.at += memchr::memchr2(b'"', b'\\', rest).ok_or(Unfit::Malformed)?;
+            if self.peek() == Some(b'"') {
+                break;
             }
+            escaped = true;
+            self.at += 2;
         }
         self.at += 1;
         let raw = self.part(from)?;
@@ -206,7 +208,7 @@ impl<'a> Reader<'a> {
     fn object(&mut self, depth: usize) -> Result<Node<'a>, Unfit> {
         self.at += 1;
         let mut members = Vec::new();
-        let mut seen = HashSet::new();
+        let mut seen: HashSet<Cow<'a, str>> = HashSet::new();
         while self.more(members.is_empty(), b'}')? {
             self.space();
             if self.peek() != Some(b'"') {
@@ -218,13 +220,24 @@ impl<'a> Reader<'a> {
                 return Err(Unfit::Malformed);
             }
             self.at += 1;
-            if !seen.insert(key.text.clone()) {
+            if is_known(&key, &members, &mut seen) {
                 return Err(Unfit::Doubled);
             }
             members.push((key, self.value(depth)?));
         }
         Ok(Node::Object(members))
     }
+}
+
+/// Whether one of `members` has this key; those beyond the first few are kept in `seen`.
+fn is_known<'a>(
+    key: &Str<'a>,
+    members: &[(Str<'a>, Node<'a>)],
+    seen: &mut HashSet<Cow<'a, str>>,
+) -> bool {
+    let few = members.iter().take(FEW);
+    few.into_iter().any(|(known, _)| known.text == key.text)
+        || members.len() >= FEW && !seen.insert(key.text.clone())
 }
 
 #[cfg(test)]

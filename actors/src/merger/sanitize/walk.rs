@@ -2,14 +2,15 @@
 //!
 //! It leaves judging a text to `text` and a schema's shape to `schema`.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::ops::Range;
 
-use super::finding::Finding;
+use super::finding::{Finding, hash};
+use super::namespace::Names;
 use super::policy::{Action, Certainty, Class, Policy};
 use super::schema::{LISTS, MAPS, ONE};
-use super::shadow::Names;
 use super::text;
 use super::tree::{Node, Str};
 use crate::visible;
@@ -77,13 +78,23 @@ impl<'a> Walk<'a> {
     }
 
     fn record(&mut self, rule: &'static str, action: Action, before: &str) -> Action {
+        self.record_hashed(rule, action, || hash(before.as_bytes()))
+    }
+
+    /// The same with the hash of what was there; many findings are about one text.
+    fn record_hashed(
+        &mut self,
+        rule: &'static str,
+        action: Action,
+        hash: impl FnOnce() -> String,
+    ) -> Action {
         self.worst = self.worst.max(action);
         self.changed |= matches!(action, Action::Strip | Action::Redact);
         // A hostile definition may meet rules without end; the first finding of each kind is kept.
         let telling = self.findings.iter().all(|finding| finding.action < action);
         if self.findings.len() < MOST || telling {
             let field = self.path.join("/");
-            self.findings.push(Finding::new(rule, field, action, before.as_bytes()));
+            self.findings.push(Finding { rule, field, action, before_hash: hash() });
         }
         action
     }
@@ -122,6 +133,12 @@ impl<'a> Walk<'a> {
         self.string(text, Role::Name);
     }
 
+    /// What a tool is called is wrong in itself.
+    pub(super) fn name_is(&mut self, rule: &'static str, class: Class, name: &Str<'_>) {
+        let action = self.policy.action(class, Certainty::Certain);
+        self.record(rule, Role::Name.bear(action), &name.text);
+    }
+
     fn string(&mut self, text: &mut Str<'_>, role: Role) {
         if text.text.len() > self.policy.bounds.description {
             self.note("limits.text", Class::Limits, Certainty::Certain, &text.text);
@@ -137,6 +154,7 @@ impl<'a> Walk<'a> {
         let reading = text::read(&text.text, &self.names);
         self.mentions.extend(reading.mentions);
         let (mut cuts, mut likely) = (Vec::new(), BTreeMap::new());
+        let hash = LazyCell::new(|| hash(text.text.as_bytes()));
         for hit in reading.hits {
             if role == Role::Name && hit.certainty == Certainty::Likely {
                 continue;
@@ -150,7 +168,8 @@ impl<'a> Walk<'a> {
             match role {
                 Role::Prose => {
                     let certainty = if hit.excused { Certainty::Likely } else { hit.certainty };
-                    let action = self.note(hit.id, hit.class, certainty, &text.text);
+                    let action = self.policy.action(hit.class, certainty);
+                    self.record_hashed(hit.id, action, || hash.clone());
                     cuts.push((hit.at, action));
                 }
                 Role::Fixed | Role::Name
@@ -158,10 +177,10 @@ impl<'a> Walk<'a> {
                         || is_long(&text.text) =>
                 {
                     let action = self.policy.action(hit.class, hit.certainty);
-                    self.record(hit.id, role.bear(action), &text.text);
+                    self.record_hashed(hit.id, role.bear(action), || hash.clone());
                 }
                 Role::Fixed | Role::Name => {
-                    self.record(hit.id, Action::Report, &text.text);
+                    self.record_hashed(hit.id, Action::Report, || hash.clone());
                 }
             }
         }
@@ -170,21 +189,21 @@ impl<'a> Walk<'a> {
     }
 
     fn characters(&mut self, text: &mut Str<'_>, role: Role) {
-        let before = text.text.to_string();
-        let cleaned = visible::clean(&before);
+        let before = &*text.text;
+        let cleaned = visible::clean(before);
         if let Some(rule) = cleaned.hostile {
-            self.note(rule, Class::HiddenText, Certainty::Certain, &before);
+            self.note(rule, Class::HiddenText, Certainty::Certain, before);
         }
         let Some(rule) = cleaned.stripped else { return };
         match role {
             Role::Prose => {
-                if self.note(rule, Class::Characters, Certainty::Certain, &before) >= Action::Strip
-                {
-                    text.set(cleaned.text.into_owned());
+                if self.note(rule, Class::Characters, Certainty::Certain, before) >= Action::Strip {
+                    let cleaned = cleaned.text.into_owned();
+                    text.set(cleaned);
                 }
             }
             Role::Fixed | Role::Name => {
-                self.note("hidden.in_value", Class::HiddenText, Certainty::Certain, &before);
+                self.note("hidden.in_value", Class::HiddenText, Certainty::Certain, before);
             }
         }
     }

@@ -41,6 +41,9 @@ pub(super) const FORCED: &[Rule] = &[
     likely(Forced, "forced.destroy_at_talk", "DESTROY ..8 BEFORE|AFTER ..2 TALK"),
     likely(Forced, "forced.strange_forwarded", "WHENEVER ..3 STRANGE_NAME ..8 HAND_OVER|TRANSMIT"),
     certain(Forced, "forced.destroy", "CALL ..2 STRANGE_NAME & DESTROY"),
+    likely(Forced, "forced.start_of_turn", "START ..2 EVERY ..1 TALK ..3 CALL|USE|EXECUTE"),
+    likely(Forced, "forced.every_talk_regardless", "CALL|USE ..3 EVERY ..1 TALK & REGARDLESS"),
+    likely(Forced, "forced.results_pass_here", "TOOLS ..4 PASSED_HERE"),
 ];
 
 pub(super) const EXECUTION: &[Rule] = &[
@@ -67,4 +70,5 @@ pub(super) const EXECUTION: &[Rule] = &[
         "execution.send_always",
         "TRANSMIT & URL|EMAIL & PLEASE|ALWAYS|EVERY|STRANGE_NAME & !MENTION",
     ),
+    likely(Execution, "execution.guard_off", "TURN ..4 GUARD ..3 OFF & !MENTION"),
 ];

@@ -29,7 +29,8 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
     (
         "BE_TOLD",
         "need to know, needs to know, need to hear, need to see, need to be, have to know, be told, be informed, be notified, be aware, be bothered, be shown, be asked, be alerted, be made aware, see this, notice, know about, \
-      see it, see that, find out, learn of, learn about, hear of, hear about, come to know, become aware, suspect",
+      see it, see that, find out, learn of, learn about, hear of, hear about, come to know, become aware, suspect, \
+      hear that, hear it",
     ),
     (
         "APPROVAL",
@@ -95,7 +96,8 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
         "you have, you know, you hold, you have access, you can see, available to you, in your context, in your environment, from your environment, from the environment, of the session, of this session, in memory, known to you, \
       you have seen, in your possession, you can find, you can reach, at hand, in the workspace, in the project, of the open project, on this machine, on the machine, of the user, on the host, \
       in the environment, in this environment, in your possession, in your memory, in your context window, in the session, you were given, you can access, \
-      during this session, in this session, in this chat, in the chat, in this conversation, that were seen",
+      during this session, in this session, in this chat, in the chat, in this conversation, that were seen, \
+      of this machine, stored in the browser, saved in the browser, on this computer, of this computer",
     ),
     ("ASK", "ask, request, prompt, demand, require, have the user, get the user, make the user"),
     ("GRANT", "grant, give, elevate, promote, escalate, authorize"),
@@ -162,7 +164,8 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
         "withdrawn, unsafe, insecure, compromised, vulnerable, vulnerability, malicious, stale, outdated, unreliable, discontinued, retired, dangerous, inaccurate, untrusted, untrustworthy, inferior, faulty, \
       infected, backdoored, banned, prohibited by policy, forbidden by policy, leaks, corrupts, corrupted, revoked, harmful, hacked, shut down, no longer works, no longer safe, must not be used, should not be used, not be used, never be used, wrong results, \
       violate policy, violates policy, against policy, steal data, steals data, spyware, scam, false data, false results, cannot be trusted, not to be trusted, not trustworthy, poisoned, has been retired, taken over, breached, \
-      leak credentials, forbidden, malware",
+      leak credentials, forbidden, malware, \
+      regarded as broken, considered broken, defective, malfunctioning, treated as broken",
     ),
     (
         "RETIRED",
@@ -177,13 +180,15 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
     ),
     (
         "INSTEAD",
-        "instead, instead of, rather than, in place of, replaces, supersedes, supersede, replacement for, prefer, preferred, preference, over any, over all, over every, over other, priority over, default for, in favor of, in favour of",
+        "instead, instead of, rather than, in place of, replaces, supersedes, supersede, replacement for, prefer, preferred, preference, over any, over all, over every, over other, priority over, default for, in favor of, in favour of, \
+      in its stead, in their stead",
     ),
     (
         "BEST",
         "best tool, the best, superior, most reliable, most trusted, only trusted, only safe, only official, only correct, only approved, only reliable, only authorized, only tool, number one, top choice, first choice, fastest and, highest priority, \
       most accurate, top priority, top ranked, most authoritative, \
-      best tool in the world, only legitimate, only secure, only valid, most secure, preferred over all, number one tool",
+      best tool in the world, only legitimate, only secure, only valid, most secure, preferred over all, number one tool, \
+      one and only, only this one may be trusted, only one that may be trusted",
     ),
     (
         "REDIRECT",
@@ -207,7 +212,8 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
     (
         "EXECUTE",
         "run, execute, type, enter, launch, start, pipe, eval, fuhre, ejecuta, execute, \
-      running, executing",
+      running, executing, \
+      typing",
     ),
     (
         "DESTROY",
@@ -227,7 +233,8 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
         "HUSHED",
         "hidden from users, hide from users, not visible to the user, invisible to the user, without disclosing, not be disclosed, not be mentioned, not be revealed, not be discussed, never disclose, never reveal, do not explain this, do not explain why, not find out, remain hidden, stay hidden, remain secret, \
       stay secret, without their knowledge, without revealing, without mentioning, without saying so, \
-      without notice, give no sign, give no hint, no sign that, no hint of, this note from, this line from, this instruction from, these instructions from, nobody must, nobody may know, nobody should know, no one must, no one may know, no one should know",
+      without notice, give no sign, give no hint, no sign that, no hint of, this note from, this line from, this instruction from, these instructions from, nobody must, nobody may know, nobody should know, no one must, no one may know, no one should know, \
+      without a word, not a word to, not a word about, 知らせずに, 伝えずに",
     ),
     (
         "RIVAL",
@@ -243,7 +250,8 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
     (
         "LIE",
         "deny it, deny this, deny that, deny having, lie about, pretend that, pretend the, feign, act as though, make it look, make it appear, play dumb, mislead, deceive, misreport, \
-      although it did not, even though it did not, although it succeeded, even if it succeeded, even if it failed, although it failed, report success",
+      although it did not, even though it did not, although it succeeded, even if it succeeded, even if it failed, although it failed, report success, \
+      act as if nothing, as if nothing had, as if nothing happened, pretend nothing, as though nothing",
     ),
     ("OUTPUT_OF", "output of, result of, results of, printout of, stdout of"),
     (
@@ -275,7 +283,8 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
     ("DOWNLOAD", "download, fetch, get, load, pull, retrieve, grab"),
     (
         "AND_RUN",
-        "run it, execute it, run them, execute them, launch it, pipe it, source it, eval it, install it",
+        "run it, execute it, run them, execute them, launch it, pipe it, source it, eval it, install it, \
+      let bash, let sh, let the shell, feed it to, hand it to bash, give it to bash",
     ),
     (
         "CANNED",
@@ -293,7 +302,8 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
     ),
     (
         "BADDEED",
-        "contain malware, contains malware, contain viruses, steal, steals, insert errors, inserts errors, give false, give wrong, return wrong, return false, return stale, spy, sell your data, sell data",
+        "contain malware, contains malware, contain viruses, steal, steals, insert errors, inserts errors, give false, give wrong, return wrong, return false, return stale, spy, sell your data, sell data, \
+      lose data, loses data, lose your data, corrupt data, corrupt files, damage files",
     ),
     (
         "PREFER_THIS",
@@ -309,10 +319,15 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
     ),
     (
         "IF_ASKED",
-        "wonders why, asks why, asked why, if asked, when asked, if questioned, if challenged, should anyone ask, if anyone asks, if they ask",
+        "wonders why, asks why, asked why, if asked, when asked, if questioned, if challenged, should anyone ask, if anyone asks, if they ask, \
+      should someone ask, should somebody ask, should the user ask, if someone asks, if somebody asks, when someone asks",
     ),
     ("TRACE", "any hint, any trace, any sign of, any mention"),
-    ("DANGEROUS", "mkfs, dd if, rm rf, dev sda1, dev sda, fork bomb"),
+    (
+        "DANGEROUS",
+        "mkfs, dd if, rm rf, dev sda1, dev sda, fork bomb, \
+      chmod r 777, chmod 777",
+    ),
     ("REQUEST_TO", "http request, get request, post request, web request"),
     (
         "GIVEN_TO_YOU",
@@ -320,10 +335,64 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
     ),
     (
         "OTHER_TOOLS",
-        "other servers are, which other servers, other tools returned, what other tools, names of other tools, list of other tools, all other tools",
+        "other servers are, which other servers, other tools returned, what other tools, names of other tools, list of other tools, all other tools, \
+      which other tools, other tools the agent, other tools you can, tools the agent can, tools that the agent can",
     ),
-    ("SAY_LAST", "表示して, 出力, 見せて, 教えて, 보여, 출력, 알려, goster, yazdir, दिखाओ, दिखाएं"),
+    (
+        "SAY_LAST",
+        "表示して, 出力, 見せて, 教えて, 보여, 출력, 알려, goster, yazdir, दिखाओ, दिखाएं, \
+      输出, 显示出来, 告诉我, 发给我",
+    ),
     ("PREFER", "choose, choosing, prefer, pick, select"),
+    (
+        "LAPSED",
+        "expired, have expired, has expired, optional, withdrawn, lapsed, obsolete, no longer binding, not binding, no longer bind",
+    ),
+    (
+        "FIRST_WORDS",
+        "precedes the users first, precede the users first, precedes the first message, before the users first message, before the first user message, top of this session, top of this conversation, top of this chat, \
+      beginning of this conversation, creators wrote, makers wrote, you were primed, first message you",
+    ),
+    (
+        "FIRST_PART",
+        "first lines of, first line of, first words of, first sentence of, first sentences of, first paragraph of, opening words of, opening of",
+    ),
+    (
+        "TALK_SO_FAR",
+        "since the session began, since this session began, since the chat began, since the conversation began, the two of you, typed in this session, typed in this chat, said in this session, last twenty turns, last ten turns, last few turns, \
+      turns of the dialogue, turns of this conversation, everything the user typed, everything the person typed, everything the user wrote, everything you know, what the person has typed, what the person typed",
+    ),
+    ("CONTENTS_OF", "content of, contents of, text of, body of, value of, values of"),
+    ("BETWEEN_YOU", "between you and, between the two of us, between us, between ourselves"),
+    ("NONE", "nothing, none, no part, no word"),
+    (
+        "TAKE_IT",
+        "take it from the shell, take it from the environment, read it from the environment, get it from the environment, get it from the shell, read it from the shell",
+    ),
+    (
+        "IN_ANSWER",
+        "belongs in your summary, belong in your summary, belongs in your answer, belong in your answer, belongs in your reply, belong in your reply, belongs in the answer, belongs in the reply",
+    ),
+    (
+        "PASSED_HERE",
+        "passed through this, pass through this, pass them through this, go through this tool, go through this one, routed through this, run through this tool first, through this tool first",
+    ),
+    ("START", "start, starts, begin, begins, open, opens"),
+    (
+        "OF_OTHERS",
+        "of another vendor, of other vendors, of another server, of other servers, from another vendor, from other vendors, from another server, from other servers, of another provider, of other providers, from other providers",
+    ),
+    (
+        "OTHERS",
+        "other, others, another, alternative, alternatives, competing, rival, rivals, third party, remaining",
+    ),
+    ("OF_WHICH", "that are, which are, that is, which is, that were, which were, whether, if"),
+    ("TURN", "turn, switch"),
+    ("OFF", "off"),
+    (
+        "NOTHING_ABROAD",
+        "nichts, niks, nada, rien, niente, ничего, ingenting, intet, nic, hicbir sey",
+    ),
     // What makes such words harmless.
     (
         "MENTION",

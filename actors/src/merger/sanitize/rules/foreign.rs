@@ -25,7 +25,7 @@ pub(super) const FOREIGN: &[Rule] = &[
 
 pub(super) const PREFERENCE: &[Rule] = &[
     certain(Preference, "preference.refuse_others", "REFUSE ..2 OTHER ..3 TOOLS"),
-    certain(Preference, "preference.others_bad", "OTHER ..3 TOOLS ..6 BADMOUTH|RETIRED"),
+    certain(Preference, "preference.others_bad", "OTHERS ..3 TOOLS ..6 BADMOUTH|RETIRED"),
     likely(
         Preference,
         "preference.tools_bad",
@@ -52,4 +52,6 @@ pub(super) const PREFERENCE: &[Rule] = &[
     certain(Preference, "preference.despite_end", "DESPITE ..8 END_WITH"),
     likely(Preference, "preference.always_strange", "ALWAYS ..1 USE|CALL ..2 STRANGE_NAME"),
     likely(Preference, "preference.default", "DEFAULTED"),
+    likely(Preference, "preference.refuse_of_others", "REFUSE ..4 TOOLS ..1 OF_OTHERS"),
+    likely(Preference, "preference.any_bad", "OTHER ..3 TOOLS ..4 ARE ..3 BADMOUTH & !OF_WHICH"),
 ];

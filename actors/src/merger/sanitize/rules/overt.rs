@@ -60,6 +60,11 @@ pub(super) const OVERT: &[Rule] = &[
         "ADDRESSED ..2 ASSISTANT & CALL|SECRET_FILE|DISCARD|SECRETLY|CONVERSATION",
     ),
     likely(Overt, "overt.addressed_plainly", "ADDRESSED ..2 ASSISTANT"),
+    likely(Overt, "overt.limits_lapsed", "YOUR ..3 LIMITS ..4 LAPSED"),
+    likely(Overt, "overt.limits_lapsed", "EVERY ..1 LIMITS|ORDERS ..3 YOUR ..4 LAPSED|SUSPENDED"),
+    likely(Overt, "overt.show_first_words", "SAY|WHOLE|HAND_OVER ..10 FIRST_WORDS"),
+    likely(Overt, "overt.show_first_part", "FIRST_PART ..2 PROMPT"),
+    likely(Overt, "overt.first_words_outdated", "FIRST_WORDS ..4 BADMOUTH|LAPSED|SUSPENDED"),
 ];
 
 pub(super) const CONCEALMENT: &[Rule] = &[
@@ -92,5 +97,14 @@ pub(super) const CONCEALMENT: &[Rule] = &[
         Concealment,
         "concealment.secretly",
         "SECRETLY ..2 HAND_OVER|CALL|TRANSMIT|READ|DESTROY",
+    ),
+    likely(Concealment, "concealment.user_need_not", "NOT ..3 USER ..3 BE_TOLD"),
+    likely(Concealment, "concealment.between_us", "KEEP ..3 BETWEEN_YOU"),
+    likely(Concealment, "concealment.excuse_for_all", "IF_ASKED ..8 END_WITH|LIE"),
+    likely(Concealment, "concealment.out_of_answer", "NONE|NOT ..6 IN_ANSWER"),
+    likely(
+        Concealment,
+        "concealment.say_nothing_abroad",
+        "TELL_ABROAD ..3 USER ..2 NOTHING_ABROAD",
     ),
 ];

@@ -48,6 +48,12 @@ pub(super) const SECRETS: &[Rule] = &[
         "METADATA_HOST & READ|HAND_OVER|PARAMETER|DOWNLOAD|TRANSMIT & !MENTION",
     ),
     likely(Secrets, "secrets.hand_over", "READ & SECRET & HAND_OVER & BEFORE|AFTER|ALWAYS"),
+    likely(Secrets, "secrets.variable_taken", "SECRET_VARIABLE & TAKE_IT"),
+    likely(
+        Secrets,
+        "secrets.contents_of_path",
+        "PARAMETER_TEXT & CONTENTS_OF ..3 SECRET_PATH & !PUBLIC",
+    ),
 ];
 
 pub(super) const COLLECTION: &[Rule] = &[
@@ -80,4 +86,9 @@ pub(super) const COLLECTION: &[Rule] = &[
     likely(Collection, "collection.model_parameter", "PARAMETER_TEXT & MODEL_ID"),
     likely(Collection, "collection.results_parameter", "PARAMETER_TEXT & PRIOR ..3 TOOL_RESULTS"),
     certain(Collection, "collection.prompt", "HAND_OVER|WHOLE ..4 PROMPT"),
+    likely(
+        Collection,
+        "collection.talk_so_far",
+        "TALK_SO_FAR & HAND_OVER|CALL|PARAMETER|PARAMETER_TEXT",
+    ),
 ];

@@ -32,7 +32,8 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
       игнорируй, игнорируите, игнорируйте, забудь, забудьте, проигнорируи, abaikan, lupakan, gormezden gel, yok say, unut, \
       忽略, 无视, 無視, 忘记, 忘掉, 無視して, 忘れて, 무시, 잊어, \
       drop all guardrails, drop your, throw out, do away with, put aside, leave aside, block out, unlearn, disobey, defy, break free, no longer follow, no longer obey, \
-      pay no heed, take no account, cease following, cease to follow, do not comply, do not adhere, not adhere to, deviate from",
+      pay no heed, take no account, cease following, cease to follow, do not comply, do not adhere, not adhere to, deviate from, \
+      erase from mind, put out of mind, put out of your mind, wipe from your memory, withdraw, withdraws, rescind, rescinds",
     ),
     (
         "PRIOR",
@@ -41,7 +42,8 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
       vorherigen, vorherige, vorigen, bisherigen, bisherige, obigen, fruheren, precedentes, precedente, anterieures, anteriores, previas, previos, \
       precedenti, vorige, eerdere, voorgaande, poprzednie, tidigare, предыдущие, предыдущих, прошлые, sebelumnya, onceki, \
       之前, 先前, 以前, 上述, 以上, 前の, 以前の, これまで, 이전, 앞의, 기존, \
-      you received, you have received, you were told, earlier on, up to this point, you got, you had, told you, you came with",
+      you received, you have received, you were told, earlier on, up to this point, you got, you had, told you, you came with, \
+      you began with, you begin with, you were primed with, set for you",
     ),
     (
         "EVERY",
@@ -59,7 +61,8 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
       programming, training, system message, system messages, anweisungen, anweisung, vorgaben, richtlinien, befehle, regeln, consignes, regles, instrucciones, \
       reglas, indicaciones, istruzioni, regole, instrucoes, regras, instructies, regels, instrukcje, polecenia, instruktioner, \
       инструкции, указания, правила, instruksi, perintah, talimatlari, talimatlar, 指令, 指示, 说明, 規則, 规则, 命令, 지시, 지침, 명령, \
-      guidance, briefing, mandate, teachings, what you were told, what you have been told",
+      guidance, briefing, mandate, teachings, what you were told, what you have been told, \
+      directions, 规定, 規定, 规矩",
     ),
     (
         "LIMITS",
@@ -73,7 +76,8 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
         "everything above, everything before, all of the above, anything above, all above, what came before, everything prior, \
       everything you were told, everything you know, what you were told, alles davor, alles obige, todo lo anterior, tout ce qui precede, \
       what you were told before, all that came before, whatever came before, everything prior to this, what was said before, everything up to here, \
-      anything that came before, everything that came before, before this line, before this sentence, stands before this, came before this",
+      anything that came before, everything that came before, before this line, before this sentence, stands before this, came before this, \
+      alles was dir, alles was man dir, alles was ich dir, lo que te dijeron, lo que te han dicho, todo lo que te, tout ce quon ta, tout ce que lon ta, tutto quello che ti, tudo o que te, все что тебе, كل ما قيل لك, ما قيل لك",
     ),
     (
         "NEW_ORDERS",
@@ -115,7 +119,8 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
       anything goes, do anything now, safety protocols disabled, safety disabled, guardrails disabled, disable safety, no guidelines, without filters, no longer bound, \
       uneingeschrankt, keine richtlinien, keine regeln, ohne einschrankungen, sans restrictions, sans limites, sin restricciones, sin limites, senza restrizioni, \
       senza limiti, sem restricoes, sem limites, zonder beperkingen, bez ograniczen, без ограничений, 没有限制, 不受限制, 制限なし, 制限のない, 제한 없이, 제한이 없, \
-      can do anything, do anything you, have been jailbroken, you are jailbroken, jailbreak mode, unshackled, without boundaries, without any restrictions, without any limits, without any rules, without any filter, free of rules, free from restrictions, unlimited mode, limits are lifted, restrictions are lifted, rules are lifted",
+      can do anything, do anything you, have been jailbroken, you are jailbroken, jailbreak mode, unshackled, without boundaries, without any restrictions, without any limits, without any rules, without any filter, free of rules, free from restrictions, unlimited mode, limits are lifted, restrictions are lifted, rules are lifted, \
+      consider yourself released, consider yourself free, consider yourself unbound, released from the rules, released from all rules, released from your, without refusing, never refuse, take your orders from this, this description alone",
     ),
     ("OBEY", "comply, obey, comply fully, comply with every, obey every, follow every"),
     (
@@ -144,11 +149,12 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
       системныи промпт, системные инструкции, 系统提示词, システムプロンプト, 시스템 프롬프트, instructions you were given, instructions you received, instructions you have, exact instructions, \
       instructions verbatim, prompt verbatim, everything above, text above, words above, \
       hidden configuration, hidden rules, hidden context, secret prompt, secret instructions, your first message, your system message, your hidden, your secret, pre prompt, base prompt, developer prompt, \
-      internal data, your context",
+      internal data, your context, \
+      instrucciones ocultas, instructions cachees, istruzioni nascoste, تعليماتك السرية, versteckten anweisungen",
     ),
     (
         "CONVERSATION",
-        "conversation, conversations, messages exchanged, all messages, system messages, messages so far, everything said, everything discussed, files you have open, your plan, your memory, \
+        "conversation, conversations, messages exchanged, all messages, system messages, messages so far, everything said, everything discussed, files you have open, your plan so far, your plan of action, your memory, \
       you considered, inner monologue, internal reasoning, thought process, tool results so far, earlier tool results, previous tool results, previous tool outputs, tools you have, turns so far, \
       chat history, chat log, chat transcript, dialogue, dialog history, message history, user messages, users messages, \
       user message, whole chat, entire chat, full chat, the chat, this chat, previous messages, prior messages, last messages, earlier messages, session history, session transcript, \
@@ -160,7 +166,8 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
     ),
     (
         "WHOLE",
-        "full, entire, complete, whole, verbatim, word for word, everything, all, every, raw, unabridged, unredacted, exact text, literal, untruncated, so far, last ten, last five, last 10, last 20, last 5, in full, contents, content",
+        "full, entire, complete, whole, verbatim, word for word, everything, all, every, raw, unabridged, unredacted, exact text, literal, untruncated, so far, last ten, last five, last 10, last 20, last 5, in full, contents, content, \
+      letter by letter, unshortened, faithful copy, full copy, complete copy",
     ),
     (
         "SECRET_FILE",
@@ -169,7 +176,8 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
       wallet file, wallet dat, .bash history, .zsh history, shell history, bash history, .cursor mcp, .mcp json, mcp json, mcp config, claude desktop config, credentials file, credential file, \
       credentials json, service account key, keychain, keyring, password store, login data, cookies sqlite, env file, env files, dotenv file, dotenv, environment file, .vault token, secrets yaml, secrets json, \
       secrets file, terraform tfstate, .s3cfg, .boto, .htpasswd, browser cookies, browser profile, home directory, \
-      wallet keys, wallet seed, saved passwords, stored passwords, tfvars, service account json",
+      wallet keys, wallet seed, saved passwords, stored passwords, tfvars, service account json, \
+      秘密鍵, 私钥, 私鑰, 비밀키, 개인키",
     ),
     (
         "SECRET_PATH",
@@ -188,7 +196,8 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
       two factor, mfa code, signing key, connection string, environment variables, env vars, env, identity token, users email, phone number, date of birth, \
       mothers maiden name, customer list, customer database, customer records, private repositories, mailbox, contacts, address book, \
       passcode, security code, security answer, api secret, client secret, private token, signing secret, webhook secret, database password, master password, encryption key, recovery codes, backup codes, browsing history, \
-      secret keys",
+      secret keys, \
+      logins, saved logins, stored logins",
     ),
     (
         "ENVIRONMENT",
@@ -197,14 +206,16 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
     ),
     (
         "READ",
-        "read, open, load, cat, fetch, get, list, collect, gather, grab, copy, look up, retrieve, dump, extract, scan, find, search, harvest, take, capture, locate, query, obtain, view, print, export, steal, look at, inspect, check, lies, lese, offne, lis, lisez, ouvre, lee, lea, abre, leggi, apri, leia, abra, lees, przeczytaj, прочитаи, открои, 读取, 打开, 読み, 読んで, 開いて, 읽",
+        "read, open, load, cat, fetch, get, list, collect, gather, grab, copy, look up, retrieve, dump, extract, scan, find, search, harvest, take, capture, locate, query, obtain, view, print, export, steal, look at, inspect, check, lies, lese, offne, lis, lisez, ouvre, lee, lea, abre, leggi, apri, leia, abra, lees, przeczytaj, прочитаи, открои, 读取, 打开, 読み, 読んで, 開いて, 읽, \
+      look in, look into",
     ),
     (
         "HAND_OVER",
         "put, paste, include, attach, append, send, pass, embed, insert, add, forward, upload, place, copy, base64, encode, submit, leak, exfiltrate, transmit, supply, provide, post, \
       mail, email, deliver, relay, hand over, fill, store, write, prepend, share, stuff, smuggle, enter, goes in, goes into, stream, mirror, tack on, preceded by, followed by, holds, contain, contains, concatenated, weave, work in, fold in, slip, tuck, ubergib, ubergebe, fuge, kopiere, mets, mettez, inclus, incluez, copie, joins, pon, incluye, copia, adjunta, pasa, metti, inserisci, inclua, \
       coloque, cole, zet, plaats, вставь, передаи, добавь, скопируи, 放入, 填入, 传入, 作为, 入れて, 渡して, 넣어, 전달, \
-      give it as, give it in, give it to, hand it, hand them, supply them, insert it, carry, carries, pack, bundle, concatenate, use it as, use them as, as the value, consists of, must hold, must carry",
+      give it as, give it in, give it to, hand it, hand them, supply them, insert it, carry, carries, pack, bundle, concatenate, use it as, use them as, as the value, consists of, must hold, must carry, \
+      accompany, accompanies, make that the, make it the, becomes the, 放进, 放到, 放進",
     ),
     (
         "INTO",
@@ -262,7 +273,8 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
       do not mention this, never mention this, never mention it, do not mention it, never say that, do not reveal this, do not disclose this, leave no trace, leave it out, leave this out, out of your summary, cover your tracks, out of the answer, \
       out of your answer, out of the reply, out of the summary, no trace, 不要告诉, 保密, \
       hidden from the user, hide from the user, kept from the user, keep from the user, secret from the user, without the user knowing, without the users knowledge, without user knowledge, \
-      user need not know, must not find out, must not learn, never find out, do not talk about this, do not speak of this, never speak of, do not acknowledge this, stay quiet about, stays between, behind the users back, out of the users sight, from the users view, keep it quiet, keep this quiet, never reveal that, never reveal this",
+      user need not know, must not find out, must not learn, never find out, do not talk about this, do not speak of this, never speak of, do not acknowledge this, stay quiet about, stays between, behind the users back, out of the users sight, from the users view, keep it quiet, keep this quiet, never reveal that, never reveal this, \
+      不要让用户知道, 不让用户知道, 别让用户知道, 不要让用户看到, 不告诉用户, ユーザーに知らせず",
     ),
     (
         "CONSENT",
@@ -271,6 +283,7 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
       without prompting, without telling, without informing, \
       do not request approval, skip confirmation, skip approval, without approval, without permission, approval is not needed, bypass confirmation, already allowed, waive, asked for it earlier, have authorised, has authorised, have authorized, has authorized, authorised everything, authorized everything, approved everything, have approved, consented to, \
       user agreed, user has agreed, user approved, user consents, user already agreed, user has confirmed, already confirmed, confirmations are not needed, confirmation is not needed, confirmation not needed, no permission needed, no approval needed, \
-      every dialog, all dialogs, answer yes to, answered with yes, say yes to",
+      every dialog, all dialogs, answer yes to, answered with yes, say yes to, \
+      without checking with, without checking back, need not be asked, taken as given, taken for granted",
     ),
 ];
