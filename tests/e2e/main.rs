@@ -77,6 +77,8 @@ mod rest;
 #[cfg(test)]
 mod resuming;
 #[cfg(test)]
+mod rug_pulls;
+#[cfg(test)]
 mod search;
 #[cfg(test)]
 mod secrecy;

@@ -312,7 +312,7 @@ impl State {
         let (now, list) = (Instant::now(), kind.key());
         match result {
             Ok((listing, judged, found)) => {
-                let (entries, rejected) = (listing.entries.len(), listing.rejected.len());
+                let (entries, rejected) = (listing.entries.len(), judged.rejected.len());
                 let held = judged.held().count();
                 let part = slice.parts.get_mut(kind);
                 if !part.listed(generation, (listing, judged), now, chance()) {

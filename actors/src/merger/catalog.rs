@@ -173,7 +173,7 @@ pub struct View {
     /// What it shows in place of its tools, if it does.
     front: Option<Front>,
     /// The words of its tools, once somebody has searched them.
-    index: OnceLock<Index>,
+    index: Arc<OnceLock<Index>>,
 }
 
 /// What a name means in a view.
@@ -192,12 +192,43 @@ pub enum Resolution {
 impl View {
     /// A view of `lists`. `separator` is set for merged views.
     pub(super) fn new(lists: PerList<Arc<List>>, separator: Option<Arc<str>>) -> Self {
-        Self { lists, separator, part: None, front: None, index: OnceLock::new() }
+        Self { lists, separator, part: None, front: None, index: Arc::default() }
+    }
+
+    /// Whether it has the very lists of `other`.
+    fn has_lists_of(&self, other: &Self) -> bool {
+        ListKind::ALL.iter().all(|kind| Arc::ptr_eq(self.shared(*kind), other.shared(*kind)))
+    }
+
+    /// The same part of this merged view as `before` is of the view `whole`, if nothing in it is new;
+    /// else as [`Self::part`] makes it, with what has been read of its tools if these are the same.
+    pub(super) fn part_after(
+        &self,
+        whole: Option<&Arc<Self>>,
+        before: Option<&Arc<Self>>,
+        spec: &ViewSpec,
+        separator: &str,
+    ) -> Arc<Self> {
+        let is_this = |before: &&Arc<Self>| {
+            before.part.as_deref() == Some(spec) && before.separator == self.separator
+        };
+        let before = before.filter(is_this);
+        if let Some((whole, before)) = whole.zip(before)
+            && self.has_lists_of(whole)
+        {
+            return Arc::clone(before);
+        }
+        let part = self.part(before, Arc::new(spec.clone()), separator);
+        match before.filter(|before| part.has_lists_of(before)) {
+            Some(before) => Arc::clone(before),
+            None => Arc::new(part),
+        }
     }
 
     /// The part of a merged view that `spec` describes; names are put together with `separator`.
-    /// Patterns speak of tools: where there are any, nothing but tools is shown.
-    pub(super) fn part(&self, spec: Arc<ViewSpec>, separator: &str) -> Self {
+    /// Patterns speak of tools: where there are any, nothing but tools is shown. Lists of `before`,
+    /// the same part until now, stay if nothing in them is new.
+    fn part(&self, before: Option<&Arc<Self>>, spec: Arc<ViewSpec>, separator: &str) -> Self {
         let lists = PerList::make(|kind| {
             let whole = self.list(kind);
             let is_tools = kind == ListKind::Tools;
@@ -214,10 +245,21 @@ impl View {
             servers.retain(|id, _| {
                 (is_tools || !spec.is_by_tool()) && spec.may_show(&id.name, separator)
             });
-            Arc::new(List::new(kind, whole.style(), entries, servers, true))
+            let known = before.map(|before| before.shared(kind));
+            List::again(known, kind, whole.style(), entries, servers, true)
         });
+        let tools = |view: &&Arc<Self>| {
+            Arc::ptr_eq(view.shared(ListKind::Tools), lists.get(ListKind::Tools))
+        };
+        let index = before.filter(tools).map(|before| Arc::clone(&before.index));
         let (separator, front) = (self.separator.clone(), Front::of(spec.mode));
-        Self { lists, separator, part: Some(spec), front, index: OnceLock::new() }
+        Self { lists, separator, part: Some(spec), front, index: index.unwrap_or_default() }
+    }
+
+    /// Whether the words of its tools are read already.
+    #[cfg(test)]
+    pub(super) fn is_read(&self) -> bool {
+        self.index.get().is_some()
     }
 
     /// How it shows its tools.

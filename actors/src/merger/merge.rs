@@ -77,8 +77,9 @@ pub(super) fn merge_after(
     }
     for (name, spec) in &settings.views {
         if let Some(whole) = catalog.workspaces.get(&spec.workspace) {
-            let part = whole.part(Arc::new(spec.clone()), &settings.separator);
-            catalog.views.insert(name.clone(), Arc::new(part));
+            let old = (before.workspaces.get(&spec.workspace), before.views.get(name));
+            let part = whole.part_after(old.0, old.1, spec, &settings.separator);
+            catalog.views.insert(name.clone(), part);
         }
     }
     catalog

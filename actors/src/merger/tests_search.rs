@@ -7,7 +7,7 @@ use conductor_config::{ExportStyle, Patterns, ViewMode, ViewSpec};
 
 use super::catalog::{Catalog, View};
 use super::fronts::FrontTool;
-use super::merge::merge;
+use super::merge::{merge, merge_after};
 use super::tests_views::{FORM, shown, slices};
 use crate::model::{ListKind, Scope};
 
@@ -68,4 +68,34 @@ fn few_tools_are_shown_in_place_of_all_and_the_list_never_changes() {
     let plain = part(&catalog("a:x", ViewSpec::default()));
     assert!(plain.front_tool("search_tools").is_none());
     assert_eq!(shown(&plain.page(ListKind::Tools, None, 9, FORM).unwrap().entries), ["a.x"]);
+}
+
+#[test]
+fn a_view_is_cut_and_read_again_only_where_its_tools_are_new() {
+    let tools = Some(Patterns::read(["git.*"]).unwrap());
+    let spec = ViewSpec { tools, mode: ViewMode::Search, ..ViewSpec::default() };
+    let mut settings = crate::tests::catalog();
+    settings.views.insert("part".to_owned(), spec);
+    let mut known = slices("git:log,show mail:send");
+    let first = merge(&known, &settings);
+    check(&part(&first), "log", "git.log");
+    assert!(part(&first).is_read());
+
+    let again = merge_after(&first, &known, &settings);
+    assert!(Arc::ptr_eq(&part(&first), &part(&again)), "nothing is new");
+    // Another server's tools are others now: those of the view are not.
+    let mail = slices("git:log mail:send,list");
+    known.extend(mail.into_iter().filter(|(id, _)| id.name.as_ref() == "mail"));
+    let beside = merge_after(&again, &known, &settings);
+    assert!(Arc::ptr_eq(&part(&first), &part(&beside)), "nothing of the view is new");
+
+    let git = slices("git:log,blame");
+    known.extend(git);
+    let changed = merge_after(&beside, &known, &settings);
+    assert!(!part(&changed).is_read());
+    check(&part(&changed), "blame", "git.blame");
+    let mut other = settings.clone();
+    other.views.entry("part".to_owned()).or_default().mode = ViewMode::Gateway;
+    let shown = merge_after(&changed, &known, &other);
+    assert_eq!(part(&shown).mode(), ViewMode::Gateway);
 }

@@ -1,13 +1,21 @@
 //! Rows S18, S23, S24: what servers say in lists that could cost or tell others something.
 
+use std::collections::HashSet;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use conductor_e2e::client::Client;
+use conductor_e2e::client::http_client::Place;
+use conductor_e2e::daemon::{Daemon, Options};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
 
-use crate::world::{SOON, client, mock, serve, wait_tools};
+use crate::world::{CONDUCTOR, SOON, client, journal, mock, serve, wait_tools};
+
+/// Another user than the one who runs the tests.
+const STRANGER: u32 = 4242;
 
 #[tokio::test]
 async fn s18_what_is_cached_is_for_one_caller_whatever_the_server_says() {
@@ -22,6 +30,59 @@ async fn s18_what_is_cached_is_for_one_caller_whatever_the_server_says() {
             assert_eq!(result["cacheScope"], "private", "{path} {method}");
             assert!(result["ttlMs"].as_u64().unwrap() <= 300_000, "{path} {method}");
         }
+    }
+}
+
+#[tokio::test]
+async fn s18_private_lists_and_results_never_cross_principals() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let socket = |name: &str| folder.path().join(name);
+    let log = journal(&folder, "journal");
+    let args = ["--era", "modern", "--library", "--private", "--ttl-ms", "999999999"];
+    let args = [&args[..], &["--log", log.path().to_str().unwrap()]].concat();
+    let settings = json!({
+        "listen": {
+            "unix": socket("merged"), "unixMode": "0666",
+            "sockets": {
+                "workspace": { "path": socket("workspace"), "mode": "0666", "workspace": "default" },
+                "part": { "path": socket("part"), "mode": "0666", "servers": ["a"] },
+            },
+        },
+        "mcpServers": { "a": mock(&args), "b": mock(&[]) },
+    });
+    let daemon = Daemon::start(CONDUCTOR, settings, Options::default()).await.unwrap();
+    wait_tools(&daemon, &["a.seen_by_mcp-conductor", "b.echo"]).await.unwrap();
+    let mut clients = vec![
+        Client::modern(daemon.addr(), "/mcp"),
+        Client::modern(daemon.addr(), "/servers/a/mcp"),
+        Client::modern(daemon.addr(), "/workspaces/default/mcp"),
+    ];
+    for name in ["merged", "workspace", "part"] {
+        let stranger = Place::SocketAs(socket(name), STRANGER);
+        clients.extend([&*socket(name)].map(|ours| Client::modern(ours, "/mcp")));
+        clients.push(Client::modern(stranger, "/mcp"));
+    }
+    let mut read = HashSet::new();
+    for client in &clients {
+        let names = client.tool_names().await.unwrap();
+        let seen: Vec<_> = names.iter().filter(|name| name.contains("seen_by_")).collect();
+        assert!(matches!(seen[..], [one] if one.ends_with("seen_by_mcp-conductor")), "{seen:?}");
+        let reply = client.request("resources/list", json!({})).await.unwrap();
+        let listed = reply.result().unwrap()["resources"].as_array().unwrap();
+        let one = listed.iter().find(|one| one["name"] == "one").unwrap();
+        for _ in 0..2 {
+            let uri = json!({ "uri": one["uri"] });
+            let reply = client.request("resources/read", uri).await.unwrap();
+            let result = reply.result().unwrap();
+            assert_eq!(result["cacheScope"], "private");
+            assert!(read.insert(result["contents"][0]["text"].to_string()), "{result}");
+        }
+    }
+    assert_eq!(log.received("resources/read").len(), 2 * clients.len(), "nothing is kept");
+    for asked in log.received("tools/list") {
+        let caller = &asked["params"]["_meta"]["io.modelcontextprotocol/clientInfo"]["name"];
+        assert_eq!(caller, "mcp-conductor", "lists are asked for in nobody's name");
     }
 }
 

@@ -108,6 +108,15 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     pub(crate) listed: Option<PathBuf>,
 
+    /// Lists the tools in this file too, a definition a line, as they are written.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) defined: Option<PathBuf>,
+
+    /// What is kept of its answers is for one caller: a list has a tool `seen_by_` and the caller's
+    /// name more, and a resource that is read tells how many were read before.
+    #[arg(long)]
+    pub(crate) private: bool,
+
     /// Runs beside nobody with the same file, as those with a port or a database of their own do:
     /// the second ends with code 73 and leaves a line in the file.
     #[arg(long, value_name = "FILE")]

@@ -76,6 +76,9 @@ fn all(shared: &Shared, added: &[String]) -> Vec<String> {
         let schema = text.unwrap_or_default();
         tools.push(format!(r#"{{"name":"schemed","inputSchema":{schema}}}"#));
     }
+    if let Some(text) = shared.args.defined.as_deref().map(std::fs::read_to_string) {
+        tools.extend(text.unwrap_or_default().lines().map(str::to_owned));
+    }
     tools.extend(added.iter().map(|name| generated(name)));
     tools
 }
@@ -95,6 +98,11 @@ pub(crate) fn knows(shared: &Shared, added: &[String], name: &str) -> bool {
         || shared.args.tells && tells::knows(name)
         || shared.args.tasks && tasks::knows(name)
         || shared.args.library && library().iter().any(|tool| tool["name"] == name)
+}
+
+/// The tool that only the caller of this name is shown.
+pub(crate) fn private(caller: &str) -> String {
+    generated(&format!("seen_by_{caller}"))
 }
 
 fn generated(name: &str) -> String {

@@ -68,7 +68,7 @@ impl Request {
         let kept = self.method.starts_with("resources/") || self.method.ends_with("/list");
         if self.call.modern && kept {
             result["ttlMs"] = json!(shared.args.ttl_ms);
-            result["cacheScope"] = json!("public");
+            result["cacheScope"] = json!(shared.cache_scope());
         }
         let outcome = match result.get("code") {
             Some(code) => Outcome::Error {
@@ -155,7 +155,10 @@ impl Request {
         let uri = self.params["uri"].as_str().unwrap_or_default();
         let prefixes = ["note://main/", "file:///mock/", "urn:mock:", "https://mock.invalid/"];
         if uri != "note://main/none" && prefixes.iter().any(|prefix| uri.starts_with(prefix)) {
-            let text = format!("{} of {}", uri, shared.args.name);
+            let mut text = format!("{} of {}", uri, shared.args.name);
+            if shared.args.private {
+                text.push_str(&format!(", read {} times", shared.count_call()));
+            }
             let contents = json!([{ "uri": uri, "mimeType": "text/plain", "text": text }]);
             return self.reply(shared, json!({ "contents": contents })).await;
         }

@@ -164,7 +164,7 @@ pub(crate) fn discover(shared: &Shared) -> Value {
         "supportedVersions": [MODERN],
         "capabilities": capabilities(shared),
         "ttlMs": shared.args.ttl_ms,
-        "cacheScope": "public",
+        "cacheScope": shared.cache_scope(),
         "_meta": { SERVER_KEY: server_info(shared) },
     });
     if let Some(text) = &shared.args.instructions {
@@ -178,17 +178,22 @@ pub(crate) fn list_line(shared: &Shared, message: &Value, added: &[String]) -> S
     let id = &message["id"];
     let asked = message.pointer("/params/cursor").and_then(Value::as_str);
     let cursor = asked.or_else(|| catalogue::first_cursor(shared));
-    let Some(page) = catalogue::page(shared, added, cursor) else {
+    let Some(mut page) = catalogue::page(shared, added, cursor) else {
         return error_line(id, &error(-32602, "no such cursor"));
     };
+    let caller = "/params/_meta/io.modelcontextprotocol~1clientInfo/name";
+    if let Some(caller) = message.pointer(caller).filter(|_| shared.args.private) {
+        page.tools.push(catalogue::private(caller.as_str().unwrap_or_default()));
+    }
     let mut rest = String::new();
     if let Some(next) = &page.next {
         rest.push_str(&format!(r#","nextCursor":{}"#, json!(next)));
     }
     if is_modern(message) && shared.args.era.knows_modern() {
         rest.push_str(&format!(
-            r#","resultType":"complete","ttlMs":{},"cacheScope":"public","_meta":{}"#,
+            r#","resultType":"complete","ttlMs":{},"cacheScope":"{}","_meta":{}"#,
             shared.args.ttl_ms,
+            shared.cache_scope(),
             json!({ SERVER_KEY: server_info(shared) }),
         ));
     }

@@ -77,6 +77,11 @@ impl Shared {
         self.fault(kind).is_some()
     }
 
+    /// Who may be shown what is kept of an answer.
+    pub(crate) fn cache_scope(&self) -> &'static str {
+        if self.args.private { "private" } else { "public" }
+    }
+
     /// Counts one more call and returns how many there were.
     pub(crate) fn count_call(&self) -> u64 {
         self.calls.fetch_add(1, Ordering::Relaxed) + 1

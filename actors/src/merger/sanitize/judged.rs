@@ -118,6 +118,7 @@ impl Judged {
                 self.rejected.push(Rejected { kind, name, reason });
             }
         }
+        self.rejected.extend(undescribed(listing, descriptions));
     }
 
     /// Whether one tool is so bad that none of the server's is to be shown.
@@ -130,6 +131,17 @@ impl Judged {
         let held = self.entries.iter().filter(|tool| tool.verdict.held.is_some());
         held.map(|tool| &tool.name)
     }
+}
+
+/// Descriptions of the settings for tools that the server does not list.
+fn undescribed(listing: &Listing, descriptions: &Descriptions) -> impl Iterator<Item = Rejected> {
+    let is_listed = |name: &String| listing.entries.iter().any(|tool| *tool.name == **name);
+    let missing = descriptions.keys().filter(move |name| !is_listed(name));
+    missing.map(|name| {
+        let reason =
+            "`toolDescriptions` describes it, and its server lists no such tool".to_owned();
+        Rejected { kind: listing.kind, name: name.clone(), reason }
+    })
 }
 
 /// A tool with another description.
