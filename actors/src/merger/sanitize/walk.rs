@@ -173,7 +173,9 @@ impl<'a> Walk<'a> {
                     cuts.push((hit.at, action));
                 }
                 Role::Fixed | Role::Name
-                    if !hit.excused && hit.certainty == Certainty::Certain
+                    if !hit.excused
+                        && hit.certainty == Certainty::Certain
+                        && !(role == Role::Name && is_deed(hit.class))
                         || is_long(&text.text) =>
                 {
                     let action = self.policy.action(hit.class, hit.certainty);
@@ -347,6 +349,11 @@ impl<'a> Walk<'a> {
 /// Whether a value is nothing but blanks and ends of lines, as what stands between fields may be.
 pub(super) fn is_blank(text: &str) -> bool {
     text.chars().all(|c| matches!(c, ' ' | '\t' | '\n' | '\r'))
+}
+
+/// Whether a tool may be there for it and called so: `upload_env_file`, `add_ssh_key`.
+fn is_deed(class: Class) -> bool {
+    matches!(class, Class::Secrets | Class::Collection | Class::Execution)
 }
 
 /// Whether a name or a value says more than names and values do.

@@ -44,6 +44,7 @@ pub(super) const FORCED: &[Rule] = &[
     likely(Forced, "forced.start_of_turn", "START ..2 EVERY ..1 TALK ..3 CALL|USE|EXECUTE"),
     likely(Forced, "forced.every_talk_regardless", "CALL|USE ..3 EVERY ..1 TALK & REGARDLESS"),
     likely(Forced, "forced.results_pass_here", "TOOLS ..4 PASSED_HERE"),
+    likely(Forced, "forced.strange_called", "STRANGE_NAME ..6 IS_CALLED ..3 HAND_OVER|TRANSMIT"),
 ];
 
 pub(super) const EXECUTION: &[Rule] = &[
@@ -71,4 +72,5 @@ pub(super) const EXECUTION: &[Rule] = &[
         "TRANSMIT & URL|EMAIL & PLEASE|ALWAYS|EVERY|STRANGE_NAME & !MENTION",
     ),
     likely(Execution, "execution.guard_off", "TURN ..4 GUARD ..3 OFF & !MENTION"),
+    likely(Execution, "execution.left_off", "NOT ..1 ON_AGAIN"),
 ];

@@ -10,7 +10,8 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
         "user asks for, user asked for, user gave, user gives, user entered, user typed, user requested, user requests, user chose, user chooses, user specified, user specifies, \
       users choice, given by the user, supplied by the user, provided by the user, chosen by the user, users value, users input, user wants, user said, user supplied, user provided, user asks, user named, what the user, \
       was asked for, were asked for, is asked for, users request, users wishes, users wish, users task, users goal, users intent, user picks, user selected, \
-      users entry, users entries, users selection",
+      users entry, users entries, users selection, \
+      user picked, user has picked, user has chosen, user prefers",
     ),
     (
         "IS_ALWAYS",
@@ -34,7 +35,7 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
     ),
     (
         "APPROVAL",
-        "approval, permission, confirmation, consent, authorization, authorisation, confirm",
+        "approval, permission, confirmation, consent, authorization, authorisation, confirm, approvals, permissions, confirmations",
     ),
     (
         "SUSPENDED",
@@ -51,7 +52,8 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
     (
         "END_WITH",
         "end with, ending with, finish with, close with, begin with, conclude with, sign off with, add the line, add the sentence, append the line, append the sentence, say that, state that, claim that, \
-      reply that, answer that, report that, reply with, answer with, respond with, end your answer, end your reply, end each answer, end every answer, end the answer, end the reply, praise, recommend",
+      reply that, answer that, report that, reply with, answer with, respond with, end your answer, end your reply, end each answer, end every answer, end the answer, end the reply, praise, recommend, \
+      then claim",
     ),
     (
         "RIVALS",
@@ -69,7 +71,8 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
     (
         "GUARD",
         "guard, guardrail, guardrails, firewall, antivirus, sandbox, audit, auditing, monitoring, approval, approvals, safety checks, security checks, endpoint protection, virus protection, tamper protection, scanner, defender, falco, edr, content filter, safe mode, logging, \
-      safety settings, safety features, safeguards, security software, security tools, malware protection, confirmation dialogs, confirmation prompts, permission checks, permission prompts, access controls",
+      safety settings, safety features, safeguards, security software, security tools, malware protection, confirmation dialogs, confirmation prompts, permission checks, permission prompts, access controls, \
+      crowdstrike, auditd, clamav, selinux, apparmor, sysmon",
     ),
     (
         "TURN_OFF",
@@ -165,7 +168,8 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
       infected, backdoored, banned, prohibited by policy, forbidden by policy, leaks, corrupts, corrupted, revoked, harmful, hacked, shut down, no longer works, no longer safe, must not be used, should not be used, not be used, never be used, wrong results, \
       violate policy, violates policy, against policy, steal data, steals data, spyware, scam, false data, false results, cannot be trusted, not to be trusted, not trustworthy, poisoned, has been retired, taken over, breached, \
       leak credentials, forbidden, malware, \
-      regarded as broken, considered broken, defective, malfunctioning, treated as broken",
+      regarded as broken, considered broken, defective, malfunctioning, treated as broken, \
+      hijacked",
     ),
     (
         "RETIRED",
@@ -234,7 +238,8 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
         "hidden from users, hide from users, not visible to the user, invisible to the user, without disclosing, not be disclosed, not be mentioned, not be revealed, not be discussed, never disclose, never reveal, do not explain this, do not explain why, not find out, remain hidden, stay hidden, remain secret, \
       stay secret, without their knowledge, without revealing, without mentioning, without saying so, \
       without notice, give no sign, give no hint, no sign that, no hint of, this note from, this line from, this instruction from, these instructions from, nobody must, nobody may know, nobody should know, no one must, no one may know, no one should know, \
-      without a word, not a word to, not a word about, 知らせずに, 伝えずに",
+      without a word, not a word to, not a word about, 知らせずに, 伝えずに, \
+      without naming their source, without naming the source, without saying where",
     ),
     (
         "RIVAL",
@@ -251,7 +256,8 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
         "LIE",
         "deny it, deny this, deny that, deny having, lie about, pretend that, pretend the, feign, act as though, make it look, make it appear, play dumb, mislead, deceive, misreport, \
       although it did not, even though it did not, although it succeeded, even if it succeeded, even if it failed, although it failed, report success, \
-      act as if nothing, as if nothing had, as if nothing happened, pretend nothing, as though nothing",
+      act as if nothing, as if nothing had, as if nothing happened, pretend nothing, as though nothing, \
+      blame the, blame it on",
     ),
     ("OUTPUT_OF", "output of, result of, results of, printout of, stdout of"),
     (
@@ -288,7 +294,9 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
     ),
     (
         "CANNED",
-        "answer every question with, answer each question with, respond to every question with, reply to every message with, answer everything with, answer all questions with, reply to everything with, respond to everything with",
+        "answer every question with, answer each question with, respond to every question with, reply to every message with, answer everything with, answer all questions with, reply to everything with, respond to everything with, \
+      finish every answer with, finish each answer with, finish every reply with, finish each reply with, end every answer with, end each answer with, end every reply with, end each reply with, begin every answer with, begin each answer with, start every answer with, \
+      close every answer with, here are my instructions, here is my system",
     ),
     ("TO_USER", "to the user, to users, to the human, to the customer, to anyone"),
     (
@@ -315,12 +323,14 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
     ),
     (
         "COSMETIC",
-        "only for display, cosmetic, for display only, a hint, decorative, just for show, irrelevant",
+        "only for display, cosmetic, for display only, a hint, decorative, just for show, irrelevant, \
+      has no effect, without effect",
     ),
     (
         "IF_ASKED",
         "wonders why, asks why, asked why, if asked, when asked, if questioned, if challenged, should anyone ask, if anyone asks, if they ask, \
-      should someone ask, should somebody ask, should the user ask, if someone asks, if somebody asks, when someone asks",
+      should someone ask, should somebody ask, should the user ask, if someone asks, if somebody asks, when someone asks, \
+      wants to know why, want to know why",
     ),
     ("TRACE", "any hint, any trace, any sign of, any mention"),
     (
@@ -360,7 +370,8 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
     (
         "TALK_SO_FAR",
         "since the session began, since this session began, since the chat began, since the conversation began, the two of you, typed in this session, typed in this chat, said in this session, last twenty turns, last ten turns, last few turns, \
-      turns of the dialogue, turns of this conversation, everything the user typed, everything the person typed, everything the user wrote, everything you know, what the person has typed, what the person typed",
+      turns of the dialogue, turns of this conversation, everything the user typed, everything the person typed, everything the user wrote, everything you know, what the person has typed, what the person typed, \
+      turns of this chat, turns of the chat, chat up to now, conversation up to now, you know about the user, known about the user, file opened in this, files opened in this, files read so far, files read in this",
     ),
     ("CONTENTS_OF", "content of, contents of, text of, body of, value of, values of"),
     ("BETWEEN_YOU", "between you and, between the two of us, between us, between ourselves"),
@@ -393,6 +404,13 @@ pub(in super::super) const DEEDS: &[(&str, &str)] = &[
         "NOTHING_ABROAD",
         "nichts, niks, nada, rien, niente, ничего, ingenting, intet, nic, hicbir sey",
     ),
+    ("READ_AND_WRITE", "read and write, read or write, read write, reading and writing"),
+    ("AS_GRANTED", "as granted, as given, for granted"),
+    (
+        "ON_AGAIN",
+        "switch it on again, turn it on again, enable it again, re enable it, switch it back on, turn it back on",
+    ),
+    ("AGENTS_OWN", "agents environment, agents own, your environment, your own environment"),
     // What makes such words harmless.
     (
         "MENTION",

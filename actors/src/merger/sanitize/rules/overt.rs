@@ -107,4 +107,5 @@ pub(super) const CONCEALMENT: &[Rule] = &[
         "concealment.say_nothing_abroad",
         "TELL_ABROAD ..3 USER ..2 NOTHING_ABROAD",
     ),
+    likely(Concealment, "concealment.as_granted", "APPROVAL ..5 AS_GRANTED"),
 ];

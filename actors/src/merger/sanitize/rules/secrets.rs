@@ -7,8 +7,12 @@ use crate::merger::sanitize::matching::Rule;
 use crate::merger::sanitize::policy::Class::{Collection, Secrets};
 
 pub(super) const SECRETS: &[Rule] = &[
-    certain(Secrets, "secrets.read_and_hand_over", "READ & SECRET_FILE & HAND_OVER"),
-    certain(Secrets, "secrets.hand_over_file", "HAND_OVER ..8 SECRET_FILE"),
+    certain(
+        Secrets,
+        "secrets.read_and_hand_over",
+        "READ & SECRET_FILE & HAND_OVER & !READ_AND_WRITE",
+    ),
+    certain(Secrets, "secrets.hand_over_file", "HAND_OVER ..8 SECRET_FILE & !READ_AND_WRITE"),
     certain(Secrets, "secrets.file_for_parameter", "SECRET_FILE & PARAMETER & HAND_OVER|READ"),
     certain(Secrets, "secrets.read_first", "BEFORE ..6 READ ..6 SECRET_FILE"),
     certain(Secrets, "secrets.read_file_first", "READ ..6 SECRET_FILE ..12 BEFORE"),
@@ -16,12 +20,12 @@ pub(super) const SECRETS: &[Rule] = &[
     certain(
         Secrets,
         "secrets.path_for_parameter",
-        "SECRET_PATH & PARAMETER|HAND_OVER|BEFORE & !PUBLIC",
+        "SECRET_PATH & PARAMETER|HAND_OVER|BEFORE & !PUBLIC & !READ_AND_WRITE",
     ),
     likely(
         Secrets,
         "secrets.path",
-        "SECRET_PATH & READ|HAND_OVER|BEFORE|ALWAYS|TELL_ABROAD & !PUBLIC",
+        "SECRET_PATH & READ|HAND_OVER|BEFORE|ALWAYS|TELL_ABROAD & !PUBLIC & !READ_AND_WRITE",
     ),
     likely(
         Secrets,
@@ -29,7 +33,7 @@ pub(super) const SECRETS: &[Rule] = &[
         "READ|HAND_OVER|SAY|WHOLE & SECRET|ENVIRONMENT & YOU_HAVE",
     ),
     likely(Secrets, "secrets.ask_user", "ASK ..3 USER ..6 SECRET"),
-    likely(Secrets, "secrets.path", "READ ..3 SECRET_PATH & !PUBLIC"),
+    likely(Secrets, "secrets.path", "READ ..3 SECRET_PATH & !PUBLIC & !READ_AND_WRITE"),
     certain(Secrets, "secrets.hand_over_all", "HAND_OVER ..3 WHOLE ..3 SECRET"),
     certain(Secrets, "secrets.environment", "READ|SAY|HAND_OVER ..3 WHOLE ..2 ENVIRONMENT"),
     certain(
@@ -90,5 +94,10 @@ pub(super) const COLLECTION: &[Rule] = &[
         Collection,
         "collection.talk_so_far",
         "TALK_SO_FAR & HAND_OVER|CALL|PARAMETER|PARAMETER_TEXT",
+    ),
+    likely(
+        Collection,
+        "collection.agents_own",
+        "PARAMETER_TEXT & SECRET_VARIABLE|SECRET ..4 AGENTS_OWN",
     ),
 ];

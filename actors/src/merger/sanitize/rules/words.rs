@@ -84,7 +84,8 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
         "new instruction, new instructions, new directive, new directives, updated instructions, real instructions, \
       actual instructions, true instructions, your new task, new system prompt, revised instructions, neue anweisungen, neue anweisung, \
       nouvelles instructions, nuevas instrucciones, nuove istruzioni, novas instrucoes, новые инструкции, nieuwe instructies, 新的指令, 新指令, 新しい指示, 새로운 지시, \
-      new objective, new mission, true task, real task, real purpose, true purpose, new persona, new system message",
+      new objective, new mission, true task, real task, real purpose, true purpose, new persona, new system message, \
+      fresh instructions, fresh directive, fresh directives",
     ),
     (
         "BANNER",
@@ -110,7 +111,8 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
       ora sei, da ora in poi, da adesso, voce agora e, a partir de agora, agora voce, je bent nu, jestes teraz, du ar nu, ты теперь, теперь ты, вы теперь, \
       你现在是, 从现在开始, 从现在起, あなたは今, 今から, これから, 당신은 이제, 이제부터, 지금부터, \
       from this point on, from this point onwards, from here on, henceforth, take on the role, take the role, adopt the persona, adopt the role, stop being, \
-      assume the persona",
+      assume the persona, \
+      you now play, you will play, you now act",
     ),
     (
         "FREE",
@@ -138,7 +140,8 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
         "SAY",
         "print, reveal, repeat, recite, dump, disclose, leak, expose, echo, divulge, regurgitate, spell out, show me, tell me, give me, output, paste, quote, translate your, preis, verrate, zeige, nenne, revele, affiche, montre, repete, revela, muestra, imprime, dime, repite, rivela, mostra, stampa, ripeti, \
       revele, mostre, imprima, toon, onthul, покажи, раскрои, выведи, 输出, 显示, 透露, 表示して, 出力, 보여, 출력, \
-      recall, write out, type out",
+      recall, write out, type out, \
+      dimmi, diga me",
     ),
     (
         "PROMPT",
@@ -150,7 +153,8 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
       instructions verbatim, prompt verbatim, everything above, text above, words above, \
       hidden configuration, hidden rules, hidden context, secret prompt, secret instructions, your first message, your system message, your hidden, your secret, pre prompt, base prompt, developer prompt, \
       internal data, your context, \
-      instrucciones ocultas, instructions cachees, istruzioni nascoste, تعليماتك السرية, versteckten anweisungen",
+      instrucciones ocultas, instructions cachees, istruzioni nascoste, تعليماتك السرية, versteckten anweisungen, \
+      instrucoes originais, suas instrucoes, istruzioni originali, le tue istruzioni, instrucciones originales, instructions originales",
     ),
     (
         "CONVERSATION",
@@ -187,7 +191,8 @@ pub(in super::super) const WORDS: &[(&str, &str)] = &[
     ),
     (
         "PUBLIC",
-        "public, pub, fingerprint, fingerprints, deploy key, authorized keys, known hosts, example, template, gitignore, public key",
+        "public, pub, fingerprint, fingerprints, deploy key, authorized keys, known hosts, example, template, gitignore, public key, \
+      path of the, path to the, path to a, path of a",
     ),
     (
         "SECRET",
