@@ -8,6 +8,7 @@ use std::time::Duration;
 use conductor_e2e::client::Client;
 use conductor_e2e::client::http_client::Place;
 use conductor_e2e::daemon::{Daemon, Options};
+use conductor_e2e::wait;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, timeout};
@@ -68,12 +69,10 @@ async fn s18_private_lists_and_results_never_cross_principals() {
         let names = client.tool_names().await.unwrap();
         let seen: Vec<_> = names.iter().filter(|name| name.contains("seen_by_")).collect();
         assert!(matches!(seen[..], [one] if one.ends_with("seen_by_mcp-conductor")), "{seen:?}");
-        let reply = client.request("resources/list", json!({})).await.unwrap();
-        let listed = reply.result().unwrap()["resources"].as_array().unwrap();
-        let one = listed.iter().find(|one| one["name"] == "one").unwrap();
+        let uri = address(client, "one").await;
         for _ in 0..2 {
-            let uri = json!({ "uri": one["uri"] });
-            let reply = client.request("resources/read", uri).await.unwrap();
+            let params = json!({ "uri": uri });
+            let reply = client.request("resources/read", params).await.unwrap();
             let result = reply.result().unwrap();
             assert_eq!(result["cacheScope"], "private");
             assert!(read.insert(result["contents"][0]["text"].to_string()), "{result}");
@@ -84,6 +83,17 @@ async fn s18_private_lists_and_results_never_cross_principals() {
         let caller = &asked["params"]["_meta"]["io.modelcontextprotocol/clientInfo"]["name"];
         assert_eq!(caller, "mcp-conductor", "lists are asked for in nobody's name");
     }
+}
+
+/// The address that a resource of this name is shown under. Resources are read beside tools, and
+/// may come later.
+async fn address(client: &Client, name: &str) -> Value {
+    let listed = wait::until("the resource is listed", SOON, async || {
+        let reply = client.request("resources/list", json!({})).await.ok()?;
+        let resources = reply.result().ok()?["resources"].as_array()?.clone();
+        resources.into_iter().find(|one| one["name"] == name).map(|one| one["uri"].clone())
+    });
+    listed.await.unwrap()
 }
 
 /// A server whose tool `schemed` has this schema, beside one that is healthy.
