@@ -172,8 +172,7 @@ fn variables(entry: &mut Entry, ours: &mut Entry, values: &mut Values<'_>) -> Op
             let place = format!("env.{name}");
             match text(value) {
                 Some(value) => {
-                    let value = values.value(&place, &name, &value, true)?;
-                    env.insert(name, json!(value));
+                    env.insert(name.clone(), kept(&place, &name, &value, values)?);
                 }
                 None => values.note(&place, Fate::Dropped, "has no value"),
             }
@@ -190,14 +189,22 @@ fn variables(entry: &mut Entry, ours: &mut Entry, values: &mut Values<'_>) -> Op
     Some(())
 }
 
+/// A value of a variable or header: a text, or the file that it is in.
+fn kept(place: &str, name: &str, value: &str, values: &mut Values<'_>) -> Option<Value> {
+    if let Some(file) = values.file(place, value) {
+        return Some(json!({ "file": file }));
+    }
+    values.value(place, name, value, true).map(Value::from)
+}
+
 fn headers(entry: &mut Entry, ours: &mut Entry, values: &mut Values<'_>) -> Option<()> {
     let mut headers = Entry::new();
     for key in ["headers", "http_headers"] {
         let Some(Value::Object(found)) = entry.remove(key) else { continue };
         for (name, value) in found {
             let Some(value) = text(value) else { continue };
-            let value = values.value(&format!("headers.{name}"), &name, &value, true)?;
-            headers.insert(name, json!(value));
+            let value = kept(&format!("headers.{name}"), &name, &value, values)?;
+            headers.insert(name, value);
         }
     }
     if let Some(Value::Object(found)) = entry.remove("env_http_headers") {

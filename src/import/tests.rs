@@ -219,6 +219,32 @@ fn paths_that_start_where_the_client_does_start_at_its_folder() {
 }
 
 #[test]
+fn passwords_in_addresses_of_databases_and_files_of_secrets_are_seen() {
+    check(
+        "/x/opencode.json",
+        r#"{"mcp":{"a":{"type":"local","command":["x","--url","postgres://me:hunter2@db/x","redis://:hunter2@r"],
+            "environment":{"DATABASE_URL":"postgres://me:hunter2@db/x","PLAIN_URL":"postgres://me@db/x","F":"{file:~/.s}"}},
+            "b":{"type":"remote","url":"https://b","headers":{"X":"{file:key}"}},
+            "c":{"type":"local","command":["x","{file:~/.s}"]}}}"#,
+        json!({
+            "a": {"command": "x", "args": ["--url", "${A_URL}", "${A_ARG_2}"],
+                  "env": {"DATABASE_URL": "encrypted:<26 bytes>", "PLAIN_URL": "postgres://me@db/x",
+                          "F": {"file": "~/.s"}}},
+            "b": {"type": "http", "url": "https://b", "headers": {"X": {"file": "/x/key"}}},
+        }),
+        &[
+            "a args.1 changed",
+            "a args.2 changed",
+            "a env.DATABASE_URL changed",
+            "a env.F changed",
+            "b headers.X changed",
+            "b headers.X changed",
+            "c args.0 lost",
+        ],
+    );
+}
+
+#[test]
 fn secrets_in_a_url_become_variables() {
     check(
         "/x/mcp.json",

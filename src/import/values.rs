@@ -63,10 +63,22 @@ impl Values<'_> {
         self.report.note(self.server, key, fate, what);
     }
 
+    /// The file that a value stands for and that holds nothing else, which we read as well.
+    pub(super) fn file(&mut self, key: &str, text: &str) -> Option<String> {
+        let path = text.strip_prefix("{file:")?.strip_suffix('}')?;
+        if self.source != Source::Opencode || path.contains(['{', '}']) {
+            return None;
+        }
+        let path = self.place(key, path)?;
+        self.note(key, Fate::Changed, "is read from its file here as well");
+        Some(path)
+    }
+
     /// A text with our variables in it; nothing if it needs what only its client has.
     pub(super) fn text(&mut self, key: &str, text: &str) -> Option<String> {
         if let Some(foreign) = FOREIGN.iter().find(|foreign| text.contains(**foreign)) {
-            let what = format!("`{foreign}…` is known to that client alone");
+            let what =
+                format!("`{foreign}…` is known to that client alone: the server is left out");
             self.note(key, Fate::Lost, what);
             return None;
         }
@@ -246,7 +258,15 @@ fn is_secret(name: &str, value: &str) -> bool {
         || matches!(value, "true" | "false")
         || value.parse::<f64>().is_ok() && value.len() < 6
         || value.starts_with(['/', '~', '.']) && !starts;
-    (named || starts) && !is_plain
+    (named || starts || has_password(value)) && !is_plain
+}
+
+/// Whether it is an address with a password in its login, as those of databases are.
+fn has_password(value: &str) -> bool {
+    let Some((_, rest)) = value.split_once("://") else { return false };
+    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
+    let login = authority.rsplit_once('@').and_then(|(login, _)| login.split_once(':'));
+    login.is_some_and(|(_, password)| !password.is_empty())
 }
 
 /// A name for a variable of the environment.
