@@ -15,7 +15,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
 use super::dialogue::{
-    Bond, Conversation, InputRequired, PARKED_MAX, Parked, Sealed, Step, Whose, for_modern,
+    About, Bond, Conversation, InputRequired, PARKED_MAX, Parked, Sealed, Step, Whose, for_modern,
     url_required, write_input_required,
 };
 use super::era::{self, Era, ForeignResult};
@@ -23,7 +23,7 @@ use super::reply::{
     Refusal, failed_call, foreign_result, lacking, no_input, relayed_error, required,
 };
 use super::service::{Peer, Service, response};
-use super::talking::{ask_all, log, tell};
+use super::talking::{Rising, ask_all, log, tell};
 use super::tasks;
 
 /// How often a server may ask for input during one call.
@@ -97,7 +97,8 @@ impl Service {
                     let error = ForeignResult("\"task\"".to_owned());
                     return Ok(foreign_result(id, kind, &error));
                 }
-                Ok(era::response(id, kind, &result, hop, era)
+                let extends = hop == Hop::Modern && self.knows_extensions(hop);
+                Ok(era::response(id, (kind, extends), &result, hop, era)
                     .unwrap_or_else(|error| foreign_result(id, kind, &error)))
             }
             Ok(Answered { outcome: Outcome::Error(error), .. }) => {
@@ -161,9 +162,10 @@ impl Service {
             return Ended::Called(self.plain(params, level, peer.out, None).await);
         };
         params.meta.client_capabilities = Some(client.capabilities.clone());
+        let mut rising = Rising::default();
         for round in 0..ROUNDS {
             let conversation = self.begin(params.clone(), client.abilities, level);
-            let answered = match self.talk(conversation, Some(client), out).await {
+            let answered = match self.talk(conversation, &mut rising, Some(client), out).await {
                 Ok(answered) => answered,
                 Err(error) => return Ended::Called(Err(error)),
             };
@@ -175,6 +177,11 @@ impl Service {
             if asks.requests.is_empty() {
                 sleep(AGAIN.1.min(AGAIN.0 * 2_u32.pow(round))).await;
             }
+            if asks.beyond(client.abilities).is_some() {
+                return Ended::NoInput("it asks for what the client has not offered".to_owned());
+            }
+            let label = self.label_of(params.kind, &params.name);
+            let asks = asks.of_server(label.as_deref());
             match ask_all(&asks, client, out).await {
                 Ok(answers) => params.input_responses = Some(answers),
                 Err(reason) => return Ended::NoInput(reason),
@@ -194,13 +201,13 @@ impl Service {
         let capabilities = params.meta.client_capabilities.as_deref();
         let able = capabilities.map(Abilities::of).filter(|_| can_ask(params.kind));
         let able = able.unwrap_or_default();
-        let state = params.request_state.take();
+        let (state, about) = (params.request_state.take(), About::of(&params));
         if state.is_none() && !able.any() {
             let lacked = Arc::default();
             let outcome = self.plain(params, level, out, Some(&lacked)).await;
-            return Ok(Ended::called(outcome, &lacked));
+            return self.on_outcome(outcome, &lacked, able, &about);
         }
-        let bond = Bond::new(&principal_of(self.caller()), &params);
+        let bond = self.bond(&about);
         let sealed = match state {
             Some(state) => {
                 let state: Option<String> = serde_json::from_slice(&state).ok();
@@ -230,9 +237,10 @@ impl Service {
                 parked.conversation
             }
         };
+        let mut rising = Rising::default();
         loop {
             match conversation.next().await {
-                Step::Progress(params) => tell(out, token.as_ref(), &params),
+                Step::Progress(params) => tell(out, token.as_ref(), &params, &mut rising),
                 // Only if the present request wants such things as well.
                 Step::Logged(params) => {
                     if let Some(out) = out.filter(|_| level.is_some()) {
@@ -244,10 +252,7 @@ impl Service {
                     return self.park(Parked::of(conversation, first).await, &bond);
                 }
                 Step::Over(outcome) => {
-                    return match Ended::called(outcome, &conversation.lacked()) {
-                        Ended::Called(Ok(answered)) => self.on_answer(answered, able, &bond),
-                        ended => Ok(ended),
-                    };
+                    return self.on_outcome(outcome, &conversation.lacked(), able, &about);
                 }
             }
         }
@@ -270,26 +275,48 @@ impl Service {
         Ok(Ended::Asks(write_input_required(asked.into_iter(), &state)))
     }
 
+    fn on_outcome(
+        &self,
+        outcome: Result<Answered, CallError>,
+        lacked: &OnceLock<Abilities>,
+        able: Abilities,
+        about: &About,
+    ) -> Result<Ended, Refusal> {
+        match Ended::called(outcome, lacked) {
+            Ended::Called(Ok(answered)) => self.on_answer(answered, able, about),
+            ended => Ok(ended),
+        }
+    }
+
+    fn bond(&self, about: &About) -> Bond {
+        Bond::new(&principal_of(self.caller()), about)
+    }
+
     /// An answer for a client of 2026-07-28; one that asks for input is put under seal.
     fn on_answer(
         &self,
         answered: Answered,
         able: Abilities,
-        bond: &Bond,
+        about: &About,
     ) -> Result<Ended, Refusal> {
-        let asks = match asks(&answered) {
+        let asks = match asks(&answered).map(|asks| asks.filter(|_| can_ask(about.kind))) {
             Ok(asks) => asks,
             Err(reason) => return Ok(Ended::NoInput(reason)),
         };
         if let Some(asks) = asks {
-            let state = asks.state.clone().map(|state| self.close(&Sealed::Server(state), bond));
+            if let Some(needed) = asks.beyond(able) {
+                return Ok(Ended::Lacks(needed));
+            }
+            let state = asks.state.clone();
+            let state = state.map(|state| self.close(&Sealed::Server(state), &self.bond(about)));
             let state = state.transpose()?;
-            return Ok(Ended::Asks(asks.write(state.as_deref())));
+            let label = self.label_of(about.kind, &about.name);
+            return Ok(Ended::Asks(asks.of_server(label.as_deref()).write(state.as_deref())));
         }
         if let (Outcome::Error(error), true) = (&answered.outcome, able.url)
             && let Some(wanted) = url_required(error)
         {
-            let state = self.close(&Sealed::Again, bond)?;
+            let state = self.close(&Sealed::Again, &self.bond(about))?;
             let requests = (1..)
                 .zip(wanted)
                 .map(|(key, params)| (key.to_string(), InquiryKind::Elicitation, Some(params)));
@@ -340,7 +367,7 @@ impl Service {
         };
         let conversation = self.begin(params, Abilities::default(), level);
         let found = conversation.lacked();
-        let outcome = self.talk(conversation, None, out).await;
+        let outcome = self.talk(conversation, &mut Rising::default(), None, out).await;
         if let (Some(lacked), Some(found)) = (lacked, found.get()) {
             let _ = lacked.set(*found); // it is new
         }

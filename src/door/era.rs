@@ -1,6 +1,6 @@
 //! This file carries a server's result over to the kind of revision that its caller speaks.
 //!
-//! Pure. Where both speak the same kind not a byte is looked at. It leaves errors to `reply`.
+//! Pure. Where both speak an older kind not a byte is looked at. It leaves errors to `reply`.
 
 use bytes::Bytes;
 use conductor_actors::wire::{CallKind, Hop, Id, Members, write_result};
@@ -38,70 +38,106 @@ const ADDED: [(&str, &str); 3] = [
     (r#""cacheScope""#, r#""private""#),
 ];
 
+/// The types of results that a newer caller knows. Those that ask for input never come here.
+const KNOWN: [&[u8]; 2] = [br#""complete""#, br#""task""#];
+
 /// Hints that only mean something to a modern caller.
 const HINTS: [&str; 2] = ["ttlMs", "cacheScope"];
 
 /// The response that carries `result`, which came from a server spoken to as `from`, for a request
-/// of this kind.
+/// of this kind. `extends` if the caller may know more types of results than its revision does.
 pub(super) fn response(
     id: &Id,
-    kind: CallKind,
+    (kind, extends): (CallKind, bool),
     result: &Bytes,
     from: Hop,
     to: Era,
 ) -> Result<Bytes, ForeignResult> {
+    let carried = match (from, to) {
+        (Hop::Legacy, Era::Legacy) => None,
+        (Hop::Modern, Era::Modern) if extends || kind == CallKind::Extension => None,
+        (Hop::Modern, Era::Modern) => completed(result, kind)?,
+        (Hop::Legacy, Era::Modern) => typed(result, kind),
+        (Hop::Modern, Era::Legacy) => untyped(result)?,
+    };
     let mut out = Vec::with_capacity(result.len() + id.as_json().len() + 64);
-    match (from, to) {
-        (Hop::Legacy, Era::Legacy) | (Hop::Modern, Era::Modern) => {
-            write_result(&mut out, id, result);
-        }
-        (Hop::Legacy, Era::Modern) => match typed(result, kind) {
-            Some(typed) => write_result(&mut out, id, &typed),
-            None => write_result(&mut out, id, result),
-        },
-        (Hop::Modern, Era::Legacy) => match untyped(result)? {
-            Some(untyped) => write_result(&mut out, id, &untyped),
-            None => write_result(&mut out, id, result),
-        },
-    }
+    write_result(&mut out, id, carried.as_deref().unwrap_or(result));
     Ok(Bytes::from(out))
+}
+
+/// The members that a result of this kind has to have.
+fn needed(kind: CallKind) -> &'static [(&'static str, &'static str)] {
+    if kind == CallKind::Resource { &ADDED } else { &ADDED[..1] }
+}
+
+/// Whether one of the members that a result has to have may be in this one.
+fn may_say(result: &Bytes, (key, _): &(&str, &str)) -> bool {
+    memmem::find(result, key.as_bytes()).is_some()
 }
 
 /// `result` with a result type, if it is an object. What an older server says under that name is no
 /// type: it knows of none.
 fn typed(result: &Bytes, kind: CallKind) -> Option<Vec<u8>> {
     let inner = result.strip_prefix(b"{")?;
-    let added = if kind == CallKind::Resource { &ADDED[..] } else { &ADDED[..1] };
     // Taken apart only if one of them may be in it.
-    let members = match added.iter().any(|(key, _)| memmem::find(result, key.as_bytes()).is_some())
-    {
-        true => {
-            let mut members = Members::read(result).ok()?;
-            members.take("resultType");
-            Some(members)
+    if !needed(kind).iter().any(|member| may_say(result, member)) {
+        return Some(with(needed(kind).iter(), inner));
+    }
+    let mut members = Members::read(result).ok()?;
+    members.take("resultType");
+    Some(with_missing(&members, kind))
+}
+
+/// `result` of a server of the same kind, which has to say what it is (MCP 2026-07-28, basic/index,
+/// `resultType`): one that does not is complete, and one that says what nobody knows is none.
+fn completed(result: &Bytes, kind: CallKind) -> Result<Option<Vec<u8>>, ForeignResult> {
+    let says_all = needed(kind).iter().all(|member| may_say(result, member));
+    let mut types = memmem::find_iter(result, br#""resultType""#);
+    let is_complete = |at: usize| result[at..].starts_with(br#""resultType":"complete""#);
+    if says_all && types.next().is_some_and(is_complete) && types.next().is_none() {
+        return Ok(None);
+    }
+    let Ok(members) = Members::read(result) else { return Ok(None) };
+    match members.get("resultType") {
+        Some(said) if !KNOWN.contains(&&said[..]) => {
+            Err(ForeignResult(String::from_utf8_lossy(said).into_owned()))
         }
-        false => None,
-    };
-    let whole = members.as_ref().map(Members::to_json);
-    let rest = whole.as_ref().map_or(inner, |whole| &whole[1..]);
-    let said = |key: &str| members.as_ref()?.get(key.trim_matches('"'));
+        _ if needed(kind).iter().all(|(key, _)| members.get(bare(key)).is_some()) => Ok(None),
+        _ => Ok(Some(with_missing(&members, kind))),
+    }
+}
+
+/// The result that has these members and those it lacks.
+fn with_missing(members: &Members, kind: CallKind) -> Vec<u8> {
+    let missing = needed(kind).iter().filter(|(key, _)| members.get(bare(key)).is_none());
+    with(missing, &members.to_json()[1..])
+}
+
+/// A result of these members and of `rest`, which lacks its first brace.
+fn with<'a>(added: impl Iterator<Item = &'a (&'a str, &'a str)>, rest: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(rest.len() + 64);
-    for (key, value) in added.iter().filter(|(key, _)| said(key).is_none()) {
+    for (key, value) in added {
         out.push(if out.is_empty() { b'{' } else { b',' });
         out.extend_from_slice(key.as_bytes());
         out.push(b':');
         out.extend_from_slice(value.as_bytes());
     }
-    if rest.trim_ascii_start().first() != Some(&b'}') {
-        out.push(b',');
+    match rest.trim_ascii_start().first() {
+        _ if out.is_empty() => out.push(b'{'),
+        Some(b'}') => {}
+        _ => out.push(b','),
     }
     out.extend_from_slice(rest);
-    Some(out)
+    out
+}
+
+fn bare(key: &str) -> &str {
+    key.trim_matches('"')
 }
 
 /// `result` without what only modern callers understand, if there is any of it.
 fn untyped(result: &Bytes) -> Result<Option<Vec<u8>>, ForeignResult> {
-    let modern = ["\"resultType\"", "\"ttlMs\"", "\"cacheScope\""];
+    let modern = ["\"resultType\"", "\"ttlMs\"", "\"cacheScope\"", "\"structuredContent\""];
     if !modern.iter().any(|key| memmem::find(result, key.as_bytes()).is_some()) {
         return Ok(None);
     }
@@ -113,6 +149,11 @@ fn untyped(result: &Bytes) -> Result<Option<Vec<u8>>, ForeignResult> {
     }
     for hint in HINTS {
         members.take(hint);
+    }
+    // There, it is an object (MCP 2025-11-25, server/tools, Structured Content).
+    if let Some(value) = members.get("structuredContent").filter(|it| it.first() != Some(&b'{')) {
+        let wrapped = Members::from_iter([("result", value.clone())]).to_json();
+        members.set("structuredContent", wrapped);
     }
     let mut out = Vec::with_capacity(result.len());
     members.write(&mut out);
@@ -127,7 +168,7 @@ mod tests {
     fn check(result: &'static str, from: Hop, to: Era, expected: &str) {
         let id = Id::from_number(1);
         let result = Bytes::from_static(result.as_bytes());
-        let found = match response(&id, CallKind::Tool, &result, from, to) {
+        let found = match response(&id, (CallKind::Tool, false), &result, from, to) {
             Ok(found) => String::from_utf8(found.to_vec()).unwrap(),
             Err(error) => error.to_string(),
         };
@@ -143,6 +184,53 @@ mod tests {
         for odd in [r#"{ "resultType" : "task" , "ttlMs":1 }"#, "7", r#"{"a":1,"a":2}"#] {
             check(odd, Hop::Modern, Era::Modern, odd);
             check(odd, Hop::Legacy, Era::Legacy, odd);
+        }
+    }
+
+    #[test]
+    fn a_newer_servers_result_says_what_it_is_or_is_none() {
+        let newer = |result, expected| check(result, Hop::Modern, Era::Modern, expected);
+        for whole in [
+            r#"{"content":[],"resultType":"complete"}"#,
+            r#"{"resultType" : "complete","x":{"resultType":"foo"}}"#,
+            r#"{"resultType":"task"}"#,
+        ] {
+            newer(whole, whole);
+        }
+        newer(r#"{"content":[1.0]}"#, r#"{"resultType":"complete","content":[1.0]}"#);
+        newer(
+            r#"{"structuredContent":{"resultType":"complete"}}"#,
+            r#"{"structuredContent":{"resultType":"complete"}}"#,
+        );
+        newer("{}", r#"{"resultType":"complete"}"#);
+        let foreign = "! result type \"foo\" cannot be passed on to a client of this revision";
+        newer(r#"{"resultType":"foo"}"#, foreign);
+        let known = |kind, extends, result: &'static str| {
+            let (id, result) = (Id::from_number(1), Bytes::from_static(result.as_bytes()));
+            let found = response(&id, (kind, extends), &result, Hop::Modern, Era::Modern);
+            found.map(|found| String::from_utf8(found.to_vec()).unwrap())
+        };
+        let foo = r#"{"resultType":"foo"}"#;
+        let whole = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{foo}}}"#);
+        assert_eq!(known(CallKind::Tool, true, foo), Ok(whole.clone()));
+        assert_eq!(known(CallKind::Extension, false, foo), Ok(whole));
+        let read = known(CallKind::Resource, false, r#"{"resultType":"complete","ttlMs":5}"#);
+        let expected = r#"{"cacheScope":"private","resultType":"complete","ttlMs":5}"#;
+        assert_eq!(read, Ok(format!(r#"{{"jsonrpc":"2.0","id":1,"result":{expected}}}"#)));
+    }
+
+    #[test]
+    fn structured_content_is_an_object_for_an_older_caller() {
+        for (value, expected) in [
+            ("[1.0]", r#"{"result":[1.0]}"#),
+            ("7", r#"{"result":7}"#),
+            (r#"{"a":1.0}"#, r#"{"a":1.0}"#),
+        ] {
+            let of = |value: &str| -> &'static str {
+                format!(r#"{{"structuredContent":{value},"content":[]}}"#).leak()
+            };
+            check(of(value), Hop::Modern, Era::Legacy, of(expected));
+            check(of(value), Hop::Legacy, Era::Legacy, of(value));
         }
     }
 
@@ -182,7 +270,8 @@ mod tests {
             ),
         ] {
             let result = Bytes::from_static(result.as_bytes());
-            let found = response(&id, CallKind::Resource, &result, Hop::Legacy, Era::Modern);
+            let kind = (CallKind::Resource, false);
+            let found = response(&id, kind, &result, Hop::Legacy, Era::Modern);
             let expected = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{expected}}}"#);
             assert_eq!(found.unwrap(), expected);
         }

@@ -27,6 +27,7 @@ impl Service {
     pub(super) async fn talk(
         &self,
         mut conversation: Conversation,
+        rising: &mut Rising,
         client: Option<&Client>,
         out: &mpsc::Sender<Bytes>,
     ) -> Result<Answered, CallError> {
@@ -35,7 +36,8 @@ impl Service {
             tokio::select! {
                 biased;
                 step = conversation.next() => match step {
-                    Step::Progress(params) => forward(out, &params),
+                    Step::Progress(params) if rising.lets(&params) => forward(out, &params),
+                    Step::Progress(_) => {}
                     Step::Logged(params) => log(out, &params),
                     Step::Noticed(line) => drop(out.try_send(line)),
                     Step::Asked(mut inquiry) => {
@@ -97,14 +99,24 @@ impl Service {
         if visits.is_empty() {
             return error;
         }
+        let Some(server) = self.server_of(kind, name) else { return error };
+        self.await_visits(&server, visits).await;
+        let label = self.label(&server);
+        label.and_then(|label| with_shown_visits(&error, &label)).unwrap_or(error)
+    }
+
+    /// The server that such a request goes to.
+    fn server_of(&self, kind: CallKind, name: &Text) -> Option<ServerId> {
         let catalog = self.system().catalog().current();
-        let found = catalog.view(self.scope()).map(|view| view.resolve(kind, name));
-        if let Some(Resolution::Found(target)) = found {
-            self.await_visits(&target.server, visits).await;
-            let label = self.label(&target.server);
-            return label.and_then(|label| with_shown_visits(&error, &label)).unwrap_or(error);
+        match catalog.view(self.scope())?.resolve(kind, name) {
+            Resolution::Found(target) => Some(target.server),
+            _ => None,
         }
-        error
+    }
+
+    /// The name of that server, where a person could not know it otherwise.
+    pub(super) fn label_of(&self, kind: CallKind, name: &Text) -> Option<String> {
+        self.server_of(kind, name).and_then(|server| self.label(&server))
     }
 
     /// The server's name, where a person could not know it otherwise.
@@ -141,6 +153,27 @@ fn refused(kind: InquiryKind, error: &Bytes) -> String {
     format!("the client refused `{}`: {message}", kind.method())
 }
 
+/// How far a request is by what its client has been told: that only ever grows, though a server may be
+/// asked several times for it (MCP 2026-07-28, basic/patterns/progress).
+#[derive(Debug, Default)]
+pub(super) struct Rising(Option<f64>);
+
+impl Rising {
+    /// Whether this progress is more than what was told; from then on it is what was told.
+    fn lets(&mut self, params: &Bytes) -> bool {
+        let params = Members::read(params).ok();
+        let raw = params.as_ref().and_then(|params| params.get("progress"));
+        let Some(now) = raw.and_then(|raw| serde_json::from_slice::<f64>(raw).ok()) else {
+            return true; // it says nothing of the kind
+        };
+        let rises = self.0.is_none_or(|told| now > told);
+        if rises {
+            self.0 = Some(now);
+        }
+        rises
+    }
+}
+
 /// Passes progress on. A reader that is slow misses some steps, never an answer.
 fn forward(out: &mpsc::Sender<Bytes>, params: &[u8]) {
     let mut line = Vec::with_capacity(params.len() + 64);
@@ -149,8 +182,16 @@ fn forward(out: &mpsc::Sender<Bytes>, params: &[u8]) {
 }
 
 /// The same under the token of the present request, if it has one.
-pub(super) fn tell(out: Option<&mpsc::Sender<Bytes>>, token: Option<&Bytes>, params: &Bytes) {
+pub(super) fn tell(
+    out: Option<&mpsc::Sender<Bytes>>,
+    token: Option<&Bytes>,
+    params: &Bytes,
+    rising: &mut Rising,
+) {
     let (Some(out), Some(token)) = (out, token) else { return };
+    if !rising.lets(params) {
+        return;
+    }
     let Ok(mut params) = Members::read(params) else { return };
     params.set("progressToken", token.clone());
     forward(out, &params.to_json());
@@ -159,4 +200,18 @@ pub(super) fn tell(out: Option<&mpsc::Sender<Bytes>>, token: Option<&Bytes>, par
 /// Passes a log message on, as progress.
 pub(super) fn log(out: &mpsc::Sender<Bytes>, params: &[u8]) {
     let _ = out.try_send(logged(params));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn progress_only_ever_grows() {
+        let mut rising = Rising::default();
+        let told = ["1", "1.5", "1", "1.5", "2e0", "\"x\"", "0", "3"].map(|progress| {
+            rising.lets(&Bytes::from(format!(r#"{{"progress":{progress},"total":9}}"#)))
+        });
+        assert_eq!(told, [true, true, false, false, true, true, false, true]);
+    }
 }

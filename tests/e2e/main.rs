@@ -75,6 +75,8 @@ mod remote;
 #[cfg(test)]
 mod rest;
 #[cfg(test)]
+mod results;
+#[cfg(test)]
 mod resuming;
 #[cfg(test)]
 mod rug_pulls;

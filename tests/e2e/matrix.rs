@@ -20,7 +20,7 @@ const TABLE: [(&str, [&str; 4]); 18] = [
     ("url", ["accept"; 4]),
     ("sampling", ["assistant"; 4]),
     ("roots", ["file:///work"; 4]),
-    ("form that the client cannot fill in", ["refused", "refused", "-32021", "input"]),
+    ("form that the client cannot fill in", ["refused", "refused", "-32021", "-32021"]),
     ("resource", ["read"; 4]),
     ("no such resource", ["-32002", "-32002", "-32602", "-32602"]),
     ("subscription", ["updated"; 4]),

@@ -45,8 +45,9 @@ pub struct ListedEntry {
 pub struct Definition {
     /// One JSON object.
     pub json: Bytes,
-    /// The same without what a tool says about being made into a task, if it says anything: newer
-    /// revisions know nothing of that (MCP 2025-11-25, Tool, `execution`).
+    /// The same for newer readers, if it is another: without what a tool says about being made into a task,
+    /// of which they know nothing (MCP 2025-11-25, Tool, `execution`); with a schema of results that are no
+    /// objects, of which older ones know nothing.
     pub modern: Option<Bytes>,
 }
 

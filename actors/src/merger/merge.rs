@@ -298,10 +298,25 @@ impl Shown<'_> {
             ListKind::Templates => "uriTemplate",
         };
         definition.set(key, json_string(name));
-        let mut without = definition.clone();
-        let execution = without.take("execution").filter(|_| self.kind == ListKind::Tools);
-        Definition { json: definition.to_json(), modern: execution.map(|_| without.to_json()) }
+        let json = definition.to_json();
+        if self.kind != ListKind::Tools {
+            return Definition { json, modern: None };
+        }
+        let (mut older, mut newer) = (definition.clone(), definition.clone());
+        let execution = newer.take("execution");
+        let foreign = older.get("outputSchema").is_some_and(|schema| !is_of_objects(schema));
+        if foreign {
+            older.take("outputSchema");
+        }
+        let modern = (foreign || execution.is_some()).then(|| newer.to_json());
+        Definition { json: if foreign { older.to_json() } else { json }, modern }
     }
+}
+
+/// Whether a schema says that what it is of are objects. Older revisions know of no other results
+/// (MCP 2025-11-25, schema, Tool), and clients of them may refuse a list with one.
+fn is_of_objects(schema: &Bytes) -> bool {
+    Members::read(schema).is_ok_and(|schema| schema.text("type").as_deref() == Some("object"))
 }
 
 /// The arguments of a tool that are repeated in headers. Wrong marks are none.

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use conductor_config::ServerId;
 use tokio::sync::{mpsc, oneshot};
 
-use crate::wire::{Abilities, Outcome};
+use crate::wire::{Abilities, Members, Outcome};
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -37,6 +37,24 @@ impl InquiryKind {
         [Self::Elicitation, Self::Sampling, Self::Roots]
             .into_iter()
             .find(|kind| kind.method() == method)
+    }
+
+    /// What a client has to be able to do to be asked this; nothing if no client is.
+    pub fn needs(self, params: Option<&Members>) -> Option<Abilities> {
+        let has = |key: &str| params.is_some_and(|params| params.get(key).is_some());
+        let none = Abilities::default();
+        match self {
+            Self::Elicitation => match params.and_then(|params| params.text("mode")).as_deref() {
+                Some("url") => Some(Abilities { url: true, ..none }),
+                Some("form") | None => Some(Abilities { form: true, ..none }),
+                Some(_) => None,
+            },
+            Self::Sampling => {
+                let sampling_tools = has("tools") || has("toolChoice");
+                Some(Abilities { sampling: true, sampling_tools, ..none })
+            }
+            Self::Roots => Some(Abilities { roots: true, ..none }),
+        }
     }
 }
 

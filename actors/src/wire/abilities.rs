@@ -52,6 +52,15 @@ struct Sampling {
 }
 
 impl Abilities {
+    /// Whether all that `needed` says is among these.
+    pub fn include(self, needed: Self) -> bool {
+        (self.form || !needed.form)
+            && (self.url || !needed.url)
+            && (self.sampling || !needed.sampling)
+            && (self.sampling_tools || !needed.sampling_tools)
+            && (self.roots || !needed.roots)
+    }
+
     /// What the raw capabilities of a client amount to; nothing if they cannot be read. Elicitation
     /// without a mode means forms (MCP 2025-11-25, client/elicitation, Capabilities).
     pub fn of(capabilities: &[u8]) -> Self {

@@ -108,12 +108,20 @@ fn is_token(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(sign)
 }
 
+/// A whole number however it was written, `42.0` or `4.2e1`, in digits alone: such are compared as numbers.
+/// Beyond 2^53 there is no telling.
+fn whole(number: &serde_json::Number) -> Option<String> {
+    const SAFE: f64 = 9_007_199_254_740_991.0;
+    let value = number.as_f64().filter(|value| number.is_f64() && value.abs() <= SAFE)?;
+    (value.fract() == 0.0).then(|| format!("{value:.0}"))
+}
+
 /// An argument as text; nothing for one that is `null` or has parts.
 fn primitive(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Bool(yes) => Some(yes.to_string()),
-        Value::Number(number) => Some(number.to_string()),
+        Value::Number(number) => Some(whole(number).unwrap_or_else(|| number.to_string())),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
 }
@@ -145,6 +153,10 @@ mod tests {
     fn marked_arguments_are_found_by_their_path() {
         check(r#"{"region":"eu","deep":{"n":7},"plain":"p"}"#, &[Some("7"), Some("eu")]);
         check(r#"{"region":null,"deep":{"n":true}}"#, &[Some("true"), None]);
+        check(r#"{"region":"4.0","deep":{"n":42.0}}"#, &[Some("42"), Some("4.0")]);
+        check(r#"{"deep":{"n":-4.2e1}}"#, &[Some("-42"), None]);
+        check(r#"{"deep":{"n":9007199254740993}}"#, &[Some("9007199254740993"), None]);
+        check(r#"{"deep":{"n":1.5}}"#, &[Some("1.5"), None]);
         check(r#"{"region":{"a":1},"deep":[7]}"#, &[None, None]);
         check("7", &[None, None]);
     }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use conductor_actors::InquiryKind;
-use conductor_actors::wire::{Members, Text, json_string};
+use conductor_actors::wire::{Abilities, Members, Text, json_string};
 use memchr::memmem;
 
-use super::presentation::without_marks;
+use super::presentation::{with_label, without_marks};
 use crate::door::reply::wants_visit;
 
 /// A result that asks for input, taken apart.
@@ -41,6 +41,24 @@ impl InputRequired {
             None => Ok(Vec::new()),
         };
         Some(requests.map(|requests| Self { requests, state, rest }))
+    }
+
+    /// What a client has to be able to do that `able` does not say, if there is such a thing: it must not
+    /// be asked for that (MCP 2026-07-28, basic/patterns/mrtr).
+    pub(in crate::door) fn beyond(&self, able: Abilities) -> Option<Abilities> {
+        let mut needs = self.requests.iter().filter_map(|(_, kind, params)| {
+            let params = params.as_ref().and_then(|params| Members::read(params).ok());
+            kind.needs(params.as_ref())
+        });
+        needs.find(|needed| !able.include(*needed))
+    }
+
+    /// The same with the server named to people, where a client could not know it.
+    pub(in crate::door) fn of_server(mut self, label: Option<&str>) -> Self {
+        for (_, kind, params) in &mut self.requests {
+            *params = params.as_ref().map(|params| with_label(*kind, params, label));
+        }
+        self
     }
 
     /// The same with `state` in place of the server's.

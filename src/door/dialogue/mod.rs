@@ -30,5 +30,5 @@ pub(super) use input_required::{
 pub use parking::Parking;
 pub(super) use parking::{PARKED_MAX, Parked};
 pub(super) use presentation::{for_legacy, for_modern, with_shown_visits};
-pub(super) use seal::{Bond, Sealed};
+pub(super) use seal::{About, Bond, Sealed};
 pub(super) use visits::Visits;

@@ -161,13 +161,14 @@ mod tests {
     use conductor_actors::Principal;
     use conductor_actors::wire::CallParams;
 
+    use super::super::seal::About;
     use super::*;
 
     #[tokio::test]
     async fn a_seal_is_opened_once_by_whoever_may_open_it() {
         let parking = Parking::new();
         let params = CallParams::read(Some(&Bytes::from_static(br#"{"name":"a"}"#))).unwrap();
-        let bond = |uid| Bond::new(&Principal::User(uid), &params);
+        let bond = |uid| Bond::new(&Principal::User(uid), &About::of(&params));
         for sealed in [Sealed::Again, Sealed::Server("7".into()), Sealed::Parked(1)] {
             let state = parking.close(&sealed, &bond(7), 0).unwrap();
             assert_eq!(parking.open(&state, &bond(8), 1), None, "not for others");

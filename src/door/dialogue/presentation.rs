@@ -84,6 +84,18 @@ pub(in crate::door) fn with_shown_visits(error: &Bytes, label: &str) -> Option<B
     Some(members.to_json())
 }
 
+/// The parameters of a question with who asks, if `label` says so and people see it.
+pub(super) fn with_label(kind: InquiryKind, params: &Bytes, label: Option<&str>) -> Bytes {
+    let Ok(mut members) = Members::read(params) else { return params.clone() };
+    match (kind, label) {
+        (InquiryKind::Elicitation, Some(_)) => {
+            named(kind, &mut members, label);
+            members.to_json()
+        }
+        _ => params.clone(),
+    }
+}
+
 fn named(kind: InquiryKind, params: &mut Members, label: Option<&str>) {
     if let (InquiryKind::Elicitation, Some(label), Some(message)) =
         (kind, label, params.text("message"))

@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use conductor_actors::Principal;
-use conductor_actors::wire::CallParams;
+use conductor_actors::wire::{CallKind, CallParams, Text};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::digest::{Context, Digest, SHA256};
 use ring::error::Unspecified;
@@ -31,19 +31,33 @@ pub(in crate::door) enum Sealed {
 /// Whom, and what for, something is sealed: a digest of the principal and the request.
 pub(in crate::door) struct Bond(Digest);
 
+/// What a request is about, as far as what is sealed is bound to that. Cheap to make.
+pub(in crate::door) struct About {
+    pub(in crate::door) kind: CallKind,
+    pub(in crate::door) name: Text,
+    arguments: Option<Bytes>,
+}
+
+impl About {
+    pub(in crate::door) fn of(params: &CallParams) -> Self {
+        let (kind, name) = (params.kind, params.name.clone());
+        Self { kind, name, arguments: params.arguments().cloned() }
+    }
+}
+
 impl Bond {
     /// Binds to `principal` and to what the request is about; the order of keys in its arguments
     /// does not matter.
-    pub(in crate::door) fn new(principal: &Principal, params: &CallParams) -> Self {
+    pub(in crate::door) fn new(principal: &Principal, about: &About) -> Self {
         let mut context = Context::new(&SHA256);
         let mut add = |part: &[u8]| {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part);
         };
         add(principal.to_string().as_bytes());
-        add(params.kind.method().as_bytes());
-        add(params.name.as_bytes());
-        let arguments = params.arguments().and_then(|raw| serde_json::from_slice(raw).ok());
+        add(about.kind.method().as_bytes());
+        add(about.name.as_bytes());
+        let arguments = about.arguments.as_ref().and_then(|raw| serde_json::from_slice(raw).ok());
         let mut text = String::new();
         canonical(&arguments.unwrap_or(Value::Null), &mut text);
         add(text.as_bytes());
@@ -156,7 +170,7 @@ mod tests {
 
     fn bond(uid: u32, params: &str) -> Bond {
         let params = Bytes::copy_from_slice(params.as_bytes());
-        Bond::new(&Principal::User(uid), &CallParams::read(Some(&params)).unwrap())
+        Bond::new(&Principal::User(uid), &About::of(&CallParams::read(Some(&params)).unwrap()))
     }
 
     #[test]

@@ -67,7 +67,7 @@ impl Service {
             Ok(Behind::Said(said)) => said.result(),
             Err(reason) => lookup::failed(&reason),
         };
-        let answer = era::response(id, CallKind::Tool, &result, Hop::Legacy, era);
+        let answer = era::response(id, (CallKind::Tool, false), &result, Hop::Legacy, era);
         Ok(answer.unwrap_or_else(|error| foreign_result(id, CallKind::Tool, &error)))
     }
 

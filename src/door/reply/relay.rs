@@ -70,6 +70,9 @@ pub(in crate::door) fn required(able: Abilities) -> Value {
     if able.sampling_tools {
         required["sampling"]["tools"] = json!({});
     }
+    if able.roots {
+        required["roots"] = json!({});
+    }
     required
 }
 

@@ -55,7 +55,7 @@ impl Kind {
         );
         match self {
             Self::Tool => format!(
-                r#""content":[{link}],"structuredContent":{any},"isError":false,"_meta":{{"x/y":{any}}}"#
+                r#""content":[{link}],"structuredContent":{{"v":{any}}},"isError":false,"_meta":{{"x/y":{any}}}"#
             ),
             Self::Prompt => format!(
                 r#""messages":[{{"role":"user","x":{any},"content":{link}}}],"description":"\u00e9""#

@@ -38,6 +38,9 @@ pub(super) const MAPS: &[&str] = &[
 const HEADERS_KEPT: &[&str] =
     &["authorization", "cookie", "host", "token", "key", "secret", "password"];
 
+/// The rule that arguments are objects.
+pub(super) const NO_OBJECT: &str = "schema.not_an_object";
+
 /// Something wrong: the rule, where, and the text it was found in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Fault {
@@ -51,7 +54,7 @@ pub(super) fn check(schema: &Node<'_>, most: u64) -> Vec<Fault> {
     match schema.get("type") {
         None if matches!(schema, Node::Object(_)) => {}
         Some(kind) if kind.text() == Some("object") => {}
-        Some(_) | None => checker.fault("schema.not_an_object", ""),
+        Some(_) | None => checker.fault(NO_OBJECT, ""),
     }
     checker.schema(schema, &mut String::new());
     if checker.size(schema) > most {

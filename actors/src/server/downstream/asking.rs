@@ -226,25 +226,10 @@ fn judge<'a>(
     permitted.map(|()| (port, kind))
 }
 
-/// What a client has to be able to do for this; nothing where no ability would help.
+/// What a client has to be able to do for this; nothing where no ability would help: one process has many
+/// callers, with folders of their own.
 fn needed(kind: InquiryKind, params: Option<&Members>) -> Option<Abilities> {
-    let has = |key: &str| params.is_some_and(|params| params.get(key).is_some());
-    let none = Abilities::default();
-    match kind {
-        InquiryKind::Elicitation => {
-            match params.and_then(|params| params.text("mode")).as_deref() {
-                Some("url") => Some(Abilities { url: true, ..none }),
-                Some("form") | None => Some(Abilities { form: true, ..none }),
-                Some(_) => None,
-            }
-        }
-        InquiryKind::Sampling => {
-            let sampling_tools = has("tools") || has("toolChoice");
-            Some(Abilities { sampling: true, sampling_tools, ..none })
-        }
-        // One process has many callers, with folders of their own.
-        InquiryKind::Roots => None,
-    }
+    kind.needs(params).filter(|_| kind != InquiryKind::Roots)
 }
 
 fn permit(can: Abilities, kind: InquiryKind, params: Option<&Members>) -> Result<(), Unasked> {
