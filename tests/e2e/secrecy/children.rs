@@ -80,9 +80,11 @@ async fn s31_a_server_gets_three_pipes_a_group_of_its_own_and_makes_nothing_for_
     for server in ["file", "api"] {
         let child = pid(server).await;
         let ours = i64::from(daemon.pid());
-        let folder = |pid: i64| std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap();
-        // Without `cwd` in its entry a program in a file starts where the daemon is.
-        assert_eq!(folder(child), folder(ours), "{server}");
+        let folder = |pid: i64| std::fs::read_link(format!("/proc/{pid}/cwd"));
+        // Without `cwd` in its entry a program in a file starts where the daemon is, which root is told.
+        if let Ok(ours) = folder(ours) {
+            assert_eq!(folder(child).unwrap(), ours, "{server}");
+        }
         assert_eq!(field(child, "Umask:"), "0077", "{server}");
         for same in ["Groups:", "Uid:", "Gid:"] {
             assert_eq!(field(child, same), field(ours, same), "{server}: {same}");
@@ -108,10 +110,11 @@ async fn s31_a_server_gets_three_pipes_a_group_of_its_own_and_makes_nothing_for_
             let target = std::fs::read_link(entry.path()).ok()?;
             Some((entry.file_name().into_string().ok()?, target.display().to_string()))
         });
-        Some(fds.collect::<BTreeMap<_, _>>())
+        // It has opened its libraries before it began.
+        let fds = fds.collect::<BTreeMap<_, _>>();
+        fds.keys().eq(["0", "1", "2"]).then_some(fds)
     });
     let fds = fds.await.unwrap();
-    assert_eq!(fds.keys().collect::<Vec<_>>(), ["0", "1", "2"], "{fds:?}");
     assert!(fds.values().all(|target| target.starts_with("pipe:")), "{fds:?}");
     let file = daemon.sandbox().path("made-by-a-server");
     let reply = client(&daemon).call("file.count", json!({ "file": file })).await.unwrap();

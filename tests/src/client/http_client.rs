@@ -27,6 +27,16 @@ pub enum Place {
     SocketAs(PathBuf, u32),
 }
 
+/// Whether this process may be several users. Says so if not: what needs them is left out then.
+#[expect(clippy::print_stdout, reason = "a test that is left out says so")]
+pub fn can_be_everybody() -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        println!("skipped: only root can be two users");
+    }
+    is_root
+}
+
 /// Connects to a Unix socket as this user.
 ///
 /// # Errors
