@@ -222,3 +222,11 @@ async fn between_two_users_of_one_process_nothing_is_carried() {
     }
     assert_eq!(stage.heard(&ours, "echo", "old").await, ["alone"]);
 }
+
+#[tokio::test]
+async fn a_refusal_with_nothing_before_it_has_its_own_status() {
+    let stage = Stage::new().await;
+    let client = Client::modern(stage.daemon.addr(), "/servers/new/mcp");
+    let refused = client.request("x/unknown", json!({})).await.unwrap();
+    assert_eq!((refused.status.as_u16(), refused.error_code()), (404, Some(-32601)), "{refused:?}");
+}

@@ -9,13 +9,14 @@ use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt, stream};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::replay::Reader;
 use super::respond;
 use super::sessions::Busy;
+use crate::door::reply::Answer;
 
 /// Messages that wait for a slow reader; progress beyond it is dropped.
 const WAITING: usize = 64;
@@ -80,6 +81,18 @@ fn read(
 /// A response that carries the messages of `waiting` until there are no more.
 pub(super) fn response(waiting: mpsc::Receiver<Bytes>) -> Response {
     respond::events(Body::from_stream(chunks(waiting)))
+}
+
+/// A response that carries `first`, the messages of `waiting` until there are no more, and `answer`.
+pub(super) fn until(
+    first: Bytes,
+    waiting: mpsc::Receiver<Bytes>,
+    answer: oneshot::Receiver<Answer>,
+) -> Response {
+    let first = stream::iter([Ok(event(&first, None))]);
+    let last =
+        stream::once(answer).filter_map(async |answer| Some(Ok(event(&answer.ok()?.body, None))));
+    respond::events(Body::from_stream(first.chain(chunks(waiting)).chain(last)))
 }
 
 /// The messages of `waiting` as events, and signs of life.

@@ -144,8 +144,34 @@ impl Post<'_> {
             });
             return Ok(events::response(waiting));
         }
+        if self.may_notice(&job) {
+            return Ok(self.noticed(job).await);
+        }
         // A client that goes away drops this future, and with it the call.
         Ok(respond::json(self.service().answer(job, &Peer::default()).await))
+    }
+
+    /// Answers with one JSON text and its own status, unless the server says something before: then
+    /// with a stream.
+    async fn noticed(&self, job: Job) -> Response {
+        let (out, mut waiting) = events::channel();
+        let (done, mut answer) = oneshot::channel();
+        let service = self.service();
+        tokio::spawn(async move {
+            let peer = Peer { out: Some(&out), ..Peer::default() };
+            // A client that goes away takes the request back.
+            tokio::select! {
+                answer = service.answer(job, &peer) => drop(done.send(answer)),
+                () = out.closed() => {}
+            }
+        });
+        tokio::select! {
+            biased;
+            Some(first) = waiting.recv() => events::until(first, waiting, answer),
+            answer = &mut answer => {
+                respond::json(answer.unwrap_or_else(|_| refuse(None, &Refusal::Internal)))
+            }
+        }
     }
 
     fn listen(&self, job: Job) -> Result<Response, Refusal> {
@@ -236,10 +262,12 @@ impl Post<'_> {
         let wanted =
             meta.progress_token.is_some() || (job.era == Era::Modern && meta.log_level.is_some());
         let tells = job.method == Method::Call && wanted;
-        let of_one = matches!(job.method, Method::Call | Method::Extension);
-        let noticed =
-            of_one && job.era == Era::Modern && self.service().knows_extensions(Hop::Modern);
-        self.accepts.events && (tells || noticed || !self.accepts.json)
+        self.accepts.events && (tells || !self.accepts.json)
+    }
+
+    /// Whether a newer server may say something that an extension knows before it answers.
+    fn may_notice(&self, job: &Job) -> bool {
+        self.may_tell(job) && self.service().knows_extensions(Hop::Modern)
     }
 
     /// One answer in the form that the client takes, and likes better if it takes both.
