@@ -3,8 +3,8 @@
 
 use std::{fmt, path::Path, sync::Arc};
 
-/// What such a value begins with.
-const PREFIX: &str = "encrypted:";
+/// What a value begins with that is encrypted; a token follows.
+pub const ENCRYPTED: &str = "encrypted:";
 
 type Decrypt = dyn Fn(&Path, &str) -> Result<String, String> + Send + Sync;
 
@@ -23,7 +23,7 @@ impl Decrypter {
 
     /// The text in a value; none if the value is not encrypted.
     pub(crate) fn open(&self, state_dir: &Path, value: &str) -> Option<Result<String, String>> {
-        let token = value.strip_prefix(PREFIX)?;
+        let token = value.strip_prefix(ENCRYPTED)?;
         Some(match &self.0 {
             Some(decrypt) => decrypt(state_dir, token),
             None => Err("there is no key here".to_owned()),

@@ -48,7 +48,7 @@ mod tests;
 /// The settings that hold where nothing else is said, with a comment on every key.
 pub const DEFAULTS: &str = include_str!("../default.toml");
 
-pub use decrypter::Decrypter;
+pub use decrypter::{Decrypter, ENCRYPTED};
 pub use defaults::ServerDefaults;
 pub use duration::{DurationError, format_duration, parse_duration};
 pub use export::{ExportStyle, ExportStyles};

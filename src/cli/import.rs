@@ -6,6 +6,7 @@ use std::cell::OnceCell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use conductor_actors::credentials::{KeySource, Keyring};
+use conductor_config::ENCRYPTED;
 use serde_json::{Value, json};
 
 use super::args::{ImportArgs, SecretsBecome};
@@ -47,7 +48,7 @@ fn found(args: &ImportArgs) -> Result<Imported, Failure> {
         let load = || Keyring::load_or_create(&keys, &dir).map_err(|error| error.to_string());
         let keyring = keyring.get_or_init(load).as_ref().map_err(Clone::clone)?;
         let token = keyring.first().encrypt(value, now).map_err(|error| error.to_string())?;
-        Ok(format!("encrypted:{token}"))
+        Ok(format!("{ENCRYPTED}{token}"))
     };
     Ok(import(&text, source, &path, project, &Secrets::Sealed(&seal))?)
 }

@@ -4,9 +4,7 @@
 //! Pure. It leaves files to `secrets.rs`.
 
 use conductor_actors::credentials::Keyring;
-
-/// What such a value begins with.
-const PREFIX: &str = "encrypted:";
+use conductor_config::ENCRYPTED;
 
 /// A text whose encrypted values are under the newest key, as far as that was possible.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,8 +23,8 @@ pub(super) struct Rewrapped {
 pub(super) fn rewrapped(text: &str, keys: &Keyring, now: u64) -> Rewrapped {
     let mut found = Rewrapped::default();
     let mut rest = text;
-    while let Some(at) = rest.find(PREFIX) {
-        let (before, value) = rest.split_at(at + PREFIX.len());
+    while let Some(at) = rest.find(ENCRYPTED) {
+        let (before, value) = rest.split_at(at + ENCRYPTED.len());
         found.text.push_str(before);
         let token = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '=');
         let end = value.find(|c| !token(c)).unwrap_or(value.len());
@@ -87,11 +85,11 @@ mod tests {
             let again = rewrapped(&found.text, &keys, 2);
             assert_eq!((again.done, again.kept), (0, done + kept), "{text}");
             assert_eq!(again.text, found.text);
-            let opened = found.text.split(PREFIX).skip(1).filter_map(|rest| {
+            let opened = found.text.split(ENCRYPTED).skip(1).filter_map(|rest| {
                 let end = rest.find(['"', '\n']).unwrap_or(rest.len());
                 keys.decrypt(&rest[..end]).ok()
             });
-            let was = text.split(PREFIX).skip(1).filter_map(|rest| {
+            let was = text.split(ENCRYPTED).skip(1).filter_map(|rest| {
                 let end = rest.find(['"', '\n']).unwrap_or(rest.len());
                 keys.decrypt(&rest[..end]).ok()
             });

@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use conductor_actors::Storage;
 use conductor_actors::credentials::{KeySource, Keyring, MasterKey};
-use conductor_config::Overrides;
+use conductor_config::{ENCRYPTED, Overrides};
 
 use super::args::{SecretsArgs, SecretsCommand};
 use super::client_file;
@@ -27,10 +27,10 @@ pub(super) async fn run(args: &SecretsArgs, out: Out) -> Result<Exit, Failure> {
         return Ok(Exit::Success);
     }
     let dir = private_state_dir(&args.daemon)?;
-    let source = KeySource::of(&Surroundings::read()?.env);
     if let SecretsCommand::Rotate { drop_old, dry_run } = args.command {
         return rotate(args, &dir, Wanted { drop_old, dry_run }, out).await;
     }
+    let source = KeySource::of(&Surroundings::read()?.env);
     let keys = Keyring::load_or_create(&source, &dir)?;
     let key = keys.first();
     match args.command {
@@ -39,7 +39,7 @@ pub(super) async fn run(args: &SecretsArgs, out: Out) -> Result<Exit, Failure> {
         }
         SecretsCommand::Encrypt => {
             let token = key.encrypt(&value()?, now())?;
-            out.data(&format!("encrypted:{token}"))?;
+            out.data(&format!("{ENCRYPTED}{token}"))?;
         }
     }
     Ok(Exit::Success)
@@ -62,27 +62,13 @@ async fn rotate(args: &SecretsArgs, dir: &Path, wanted: Wanted, out: Out) -> Res
     // Before anything changes: what cannot be loaded tells of no files.
     let overrides = Overrides { state_dir: Some(dir.to_owned()), ..Overrides::default() };
     let config = surroundings.settings(&args.daemon.files.config, overrides)?;
-    let files: BTreeSet<PathBuf> = config
-        .sources
-        .iter()
-        .chain(&config.secret_files)
-        .map(|file| surroundings.cwd.join(file))
-        .collect();
+    let files = config.sources.iter().chain(&config.secret_files);
+    let files: BTreeSet<PathBuf> = files.map(|file| surroundings.cwd.join(file)).collect();
     if wanted.dry_run {
-        let keys = Keyring::load(&source, dir)?;
-        let count = storage.registrations(source).load().await?.len();
+        let count = storage.registrations(source.clone()).load().await?.len();
         out.note(format_args!("{count} registrations would be under a new key"));
-        for file in &files {
-            let Some(keys) = &keys else { continue };
-            let found = rewrapped(&text_of(file)?, keys, now());
-            out.note(format_args!(
-                "{}: {} values would be",
-                file.display(),
-                found.done + found.kept
-            ));
-            tell_unreadable(file, &found, out);
-        }
-        return Ok(Exit::Success);
+        let keys = Keyring::load(&source, dir)?;
+        return keys.map_or(Ok(()), |keys| foretell(&files, &keys, out)).map(|()| Exit::Success);
     }
     // The new key is on the disk before anything is encrypted with it, the old one until nothing is.
     if !wanted.drop_old {
@@ -112,6 +98,17 @@ async fn rotate(args: &SecretsArgs, dir: &Path, wanted: Wanted, out: Out) -> Res
         );
     }
     Ok(Exit::Success)
+}
+
+/// Says what would be encrypted anew in these files.
+fn foretell(files: &BTreeSet<PathBuf>, keys: &Keyring, out: Out) -> Result<(), Failure> {
+    for file in files {
+        let found = rewrapped(&text_of(file)?, keys, now());
+        let count = found.done + found.kept;
+        out.note(format_args!("{}: {count} values would be", file.display()));
+        tell_unreadable(file, &found, out);
+    }
+    Ok(())
 }
 
 /// Encrypts anew what stands in one file, and says so.

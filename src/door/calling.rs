@@ -6,11 +6,12 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use conductor_actors::credentials::Secrets;
 use conductor_actors::wire::{
     Abilities, CallKind, CallParams, Hop, Id, LogLevel, Members, Outcome, TaskVerb,
 };
 use conductor_actors::{Answer as Answered, Call, CallError, Inquiries, InquiryKind, principal_of};
-use conductor_config::{ServerId, Transport};
+use conductor_config::ServerId;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
 
@@ -207,10 +208,10 @@ impl Service {
             let outcome = self.plain(params, level, out, Some(&lacked)).await;
             return self.on_outcome(outcome, &lacked, able, &about);
         }
-        let bond = self.bond(&about);
         let sealed = match state {
             Some(state) => {
                 let state: Option<String> = serde_json::from_slice(&state).ok();
+                let bond = self.bond(&about);
                 let sealed = state.and_then(|state| self.parking().open(&state, &bond, now()));
                 Some(sealed.ok_or(Refusal::InputExpired)?)
             }
@@ -232,7 +233,7 @@ impl Service {
                 let mut parked = parked.ok_or(Refusal::InputExpired)?;
                 parked.answer(params.input_responses.as_ref());
                 if !parked.open.is_empty() {
-                    return self.park(parked, &bond);
+                    return self.park(parked, &about);
                 }
                 parked.conversation
             }
@@ -249,7 +250,7 @@ impl Service {
                 }
                 Step::Noticed(line) => drop(out.map(|out| out.try_send(line))),
                 Step::Asked(first) => {
-                    return self.park(Parked::of(conversation, first).await, &bond);
+                    return self.park(Parked::of(conversation, first).await, &about);
                 }
                 Step::Over(outcome) => {
                     return self.on_outcome(outcome, &conversation.lacked(), able, &about);
@@ -259,7 +260,7 @@ impl Service {
     }
 
     /// What a client of 2026-07-28 gets instead of the answer while its call waits.
-    fn park(&self, parked: Parked, bond: &Bond) -> Result<Ended, Refusal> {
+    fn park(&self, parked: Parked, about: &About) -> Result<Ended, Refusal> {
         let asked: Vec<_> = parked
             .open
             .iter()
@@ -271,7 +272,7 @@ impl Service {
             .collect();
         let number =
             self.parking().park(parked).ok_or(Refusal::Overloaded { limit: PARKED_MAX })?;
-        let state = self.close(&Sealed::Parked(number), bond)?;
+        let state = self.close(&Sealed::Parked(number), about)?;
         Ok(Ended::Asks(write_input_required(asked.into_iter(), &state)))
     }
 
@@ -308,7 +309,7 @@ impl Service {
                 return Ok(Ended::Lacks(needed));
             }
             let state = asks.state.clone();
-            let state = state.map(|state| self.close(&Sealed::Server(state), &self.bond(about)));
+            let state = state.map(|state| self.close(&Sealed::Server(state), about));
             let state = state.transpose()?;
             let label = self.label_of(about.kind, &about.name);
             return Ok(Ended::Asks(asks.of_server(label.as_deref()).write(state.as_deref())));
@@ -316,7 +317,7 @@ impl Service {
         if let (Outcome::Error(error), true) = (&answered.outcome, able.url)
             && let Some(wanted) = url_required(error)
         {
-            let state = self.close(&Sealed::Again, &self.bond(about))?;
+            let state = self.close(&Sealed::Again, about)?;
             let requests = (1..)
                 .zip(wanted)
                 .map(|(key, params)| (key.to_string(), InquiryKind::Elicitation, Some(params)));
@@ -325,8 +326,8 @@ impl Service {
         Ok(Ended::Called(Ok(answered)))
     }
 
-    fn close(&self, sealed: &Sealed, bond: &Bond) -> Result<String, Refusal> {
-        self.parking().close(sealed, bond, now()).ok_or(Refusal::Internal)
+    fn close(&self, sealed: &Sealed, about: &About) -> Result<String, Refusal> {
+        self.parking().close(sealed, &self.bond(about), now()).ok_or(Refusal::Internal)
     }
 
     fn begin(
@@ -377,12 +378,7 @@ impl Service {
     fn failed(&self, id: &Id, kind: CallKind, error: &CallError, era: Era) -> Bytes {
         let config = self.system().config();
         let spec = error.server().and_then(|server: &ServerId| config.servers.get(server));
-        let secrets: Vec<&str> = match spec.map(|spec| &spec.transport) {
-            Some(Transport::Stdio(stdio)) => {
-                stdio.env.values().map(|value| value.expose()).collect()
-            }
-            Some(Transport::Remote(_)) | None => Vec::new(),
-        };
+        let secrets = spec.map(|spec| Secrets::of(spec)).unwrap_or_default();
         failed_call(id, kind, error, era, &secrets, Instant::now())
     }
 }

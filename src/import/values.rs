@@ -4,6 +4,9 @@
 
 use std::path::Path;
 
+use conductor_actors::credentials::url_login;
+use conductor_config::ENCRYPTED;
+
 use super::report::{Fate, Report};
 use super::{Secrets, Source};
 
@@ -227,10 +230,8 @@ impl Values<'_> {
 
     /// A URL without the password in its login; a login that is one word is one, too.
     fn login(&mut self, url: &str) -> Option<String> {
-        let start = url.find("://").map_or(0, |at| at + 3);
-        let (scheme, rest) = url.split_at(start);
-        let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-        let Some((login, _)) = authority.rsplit_once('@') else { return Some(url.to_owned()) };
+        let Some(login) = url_login(url) else { return Some(url.to_owned()) };
+        let (scheme, rest) = url.split_at(url.find("://").map_or(0, |at| at + 3));
         let behind = &rest[login.len()..];
         let login = match login.split_once(':').filter(|_| !login.starts_with("${")) {
             Some((user, password)) => {
@@ -254,7 +255,7 @@ fn is_secret(name: &str, value: &str) -> bool {
     let starts = SECRET_STARTS.iter().any(|start| value.starts_with(start) && value.len() > 12);
     let is_plain = value.is_empty()
         || value.contains("${")
-        || value.starts_with("encrypted:")
+        || value.starts_with(ENCRYPTED)
         || matches!(value, "true" | "false")
         || value.parse::<f64>().is_ok() && value.len() < 6
         || value.starts_with(['/', '~', '.']) && !starts;
@@ -263,10 +264,9 @@ fn is_secret(name: &str, value: &str) -> bool {
 
 /// Whether it is an address with a password in its login, as those of databases are.
 fn has_password(value: &str) -> bool {
-    let Some((_, rest)) = value.split_once("://") else { return false };
-    let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    let login = authority.rsplit_once('@').and_then(|(login, _)| login.split_once(':'));
-    login.is_some_and(|(_, password)| !password.is_empty())
+    let login = url_login(value).filter(|_| value.contains("://"));
+    let password = login.and_then(|login| login.split_once(':')).map(|(_, password)| password);
+    password.is_some_and(|password| !password.is_empty())
 }
 
 /// A name for a variable of the environment.

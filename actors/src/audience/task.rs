@@ -33,6 +33,8 @@ const OWN_LOG: Duration = Duration::from_secs(1);
 struct Life {
     /// Whether a level can be set there.
     logs: bool,
+    /// What must not get into our own log of what it says.
+    secrets: Secrets,
     level: Option<LogLevel>,
     /// The resources it tells of.
     kept: BTreeSet<Arc<str>>,
@@ -73,8 +75,6 @@ pub(super) struct Audience {
     waiting: HashMap<(InstanceId, Arc<str>), Vec<Reply>>,
     levels: Vec<LevelWait>,
     own_log: BTreeMap<ServerId, OwnLog>,
-    /// What must not get into our own log of what they say.
-    concealed: BTreeMap<InstanceId, Secrets>,
     publish: watch::Sender<Arc<Wishes>>,
 }
 
@@ -89,7 +89,6 @@ impl Audience {
             waiting: HashMap::new(),
             levels: Vec::new(),
             own_log: BTreeMap::new(),
-            concealed: BTreeMap::new(),
             publish,
         }
     }
@@ -249,13 +248,11 @@ impl Audience {
 
     fn on_told(&mut self, id: &InstanceId, told: Told) {
         match told {
-            Told::Conceals(secrets) => drop(self.concealed.insert(id.clone(), secrets)),
-            Told::Began { logs } => {
-                self.lives.insert(id.clone(), Life { logs, ..Life::default() });
+            Told::Began { logs, secrets } => {
+                self.lives.insert(id.clone(), Life { logs, secrets, ..Life::default() });
             }
             Told::Ended => {
                 self.lives.remove(id);
-                self.concealed.remove(id);
                 if self.book.forget(id) {
                     self.publish();
                 }
@@ -386,7 +383,7 @@ impl Audience {
         let before = self.own_log.insert(server.clone(), OwnLog { at: now, left_out: 0 });
         let left_out = before.map_or(0, |before| before.left_out);
         let text = String::from_utf8_lossy(&message.params);
-        let text = self.concealed.get(id).map_or(text.clone(), |secrets| secrets.blotted(&text));
+        let text = self.lives.get(id).map_or(text.clone(), |life| life.secrets.blotted(&text));
         debug!(%server, level = %message.level, left_out, message = %text, "server logged something that is for nobody in particular");
     }
 

@@ -8,6 +8,7 @@ use tokio::time::{Instant, timeout};
 
 use super::handle::{AudienceHandle, Command, principal_of};
 use super::line::{Heard, Inbox, inbox};
+use crate::credentials::Secrets;
 use crate::delegation::{Caller, LocalCaller};
 use crate::model::{Callers, Holder, LogMessage, Notice, Principal, Reach, Settled, Told};
 use crate::tests::shared;
@@ -96,7 +97,7 @@ async fn a_wish_is_published_settled_and_forgotten_with_its_listener() {
     let mut two = stage.join(2, Principal::Local).await;
     let first = stage.subscribe(1, "n:/a").await;
     stage.until_wanted("n:/a -").await;
-    stage.tell(Told::Began { logs: true }).await;
+    stage.tell(Told::Began { logs: true, secrets: Secrets::default() }).await;
     stage.tell(Told::Settled { address: "n:/a".into(), settled: Settled::Kept }).await;
     assert_eq!(first.await, Ok(Settled::Kept));
     assert_eq!(stage.subscribe(2, "n:/a").await.await, Ok(Settled::Kept), "known by now");
@@ -114,11 +115,11 @@ async fn wishes_outlive_the_life_of_a_server_and_are_settled_anew() {
     let stage = Stage(AudienceHandle::start());
     let mut inbox = stage.join(1, Principal::Local).await;
     let waiting = stage.subscribe(1, "n:/a").await;
-    stage.tell(Told::Began { logs: false }).await;
+    stage.tell(Told::Began { logs: false, secrets: Secrets::default() }).await;
     stage.tell(Told::Settled { address: "n:/a".into(), settled: Settled::Kept }).await;
     waiting.await.unwrap();
     stage.tell(Told::Ended).await;
-    stage.tell(Told::Began { logs: false }).await;
+    stage.tell(Told::Began { logs: false, secrets: Secrets::default() }).await;
     assert_eq!(stage.wanted(), "n:/a -");
     let again = stage.subscribe(1, "n:/a").await;
     stage.tell(Told::Settled { address: "n:/a".into(), settled: Settled::Kept }).await;
@@ -131,7 +132,7 @@ async fn wishes_outlive_the_life_of_a_server_and_are_settled_anew() {
 async fn a_refusal_holds_until_nobody_wants_it_any_more() {
     let stage = Stage(AudienceHandle::start());
     let _inbox = stage.join(1, Principal::Local).await;
-    stage.tell(Told::Began { logs: false }).await;
+    stage.tell(Told::Began { logs: false, secrets: Secrets::default() }).await;
     let first = stage.subscribe(1, "n:/a").await;
     let refused = Settled::Refused("{}".into());
     stage.tell(Told::Settled { address: "n:/a".into(), settled: refused.clone() }).await;
@@ -148,7 +149,7 @@ async fn a_refusal_holds_until_nobody_wants_it_any_more() {
 async fn a_level_is_set_when_the_servers_that_are_up_know_of_it() {
     let stage = Stage(AudienceHandle::start());
     let _inbox = stage.join(1, Principal::Local).await;
-    stage.tell(Told::Began { logs: true }).await;
+    stage.tell(Told::Began { logs: true, secrets: Secrets::default() }).await;
     let begun = Instant::now();
     let audience = stage.0.clone();
     let setting = tokio::spawn(async move { audience.set_level(1, LogLevel::Debug).await });
@@ -228,7 +229,7 @@ async fn the_end_of_a_visit_is_named_after_its_server_where_there_are_several() 
 #[tokio::test(start_paused = true)]
 async fn many_listeners_hear_what_they_asked_for_and_nothing_else() {
     let stage = Stage(AudienceHandle::start());
-    stage.tell(Told::Began { logs: false }).await;
+    stage.tell(Told::Began { logs: false, secrets: Secrets::default() }).await;
     let mut inboxes = Vec::new();
     for listener in 0..50 {
         let acme = Principal::Delegated("acme".into());

@@ -29,24 +29,14 @@ impl Secrets {
     /// Those in the settings of one server.
     #[must_use]
     pub fn of(spec: &ServerSpec) -> Self {
-        let mut found = BTreeSet::new();
         match &spec.transport {
-            Transport::Stdio(stdio) => {
-                stdio.env.values().for_each(|value| add(&mut found, value.expose()));
-            }
+            Transport::Stdio(stdio) => stdio.env.values().map(Secret::expose).collect(),
             Transport::Remote(remote) => {
-                for value in remote.headers.values().map(Secret::expose) {
-                    add(&mut found, value);
-                    // Behind the word for the scheme, as in `Bearer abc`.
-                    value.split_whitespace().skip(1).for_each(|word| add(&mut found, word));
-                }
-                in_url(&remote.url).for_each(|part| add(&mut found, part));
+                let headers = remote.headers.values().map(Secret::expose);
+                // As in `Bearer abc`.
+                headers.flat_map(words).chain(in_url(&remote.url)).collect()
             }
         }
-        let mut all: Vec<String> = found.into_iter().collect();
-        // The longest first: one may be a part of another.
-        all.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        Self(all)
     }
 
     /// `text` without any of them.
@@ -57,6 +47,23 @@ impl Secrets {
             false => text,
         })
     }
+}
+
+impl<'a> FromIterator<&'a str> for Secrets {
+    /// These values, each in all its forms.
+    fn from_iter<T: IntoIterator<Item = &'a str>>(values: T) -> Self {
+        let mut found = BTreeSet::new();
+        values.into_iter().for_each(|value| add(&mut found, value));
+        let mut all: Vec<String> = found.into_iter().collect();
+        // The longest first: one may be a part of another.
+        all.sort_by_key(|text| std::cmp::Reverse(text.len()));
+        Self(all)
+    }
+}
+
+/// A header's value, and the words behind its first, which may be that of a scheme.
+fn words(value: &str) -> impl Iterator<Item = &str> {
+    std::iter::once(value).chain(value.split_whitespace().skip(1))
 }
 
 /// Enters a secret: each of its lines, for a text is shown line by line, and each in all its forms.
@@ -78,13 +85,19 @@ fn add(found: &mut BTreeSet<String>, value: &str) {
     }
 }
 
-/// The login of a URL, and the values of its query.
-fn in_url(url: &str) -> impl Iterator<Item = &str> {
+/// The login in a URL, `user:password` or one word, if there is one.
+#[must_use]
+pub fn url_login(url: &str) -> Option<&str> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     let authority = &rest[..rest.find(['/', '?', '#']).unwrap_or(rest.len())];
-    let login = authority.rsplit_once('@').map(|(login, _)| login);
+    authority.rsplit_once('@').map(|(login, _)| login)
+}
+
+/// The login of a URL, and the values of its query.
+fn in_url(url: &str) -> impl Iterator<Item = &str> {
+    let login = url_login(url);
     let password = login.and_then(|login| login.split_once(':')).map(|(_, password)| password);
-    let query = rest.split_once('?').map_or("", |(_, query)| query);
+    let query = url.split_once('?').map_or("", |(_, query)| query);
     let values = query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value);
     login.into_iter().chain(password).chain(values)
 }
@@ -105,11 +118,7 @@ mod tests {
     use super::*;
 
     fn of(values: &[&str]) -> Secrets {
-        let mut found = BTreeSet::new();
-        values.iter().for_each(|value| add(&mut found, value));
-        let mut all: Vec<String> = found.into_iter().collect();
-        all.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        Secrets(all)
+        values.iter().copied().collect()
     }
 
     #[track_caller]

@@ -17,7 +17,7 @@ mod keyring;
 mod master_key;
 mod seal;
 
-pub use blot::Secrets;
+pub use blot::{Secrets, url_login};
 pub use fernet::FernetError;
 pub use keyring::{KeySource, Keyring, MasterKeyError};
 pub use master_key::MasterKey;

@@ -298,18 +298,17 @@ impl Shown<'_> {
             ListKind::Templates => "uriTemplate",
         };
         definition.set(key, json_string(name));
-        let json = definition.to_json();
-        if self.kind != ListKind::Tools {
-            return Definition { json, modern: None };
+        let is_tool = self.kind == ListKind::Tools;
+        let foreign = definition.get("outputSchema").is_some_and(|schema| !is_of_objects(schema));
+        if !is_tool || !foreign && definition.get("execution").is_none() {
+            return Definition { json: definition.to_json(), modern: None };
         }
         let (mut older, mut newer) = (definition.clone(), definition.clone());
-        let execution = newer.take("execution");
-        let foreign = older.get("outputSchema").is_some_and(|schema| !is_of_objects(schema));
+        newer.take("execution");
         if foreign {
             older.take("outputSchema");
         }
-        let modern = (foreign || execution.is_some()).then(|| newer.to_json());
-        Definition { json: if foreign { older.to_json() } else { json }, modern }
+        Definition { json: older.to_json(), modern: Some(newer.to_json()) }
     }
 }
 

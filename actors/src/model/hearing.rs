@@ -223,10 +223,8 @@ pub enum TaskNews {
 /// What the keeper of a server tells those who hear for its callers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Told {
-    /// A life begins whose secrets these are; for our own log.
-    Conceals(Secrets),
-    /// A life began. `logs` if a level can be set.
-    Began { logs: bool },
+    /// A life began. `logs` if a level can be set; our own log conceals `secrets`.
+    Began { logs: bool, secrets: Secrets },
     /// The life is over.
     Ended,
     /// What came of a wish in this life.

@@ -16,7 +16,7 @@ use super::downstream::{
 use super::keeper::keep;
 use super::remains::Remains;
 use crate::credentials::Secrets;
-use crate::model::{Cause, Downfall, Hearing, Holder, InstanceId, Told};
+use crate::model::{Cause, Downfall, Hearing, Holder, InstanceId};
 use crate::process::{Nursery, Process};
 
 /// Everything that one life of a server consists of. Dropping it ends that life at once.
@@ -68,7 +68,7 @@ pub(super) async fn connect(
     let (peers, secrets) = (Peers::of(&holder), Secrets::of(spec));
     let (child, version, lane, pump) = match &spec.transport {
         Transport::Stdio(command) => {
-            connect_stdio(spec, command, peers, nursery, stderr, remains).await
+            connect_stdio((spec, &secrets), command, peers, nursery, stderr, remains).await
         }
         Transport::Remote(remote) => connect_remote(spec, remote, peers).await,
     }
@@ -82,9 +82,7 @@ pub(super) async fn connect(
     }
     let lane = lane.offering(offers);
     let id = InstanceId::new(spec.id.clone(), holder);
-    // Fails if nobody hears for callers, and then nobody logs what it says either.
-    let _ = hearing.told.send((id.clone(), Told::Conceals(secrets))).await;
-    let keeping = keep(id, lane.clone(), hearing.clone(), begun);
+    let keeping = keep(id, secrets, lane.clone(), hearing.clone(), begun);
     let keeper = AbortOnDropHandle::new(tokio::spawn(keeping));
     // Only until it is asked for, and not until it has answered.
     let _ = ready.await;
@@ -110,7 +108,7 @@ async fn connect_remote(spec: &ServerSpec, remote: &RemoteSpec, peers: Peers) ->
 }
 
 async fn connect_stdio(
-    spec: &ServerSpec,
+    (spec, secrets): (&ServerSpec, &Secrets),
     command: &StdioSpec,
     peers: Peers,
     nursery: &Nursery,
@@ -126,7 +124,7 @@ async fn connect_stdio(
     })?;
     remains.are(&process);
     let (held_open, stderr_open) = watch::channel(());
-    let reading = stderr.clone().drain(pipes.stderr, Secrets::of(spec));
+    let reading = stderr.clone().drain(pipes.stderr, secrets.clone());
     let drain = AbortOnDropHandle::new(tokio::spawn(async move {
         reading.await;
         drop(held_open);

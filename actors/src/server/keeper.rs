@@ -17,6 +17,7 @@ use super::keeping::{Keeping, Question, Step};
 use super::listening::listen;
 use super::listening_tasks::listen_to_tasks;
 use super::outbox::Outbox;
+use crate::credentials::Secrets;
 use crate::model::{Hearing, InstanceId, Settled, Told, Wish, Wishes};
 use crate::wire::{Hop, LogLevel, Outcome, write_json_string};
 
@@ -33,11 +34,12 @@ const WARN_EVERY: Duration = Duration::from_secs(60);
 /// was wanted before, so that no call can come earlier.
 pub(in crate::server) async fn keep(
     id: InstanceId,
+    secrets: Secrets,
     lane: Lane,
     hearing: Hearing,
     begun: oneshot::Sender<()>,
 ) {
-    let mut mouth = Mouth::new(id, &lane, &hearing);
+    let mut mouth = Mouth::new(id, secrets, &lane, &hearing);
     match lane.hop() {
         Hop::Legacy => ask(&lane, &hearing, &mut mouth, begun).await,
         Hop::Modern => {
@@ -188,9 +190,10 @@ pub(super) struct Mouth {
 }
 
 impl Mouth {
-    fn new(id: InstanceId, lane: &Lane, hearing: &Hearing) -> Self {
+    fn new(id: InstanceId, secrets: Secrets, lane: &Lane, hearing: &Hearing) -> Self {
         let mut outbox = Outbox::default();
-        outbox.fact(Told::Began { logs: lane.offers().logging && lane.hop() == Hop::Legacy });
+        let logs = lane.offers().logging && lane.hop() == Hop::Legacy;
+        outbox.fact(Told::Began { logs, secrets });
         Self {
             id,
             outbox,

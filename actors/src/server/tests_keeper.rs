@@ -12,6 +12,7 @@ use tokio::time::timeout;
 
 use super::keeper::keep;
 use super::tests_peer::{LONG, Peer};
+use crate::credentials::Secrets;
 use crate::model::{
     Callers, Hearing, InstanceId, LogMessage, Offers, Principal, Reach, Settled, Tells, Told,
     Wishes,
@@ -52,7 +53,8 @@ impl Kept {
         let (tell, told) = mpsc::channel(4);
         let (ready, begun) = oneshot::channel();
         let hearing = Hearing { wishes: wanted, told: tell };
-        let task = tokio::spawn(keep(shared("a"), peer.lane.clone(), hearing, ready));
+        let task =
+            tokio::spawn(keep(shared("a"), Secrets::default(), peer.lane.clone(), hearing, ready));
         Self { peer, wishes, told, task, begun }
     }
 
@@ -120,7 +122,7 @@ async fn what_was_wanted_before_is_asked_for_before_anything_else() {
 #[tokio::test(start_paused = true)]
 async fn each_answer_is_told_and_a_server_that_gives_none_is_asked_again() {
     let mut kept = Kept::legacy(wishes(&["n:/a", "n:/b", "n:/c"], None));
-    assert_eq!(kept.told().await, Told::Began { logs: true });
+    assert_eq!(kept.told().await, Told::Began { logs: true, secrets: Secrets::default() });
     let (first, _) = kept.asked().await;
     let (second, _) = kept.asked().await;
     kept.asked().await;
@@ -162,7 +164,7 @@ async fn a_session_that_was_opened_anew_is_asked_for_everything_again() {
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_updates_is_told_a_few_times_and_misses_nothing() {
     let mut kept = Kept::legacy(wishes(&[], None));
-    assert_eq!(kept.told().await, Told::Began { logs: true });
+    assert_eq!(kept.told().await, Told::Began { logs: true, secrets: Secrets::default() });
     kept.say("notifications/resources/updated", json!({ "uri": "n:/rare" })).await;
     for _ in 0..100 {
         for _ in 0..100 {
@@ -254,7 +256,7 @@ async fn a_flood_of_log_messages_costs_no_update() {
 async fn a_newer_server_is_listened_to_and_the_next_request_begins_before_the_last_ends() {
     let tells = Tells { tools: true, ..Tells::default() };
     let mut kept = Kept::modern(tells, Arc::default());
-    assert_eq!(kept.told().await, Told::Began { logs: false });
+    assert_eq!(kept.told().await, Told::Began { logs: false, secrets: Secrets::default() });
     let (first, text) = kept.asked().await;
     assert_eq!(text, r#"subscriptions/listen {"toolsListChanged":true}"#);
     kept.agree(&first, &[]).await;

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use conductor_actors::InquiryKind;
 use conductor_actors::wire::{Abilities, Members, Text, json_string};
+use conductor_actors::{InquiryKind, shown_visit};
 use memchr::memmem;
 
 use super::presentation::{with_label, without_marks};
@@ -129,6 +129,25 @@ pub(in crate::door) fn names_of_visits(error: &Bytes) -> Vec<Arc<str>> {
     visits.iter().filter_map(|visit| Some(visit.text("elicitationId")?.as_str().into())).collect()
 }
 
+/// The same error with names of these visits that no other server's are like.
+pub(in crate::door) fn with_shown_visits(error: &Bytes, label: &str) -> Option<Bytes> {
+    let wanted = visits(error).filter(|wanted| !wanted.is_empty())?;
+    let mut shown = Vec::new();
+    for mut visit in wanted {
+        shown.push(if shown.is_empty() { b'[' } else { b',' });
+        if let Some(own) = visit.text("elicitationId") {
+            visit.set("elicitationId", json_string(&shown_visit(label, &own)));
+        }
+        visit.write(&mut shown);
+    }
+    shown.push(b']');
+    let mut members = Members::read(error).ok()?;
+    let mut data = Members::read(members.get("data")?).ok()?;
+    data.set("elicitations", shown.into());
+    members.set("data", data.to_json());
+    Some(members.to_json())
+}
+
 fn visits(error: &Bytes) -> Option<Vec<Members>> {
     let data = Members::read(error).ok().filter(|_| wants_visit(error))?.take("data")?;
     let wanted = Members::read(&data).ok()?.take("elicitations")?;
@@ -202,6 +221,19 @@ mod tests {
             let other = Bytes::from_static(other.as_bytes());
             assert!(url_required(&other).is_none(), "{other:?}");
             assert!(names_of_visits(&other).is_empty(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn visits_of_an_error_are_called_like_no_other_servers() {
+        let error = |id: &str| {
+            Bytes::from(format!(
+                r#"{{"code":-32042,"message":"m","data":{{"elicitations":[{{"elicitationId":"{id}","url":"u"}},{{"x":1.0}}],"y":[]}}}}"#
+            ))
+        };
+        assert_eq!(with_shown_visits(&error("e"), "git"), Some(error("git:e")));
+        for other in [r#"{"code":7}"#, r#"{"data":{"elicitations":[]}}"#, "7"] {
+            assert_eq!(with_shown_visits(&Bytes::from(other), "git"), None, "{other}");
         }
     }
 }

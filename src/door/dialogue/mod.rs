@@ -25,10 +25,10 @@ mod visits;
 pub(super) use client::Client;
 pub(super) use conversation::{Conversation, Step, Whose};
 pub(super) use input_required::{
-    InputRequired, names_of_visits, url_required, write_input_required,
+    InputRequired, names_of_visits, url_required, with_shown_visits, write_input_required,
 };
 pub use parking::Parking;
 pub(super) use parking::{PARKED_MAX, Parked};
-pub(super) use presentation::{for_legacy, for_modern, with_shown_visits};
+pub(super) use presentation::{for_legacy, for_modern};
 pub(super) use seal::{About, Bond, Sealed};
 pub(super) use visits::Visits;

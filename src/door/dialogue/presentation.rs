@@ -5,7 +5,6 @@
 use bytes::Bytes;
 use conductor_actors::wire::{Members, json_string};
 use conductor_actors::{InquiryKind, shown_visit};
-use serde_json::value::RawValue;
 
 /// Members that mean something between two neighbours only.
 const MARKS: [&str; 3] = ["_meta", "task", "elicitationId"];
@@ -58,30 +57,6 @@ pub(in crate::door) fn for_legacy(
     }
     named(kind, &mut params, label);
     Some(params.to_json())
-}
-
-/// `error`, which wants addresses to be visited, with names of these visits that no other server's are
-/// like.
-pub(in crate::door) fn with_shown_visits(error: &Bytes, label: &str) -> Option<Bytes> {
-    let mut members = Members::read(error).ok()?;
-    let mut data = Members::read(members.get("data")?).ok()?;
-    let wanted: Vec<Box<RawValue>> = serde_json::from_slice(data.get("elicitations")?).ok()?;
-    let mut shown = Vec::new();
-    for (at, visit) in wanted.iter().enumerate() {
-        shown.push(if at == 0 { b'[' } else { b',' });
-        let mut visit = Members::read(&Bytes::copy_from_slice(visit.get().as_bytes())).ok()?;
-        if let Some(own) = visit.text("elicitationId") {
-            visit.set("elicitationId", json_string(&shown_visit(label, &own)));
-        }
-        visit.write(&mut shown);
-    }
-    if shown.is_empty() {
-        return None;
-    }
-    shown.push(b']');
-    data.set("elicitations", shown.into());
-    members.set("data", data.to_json());
-    Some(members.to_json())
 }
 
 /// The parameters of a question with who asks, if `label` says so and people see it.
@@ -164,15 +139,6 @@ mod tests {
         assert_eq!(named(None, None), "e");
         assert_eq!(named(Some("git"), None), "git:e");
         assert_eq!(named(None, Some("v-1")), "v-1", "a newer server has no such names");
-        let error = |id: &str| {
-            Bytes::from(format!(
-                r#"{{"code":-32042,"message":"m","data":{{"elicitations":[{{"elicitationId":"{id}","url":"u"}},{{"x":1.0}}],"y":[]}}}}"#
-            ))
-        };
-        assert_eq!(with_shown_visits(&error("e"), "git"), Some(error("git:e")));
-        for other in [r#"{"code":7}"#, r#"{"data":{"elicitations":[]}}"#, "7"] {
-            assert_eq!(with_shown_visits(&Bytes::from(other), "git"), None, "{other}");
-        }
     }
 
     #[test]

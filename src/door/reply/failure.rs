@@ -5,6 +5,7 @@
 //! [`FAILURE`]. It leaves unknown tools to `refusal`: those are protocol errors.
 
 use bytes::Bytes;
+use conductor_actors::credentials::Secrets;
 use conductor_actors::wire::{CallKind, Id, write_error, write_result};
 use conductor_actors::{CallError, Cause, Downfall, Fate, HttpRefusal, Many};
 use serde_json::{Map, Value, json};
@@ -21,19 +22,13 @@ pub(super) const FAILURE: &str = "io.github.mcp-conductor/failure";
 /// Lines of stderr that are shown.
 const TAIL: usize = 10;
 
-/// What stands for a secret.
-const REDACTED: &str = "[redacted]";
-
-/// Shorter values are no secrets; leaving them out would eat words.
-const SECRET_MIN: usize = 6;
-
 /// The response to a call of this kind that failed at `now`. Nothing of `secrets` is shown.
 pub(in crate::door) fn failed_call(
     id: &Id,
     kind: CallKind,
     error: &CallError,
     era: Era,
-    secrets: &[&str],
+    secrets: &Secrets,
     now: Instant,
 ) -> Bytes {
     let (text, facts) = told(error, secrets, now);
@@ -44,7 +39,7 @@ pub(in crate::door) fn failed_call(
 }
 
 /// What is said of a failure, and the facts.
-fn told(error: &CallError, secrets: &[&str], now: Instant) -> (String, Map<String, Value>) {
+fn told(error: &CallError, secrets: &Secrets, now: Instant) -> (String, Map<String, Value>) {
     let retry = error.retry_after(now);
     let mut text = sentence(error);
     text.push_str(match error.fate() {
@@ -195,15 +190,9 @@ fn cause(cause: &Cause) -> Value {
     }
 }
 
-fn tail(downfall: &Downfall, secrets: &[&str]) -> Vec<Value> {
+fn tail(downfall: &Downfall, secrets: &Secrets) -> Vec<Value> {
     let lines = &downfall.stderr_tail;
-    let clean = |line: &std::sync::Arc<str>| {
-        let mut line = line.to_string();
-        for secret in secrets.iter().filter(|secret| secret.len() >= SECRET_MIN) {
-            line = line.replace(secret, REDACTED);
-        }
-        Value::from(printable(&line))
-    };
+    let clean = |line: &std::sync::Arc<str>| Value::from(printable(&secrets.blotted(line)));
     lines[lines.len().saturating_sub(TAIL)..].iter().map(clean).collect()
 }
 

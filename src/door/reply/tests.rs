@@ -16,7 +16,8 @@ use crate::door::era::Era;
 const MANUAL: &str = include_str!("../../../docs/errors.md");
 
 fn failed(error: &CallError, era: Era, secrets: &[&str], now: Instant) -> Value {
-    let body = failed_call(&Id::from_number(1), CallKind::Tool, error, era, secrets, now);
+    let secrets = secrets.iter().copied().collect();
+    let body = failed_call(&Id::from_number(1), CallKind::Tool, error, era, &secrets, now);
     serde_json::from_slice(&body).unwrap()
 }
 

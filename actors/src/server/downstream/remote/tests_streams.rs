@@ -9,6 +9,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
 use super::tests_server::{Guest, Reply, SOON, Seen, Site, event, legacy, modern, open, spec};
+use crate::credentials::Secrets;
 use crate::model::Hearing;
 use crate::server::keeper::keep;
 use crate::tests::shared;
@@ -151,7 +152,8 @@ async fn a_modern_server_is_asked_to_tell_and_asked_again_when_it_stops() {
     let (begun, _) = oneshot::channel();
     let (_wishes, wishes) = watch::channel(Arc::default());
     let hearing = Hearing { wishes, told: mpsc::channel(1).0 };
-    let keeper = tokio::spawn(keep(shared("a"), guest.0.lane.clone(), hearing, begun));
+    let keeper =
+        tokio::spawn(keep(shared("a"), Secrets::default(), guest.0.lane.clone(), hearing, begun));
     // One told, one for what may have been missed, one told again.
     changes(&guest, 3).await;
     let asked = site.next("subscriptions/listen").await;
