@@ -33,13 +33,12 @@ mod why;
 
 use std::ffi::OsString;
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::time::Duration;
 
 use clap::Parser;
 use conductor_actors::guard_main;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::Builder;
 
 use self::args::{Cli, Command};
 pub use self::client_file::FileError;
@@ -49,8 +48,6 @@ use crate::handover::Handed;
 use crate::sample_server;
 use crate::shut_off::shut_off;
 
-/// The most threads that work on the daemon's tasks.
-const WORKERS_MAX: usize = 4;
 /// What is left of tasks at the end gets this long to be dropped.
 const LAST_DROPS: Duration = Duration::from_millis(200);
 
@@ -88,7 +85,10 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
         Command::Serve(_) => Handed::take()?,
         _ => Handed::default(),
     };
-    let runtime = runtime(has_system(&command))
+    // One thread moves all messages (docs/decisions/0022); what takes long is done on others.
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .build()
         .map_err(|source| Failure::System { doing: "start the runtime", source })?;
     let work: Work<'_> = match &command {
         Command::Serve(args) => Box::pin(serve::serve(args, handed)),
@@ -119,22 +119,4 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
     // A thread that reads a terminal cannot be interrupted; the process ends without it.
     runtime.shutdown_timeout(LAST_DROPS);
     result
-}
-
-/// Whether a command runs servers: the daemon's, or stand-ins of them.
-fn has_system(command: &Command) -> bool {
-    match command {
-        Command::Serve(_) | Command::Stdio(_) => true,
-        Command::Doctor(args) => args.chaos,
-        _ => false,
-    }
-}
-
-/// Several threads for a running system; one is enough for everything else.
-fn runtime(has_system: bool) -> io::Result<Runtime> {
-    if !has_system {
-        return Builder::new_current_thread().enable_all().build();
-    }
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    Builder::new_multi_thread().worker_threads(cores.min(WORKERS_MAX)).enable_all().build()
 }
