@@ -10,6 +10,7 @@ mod doctor;
 pub mod door;
 pub mod exit;
 mod handover;
+mod heap;
 pub mod import;
 pub mod reload;
 pub mod rest;

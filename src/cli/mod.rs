@@ -45,6 +45,7 @@ pub use self::client_file::FileError;
 use self::out::Out;
 use crate::exit::{Exit, Failure};
 use crate::handover::Handed;
+use crate::heap::keep_room;
 use crate::sample_server;
 use crate::shut_off::shut_off;
 
@@ -79,6 +80,7 @@ fn run(command: Command, out: Out) -> Result<Exit, Failure> {
     // Before there is a thread, and a secret.
     if matches!(command, Command::Serve(_) | Command::Stdio(_)) {
         shut_off();
+        keep_room();
     }
     // Before there is a thread: it removes variables.
     let handed = match command {

@@ -2,10 +2,14 @@
 //!
 //! Pure. Where both speak an older kind not a byte is looked at. It leaves errors to `reply`.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use conductor_actors::wire::{CallKind, Hop, Id, Members, write_result};
+use conductor_actors::wire::{CallKind, Hop, Id, Members};
 use memchr::memmem;
 use thiserror::Error;
+
+use super::service::response_of;
 
 /// The rules by which one request is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,9 +64,44 @@ pub(super) fn response(
         (Hop::Legacy, Era::Modern) => typed(result, kind),
         (Hop::Modern, Era::Legacy) => untyped(result)?,
     };
-    let mut out = Vec::with_capacity(result.len() + id.as_json().len() + 64);
-    write_result(&mut out, id, carried.as_deref().unwrap_or(result));
-    Ok(Bytes::from(out))
+    let Carried { head, rest } = carried.unwrap_or_else(|| Carried::as_it_is(result));
+    Ok(response_of(id, &[&head, &rest]))
+}
+
+/// A result for the caller: what was put before it, and what there was. A long one is copied once, into
+/// the response.
+struct Carried<'a> {
+    head: Vec<u8>,
+    rest: Cow<'a, [u8]>,
+}
+
+impl<'a> Carried<'a> {
+    fn as_it_is(rest: &'a [u8]) -> Self {
+        Self { head: Vec::new(), rest: Cow::Borrowed(rest) }
+    }
+
+    /// A result of these members and of `rest`, which lacks its first brace.
+    fn with<'b>(added: impl Iterator<Item = &'b (&'b str, &'b str)>, rest: Cow<'a, [u8]>) -> Self {
+        let mut head = Vec::with_capacity(64);
+        for (key, value) in added {
+            head.push(if head.is_empty() { b'{' } else { b',' });
+            head.extend_from_slice(key.as_bytes());
+            head.push(b':');
+            head.extend_from_slice(value.as_bytes());
+        }
+        match rest.trim_ascii_start().first() {
+            _ if head.is_empty() => head.push(b'{'),
+            Some(b'}') => {}
+            _ => head.push(b','),
+        }
+        Self { head, rest }
+    }
+
+    /// The result that has these members and those it lacks.
+    fn with_missing(members: &Members, kind: CallKind) -> Self {
+        let missing = needed(kind).iter().filter(|(key, _)| members.get(bare(key)).is_none());
+        Self::with(missing, Cow::Owned(members.to_json()[1..].to_vec()))
+    }
 }
 
 /// The members that a result of this kind has to have.
@@ -77,20 +116,20 @@ fn may_say(result: &Bytes, (key, _): &(&str, &str)) -> bool {
 
 /// `result` with a result type, if it is an object. What an older server says under that name is no
 /// type: it knows of none.
-fn typed(result: &Bytes, kind: CallKind) -> Option<Vec<u8>> {
+fn typed(result: &Bytes, kind: CallKind) -> Option<Carried<'_>> {
     let inner = result.strip_prefix(b"{")?;
     // Taken apart only if one of them may be in it.
     if !needed(kind).iter().any(|member| may_say(result, member)) {
-        return Some(with(needed(kind).iter(), inner));
+        return Some(Carried::with(needed(kind).iter(), Cow::Borrowed(inner)));
     }
     let mut members = Members::read(result).ok()?;
     members.take("resultType");
-    Some(with_missing(&members, kind))
+    Some(Carried::with_missing(&members, kind))
 }
 
 /// `result` of a server of the same kind, which has to say what it is (MCP 2026-07-28, basic/index,
 /// `resultType`): one that does not is complete, and one that says what nobody knows is none.
-fn completed(result: &Bytes, kind: CallKind) -> Result<Option<Vec<u8>>, ForeignResult> {
+fn completed(result: &Bytes, kind: CallKind) -> Result<Option<Carried<'_>>, ForeignResult> {
     let says_all = needed(kind).iter().all(|member| may_say(result, member));
     let mut types = memmem::find_iter(result, br#""resultType""#);
     let is_complete = |at: usize| result[at..].starts_with(br#""resultType":"complete""#);
@@ -103,32 +142,8 @@ fn completed(result: &Bytes, kind: CallKind) -> Result<Option<Vec<u8>>, ForeignR
             Err(ForeignResult(String::from_utf8_lossy(said).into_owned()))
         }
         _ if needed(kind).iter().all(|(key, _)| members.get(bare(key)).is_some()) => Ok(None),
-        _ => Ok(Some(with_missing(&members, kind))),
+        _ => Ok(Some(Carried::with_missing(&members, kind))),
     }
-}
-
-/// The result that has these members and those it lacks.
-fn with_missing(members: &Members, kind: CallKind) -> Vec<u8> {
-    let missing = needed(kind).iter().filter(|(key, _)| members.get(bare(key)).is_none());
-    with(missing, &members.to_json()[1..])
-}
-
-/// A result of these members and of `rest`, which lacks its first brace.
-fn with<'a>(added: impl Iterator<Item = &'a (&'a str, &'a str)>, rest: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(rest.len() + 64);
-    for (key, value) in added {
-        out.push(if out.is_empty() { b'{' } else { b',' });
-        out.extend_from_slice(key.as_bytes());
-        out.push(b':');
-        out.extend_from_slice(value.as_bytes());
-    }
-    match rest.trim_ascii_start().first() {
-        _ if out.is_empty() => out.push(b'{'),
-        Some(b'}') => {}
-        _ => out.push(b','),
-    }
-    out.extend_from_slice(rest);
-    out
 }
 
 fn bare(key: &str) -> &str {
@@ -136,7 +151,7 @@ fn bare(key: &str) -> &str {
 }
 
 /// `result` without what only modern callers understand, if there is any of it.
-fn untyped(result: &Bytes) -> Result<Option<Vec<u8>>, ForeignResult> {
+fn untyped(result: &Bytes) -> Result<Option<Carried<'_>>, ForeignResult> {
     let modern = ["\"resultType\"", "\"ttlMs\"", "\"cacheScope\"", "\"structuredContent\""];
     if !modern.iter().any(|key| memmem::find(result, key.as_bytes()).is_some()) {
         return Ok(None);
@@ -155,9 +170,9 @@ fn untyped(result: &Bytes) -> Result<Option<Vec<u8>>, ForeignResult> {
         let wrapped = Members::from_iter([("result", value.clone())]).to_json();
         members.set("structuredContent", wrapped);
     }
-    let mut out = Vec::with_capacity(result.len());
-    members.write(&mut out);
-    Ok(Some(out))
+    let mut rest = Vec::with_capacity(result.len());
+    members.write(&mut rest);
+    Ok(Some(Carried { head: Vec::new(), rest: Cow::Owned(rest) }))
 }
 
 #[cfg(test)]

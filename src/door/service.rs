@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use conductor_actors::wire::{
     CallKind, CallParams, Hop, Id, LEGACY_LATEST, LogLevel, Marks, Members, Notification, Request,
-    is_of_extension, write_json_string, write_result,
+    is_of_extension, write_json_string, write_result_of,
 };
 use conductor_actors::{
     Caller, Catalog, Form, Inbox, List, ListKind, ListState, Listener, LocalCaller, Scope, Seat,
@@ -336,12 +336,11 @@ impl Service {
         if let Some(seen) = seen {
             seen.update(kind, view.map_or(0, |view| view.digest(kind, style)));
         }
-        let mut result = Vec::with_capacity(entries.len() + 128);
-        result.extend_from_slice(format!("{{\"{}\":", kind.key()).as_bytes());
-        result.extend_from_slice(&entries);
+        let head = format!("{{\"{}\":", kind.key());
+        let mut rest = Vec::with_capacity(128);
         if let Some(next) = next {
-            result.extend_from_slice(b",\"nextCursor\":");
-            write_json_string(&mut result, &next);
+            rest.extend_from_slice(b",\"nextCursor\":");
+            write_json_string(&mut rest, &next);
         }
         if era == Era::Modern {
             let incomplete = view.is_some_and(|view| is_incomplete(view.list(kind)));
@@ -349,10 +348,10 @@ impl Service {
             let most = if incomplete { TTL_INCOMPLETE } else { TTL_MAX };
             let ttl = millis(config.catalog.ttl.min(most));
             let hints = format!(r#","resultType":"complete","ttlMs":{ttl},"cacheScope":"private""#);
-            result.extend_from_slice(hints.as_bytes());
+            rest.extend_from_slice(hints.as_bytes());
         }
-        result.push(b'}');
-        Ok(response(id, &result))
+        rest.push(b'}');
+        Ok(response_of(id, &[head.as_bytes(), &entries, &rest]))
     }
 
     /// Whether a few tools are shown in place of this list.
@@ -429,7 +428,13 @@ pub(super) fn millis(duration: Duration) -> u64 {
 }
 
 pub(super) fn response(id: &Id, result: &[u8]) -> Bytes {
-    let mut body = Vec::with_capacity(result.len() + 64);
-    write_result(&mut body, id, result);
+    response_of(id, &[result])
+}
+
+/// The response that carries a result of these parts, which are copied once.
+pub(super) fn response_of(id: &Id, parts: &[&[u8]]) -> Bytes {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let mut body = Vec::with_capacity(length + id.as_json().len() + 64);
+    write_result_of(&mut body, id, parts);
     Bytes::from(body)
 }

@@ -5,6 +5,7 @@
 //! leaves answering to `service`.
 
 use std::collections::HashMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +14,11 @@ use conductor_actors::wire::{
     Hop, Id, Malformed, Members, Message, Notification, Request, Response, parse,
     write_notification,
 };
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -80,7 +83,7 @@ pub(super) async fn serve_until<R, W, G>(
         out,
         seen,
         changes,
-        tasks: JoinSet::new(),
+        tasks: FuturesUnordered::new(),
         running: HashMap::new(),
         version: None,
         client: None,
@@ -104,8 +107,9 @@ struct Stream {
     seen: Seen,
     /// What the peer would see otherwise than it has.
     changes: Changes,
-    /// Each task ends with the ids of the requests it served.
-    tasks: JoinSet<Vec<Id>>,
+    /// Each ends with the ids of the requests it served. No tasks of the runtime: one for each request costs
+    /// more than it gives (docs/decisions/0022).
+    tasks: FuturesUnordered<BoxFuture<'static, Vec<Id>>>,
     /// Takes back the request of this id, and is cancelled as well when it is answered: from then on the
     /// id is free.
     running: HashMap<Id, CancellationToken>,
@@ -128,7 +132,9 @@ impl Stream {
         lines: &mut Lines<R>,
         shutdown: CancellationToken,
     ) {
-        let mut inbox = None;
+        let (mut inbox, out) = (None, self.out.clone());
+        let (gone, closing) = (out.closed(), shutdown.cancelled());
+        tokio::pin!(gone, closing);
         loop {
             if self.pushes && inbox.is_none() {
                 inbox = self.service.hear().await;
@@ -138,7 +144,7 @@ impl Stream {
                     Ok(Some(line)) => self.on_line(line).await,
                     Ok(None) | Err(_) => return,
                 },
-                Some(ended) = self.tasks.join_next() => self.forget(ended.unwrap_or_default()),
+                Some(ended) = self.tasks.next() => self.forget(ended),
                 news = self.changes.next(), if self.pushes => match news {
                     Some(news) => {
                         for line in list_changed(news) {
@@ -148,8 +154,8 @@ impl Stream {
                     None => self.pushes = false,
                 },
                 line = hearing::next(&mut inbox) => self.send(line).await,
-                () = self.out.closed() => return,
-                () = shutdown.cancelled() => return,
+                () = &mut gone => return,
+                () = &mut closing => return,
             }
         }
     }
@@ -160,10 +166,16 @@ impl Stream {
         let Self { tasks, out, .. } = self;
         // What is not answered by then is taken back when the tasks are dropped.
         tokio::select! {
-            () = async { while tasks.join_next().await.is_some() {} } => {}
+            () = async { while tasks.next().await.is_some() {} } => {}
             () = out.closed() => {}
             () = given_up => {}
         }
+    }
+
+    /// Serves something beside all else; should it fail badly, all else goes on.
+    fn begin(&self, work: impl Future<Output = Vec<Id>> + Send + 'static) {
+        let ended = AssertUnwindSafe(work).catch_unwind().map(Result::unwrap_or_default);
+        self.tasks.push(ended.boxed());
     }
 
     fn forget(&mut self, ids: Vec<Id>) {
@@ -175,12 +187,12 @@ impl Stream {
         }
     }
 
-    async fn send(&self, line: Bytes) {
+    async fn send(&mut self, line: Bytes) {
         // With the writer gone the stream ends at the next step of its loop.
         let _ = self.out.send(line).await;
     }
 
-    async fn refuse(&self, id: Option<&Id>, refusal: &Refusal) {
+    async fn refuse(&mut self, id: Option<&Id>, refusal: &Refusal) {
         self.send(refuse(id, refusal).body).await;
     }
 
@@ -223,10 +235,7 @@ impl Stream {
                 let bare = self.version.is_none();
                 let notified =
                     self.service.notify(told, if bare { Hop::Modern } else { Hop::Legacy });
-                self.tasks.spawn(async move {
-                    notified.await;
-                    Vec::new()
-                });
+                self.begin(notified.map(|()| Vec::new()));
             }
             _ => {}
         }
@@ -270,7 +279,7 @@ impl Stream {
         let (service, out) = (self.service.clone(), self.out.clone());
         let (seen, closing) = (self.seen.clone(), self.closing.clone());
         let client = self.client.clone();
-        self.tasks.spawn(async move {
+        self.begin(async move {
             let id = job.request.id.clone();
             if job.method == Method::Listen {
                 subscribe(&service, &job, &out, &cancel, &closing).await;
@@ -310,7 +319,7 @@ impl Stream {
         }
         let (service, out, seen) = (self.service.clone(), self.out.clone(), self.seen.clone());
         let client = self.client.clone();
-        self.tasks.spawn(async move {
+        self.begin(async move {
             let (ids, over): (Vec<Id>, Vec<_>) =
                 placed.iter().map(|(job, cancel)| (job.request.id.clone(), cancel.clone())).unzip();
             let all = placed.into_iter().map(|(job, cancel)| {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, waitid};
 use tokio::io::unix::AsyncFd;
-use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout};
+use tokio::process::{Child, ChildStderr, ChildStdin};
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -24,6 +24,7 @@ use super::hunt::{Bag, hunt};
 use super::quarry::Quarry;
 use super::roll::Roll;
 use super::run::Mark;
+use super::stdout::Stdout;
 use crate::model::Cause;
 
 /// Time that what a process started gets after its end, before it is killed.
@@ -88,7 +89,7 @@ impl Killer {
 #[derive(Debug)]
 pub(crate) struct Pipes {
     pub(crate) stdin: ChildStdin,
-    pub(crate) stdout: ChildStdout,
+    pub(crate) stdout: Stdout,
     pub(crate) stderr: ChildStderr,
 }
 

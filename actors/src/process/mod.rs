@@ -49,6 +49,7 @@ mod record;
 mod roll;
 mod run;
 mod spawn;
+mod stdout;
 mod tally;
 #[cfg(test)]
 mod tests;

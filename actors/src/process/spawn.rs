@@ -19,6 +19,7 @@ use super::engine::labelled;
 use super::limits::limit;
 use super::roll::Roll;
 use super::run::Mark;
+use super::stdout::Stdout;
 
 /// Variables of our own environment that children may see.
 const INHERITED: [&str; 10] = [
@@ -107,7 +108,7 @@ pub(super) fn spawn(
     else {
         unreachable!("all three pipes were asked for")
     };
-    Ok((Process::watch(started), Pipes { stdin, stdout, stderr }))
+    Ok((Process::watch(started), Pipes { stdin, stdout: Stdout::new(stdout), stderr }))
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is the one place that starts children")]

@@ -17,9 +17,16 @@ pub enum Outcome {
 
 /// Appends a response that carries `result`, a JSON text.
 pub fn write_result(out: &mut Vec<u8>, id: &Id, result: &[u8]) {
+    write_result_of(out, id, &[result]);
+}
+
+/// Appends a response that carries a JSON text of these parts.
+pub fn write_result_of(out: &mut Vec<u8>, id: &Id, parts: &[&[u8]]) {
     write_head(out, Some(id));
     out.extend_from_slice(b",\"result\":");
-    out.extend_from_slice(result);
+    for part in parts {
+        out.extend_from_slice(part);
+    }
     out.push(b'}');
 }
 

@@ -20,6 +20,7 @@ mod body;
 mod events;
 mod gate;
 mod get;
+mod going_on;
 mod health;
 mod many;
 mod negotiation;

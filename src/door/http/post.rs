@@ -14,6 +14,7 @@ use http::{HeaderMap, StatusCode};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
+use super::going_on::GoingOn;
 use super::negotiation::{Accepts, is_json};
 use super::replay::Reader;
 use super::sessions::{Busy, Session, taken_back};
@@ -221,10 +222,14 @@ impl Post<'_> {
             return self.deferred(job, session).await;
         }
         let id = job.request.id.clone();
+        let (done, answer) = oneshot::channel();
         // A legacy client that goes away has not taken its request back: the call goes on.
-        let task = tokio::spawn(async move { in_session(&service, job, &session, None).await });
-        let answer = task.await.unwrap_or(Err(Refusal::Internal));
-        self.one(answer.unwrap_or_else(|refusal| refuse(Some(&id), &refusal)))
+        GoingOn::new(async move {
+            let answer = in_session(&service, job, &session, None).await;
+            let _ = done.send(answer.unwrap_or_else(|refusal| refuse(Some(&id), &refusal)));
+        })
+        .await;
+        self.one(answer.await.unwrap_or_else(|_| refuse(None, &Refusal::Internal)))
     }
 
     /// Answers with one JSON text, unless the server says something to the client before, or the
@@ -234,21 +239,24 @@ impl Post<'_> {
         let id = job.request.id.clone();
         let service = self.service_in(&session);
         let (out, mut waiting) = events::channel();
-        let (done, mut answer) = oneshot::channel();
-        tokio::spawn(async move {
+        let (done, answer) = oneshot::channel();
+        let mut work = GoingOn::new(async move {
             let answer = in_session(&service, job, &session, Some(&out)).await;
             let _ = done.send(answer.unwrap_or_else(|refusal| refuse(Some(&id), &refusal)));
         });
-        tokio::select! {
+        let first = tokio::select! {
             biased;
-            Some(first) = waiting.recv() => carried(replay.carry(Some(first), waiting, Some(answer))),
-            () = sleep(LONG), if replay.has_ids() => {
-                carried(replay.carry(None, waiting, Some(answer)))
-            }
-            answer = &mut answer => {
-                self.one(answer.unwrap_or_else(|_| refuse(None, &Refusal::Internal)))
-            }
-        }
+            Some(first) = waiting.recv() => Some(first),
+            () = &mut work => match waiting.try_recv() {
+                Ok(first) => Some(first), // said in the same breath as the answer
+                Err(_) => {
+                    let answer = answer.await;
+                    return self.one(answer.unwrap_or_else(|_| refuse(None, &Refusal::Internal)));
+                }
+            },
+            () = sleep(LONG), if replay.has_ids() => None,
+        };
+        carried(replay.carry(first, waiting, Some(answer)))
     }
 
     /// Whether the server may ask the client something during this call, or log.

@@ -135,6 +135,8 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
         let rest = sleep(LINGER);
         tokio::pin!(rest);
         let (mut pace, mut resting) = (Pace::new(Instant::now()), false);
+        let gone = exit.wait_for(Option::is_some);
+        tokio::pin!(gone);
         let mut exited = false;
         let mut ending = None;
         loop {
@@ -145,7 +147,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
                 () = &mut linger, if ending.is_some() => {
                     return ending.unwrap_or(Cause::OutputClosed);
                 }
-                _ = exit.wait_for(Option::is_some), if !exited => {
+                _ = &mut gone, if !exited => {
                     exited = true;
                     ending = Some(Cause::OutputClosed);
                     linger.as_mut().reset(Instant::now() + LINGER);
