@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
 use super::System;
-use crate::merger::{CheckedArguments, Resolution};
+use crate::merger::{CheckedArguments, Resolution, View};
 use crate::model::{CallError, Scope, Target};
 use crate::wire::{CallKind, Text};
 
@@ -22,6 +22,16 @@ impl System {
         named: &Text,
         deadline: Option<Instant>,
     ) -> Result<(Target, Option<Arc<CheckedArguments>>), CallError> {
+        let found = |view: &View, target| {
+            let arguments = (kind == CallKind::Tool).then(|| view.arguments(named));
+            Ok((target, arguments.flatten()))
+        };
+        // Nearly always: nothing to wait for.
+        if let Some(view) = self.0.catalog.current().view(scope)
+            && let Resolution::Found(target) = view.resolve(kind, named)
+        {
+            return found(view, target);
+        }
         let name = || named.clone();
         let unknown = || CallError::Unknown { kind, name: name(), candidates: Vec::new() };
         let mut published = self.0.catalog.published();
@@ -31,10 +41,7 @@ impl System {
             let catalog = self.0.catalog.current();
             let view = catalog.view(scope).ok_or_else(unknown)?;
             let server = match view.resolve(kind, named) {
-                Resolution::Found(target) => {
-                    let arguments = (kind == CallKind::Tool).then(|| view.arguments(named));
-                    return Ok((target, arguments.flatten()));
-                }
+                Resolution::Found(target) => return found(view, target),
                 Resolution::Awaited(server) => server,
                 Resolution::Ambiguous(candidates) => {
                     return Err(CallError::Unknown { kind, name: name(), candidates });

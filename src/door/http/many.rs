@@ -82,6 +82,6 @@ fn job(post: &Post<'_>, request: wire::Request) -> Result<Result<Job, Refusal>, 
         return Ok(Err(Refusal::NotAMessage { reason }));
     }
     let era = Era::Legacy;
-    let method = post.service().method_of(&request.method, era);
+    let method = post.service.method_of(&request.method, era);
     Ok(method.map(|method| Job { request, asked, era, method }))
 }

@@ -40,6 +40,8 @@ pub(super) struct Post<'a> {
     pub(super) scope: Scope,
     pub(super) headers: HeaderMap,
     pub(super) accepts: Accepts,
+    /// What answers it, outside any session.
+    pub(super) service: Service,
 }
 
 /// Serves one POST.
@@ -61,7 +63,8 @@ pub(super) async fn post(door: &Door, scope: Scope, request: Request) -> Respons
         Ok(body) => one_line(body),
         Err(problem) => return respond::problem(problem),
     };
-    let post = Post { door, scope, headers: parts.headers, accepts };
+    let service = door.service(scope.clone());
+    let post = Post { door, scope, headers: parts.headers, accepts, service };
     if batch::is_batch(&body) {
         return many::serve(&post, &body).await;
     }
@@ -86,13 +89,9 @@ pub(super) async fn post(door: &Door, scope: Scope, request: Request) -> Respons
 }
 
 impl Post<'_> {
-    pub(super) fn service(&self) -> Service {
-        self.door.service(self.scope.clone())
-    }
-
     /// What is shown in a session.
     pub(super) fn service_in(&self, session: &Session) -> Service {
-        self.service().greeted(&session.client).hearing(Arc::clone(&session.hearing))
+        self.service.clone().greeted(&session.client).hearing(Arc::clone(&session.hearing))
     }
 
     /// The session it belongs to.
@@ -106,9 +105,9 @@ impl Post<'_> {
         let era = classify::era_of(&request.method, &asked, Some(&mirrored))?;
         match era {
             Era::Modern => {
-                let method = self.service().method_of(&request.method, era)?;
+                let method = self.service.method_of(&request.method, era)?;
                 if let Asked::Call(params) = &asked
-                    && let Some(marks) = self.service().marks(&asked)
+                    && let Some(marks) = self.service.marks(&asked)
                 {
                     classify::arguments_agree(&self.headers, &marks, params.arguments())?;
                 }
@@ -120,7 +119,7 @@ impl Post<'_> {
             }
             Era::Legacy => {
                 let session = self.session()?;
-                let method = self.service().method_of(&request.method, era)?;
+                let method = self.service.method_of(&request.method, era)?;
                 Ok(self.legacy(Job { request, asked, era, method }, session).await)
             }
         }
@@ -132,7 +131,7 @@ impl Post<'_> {
         }
         if self.wants_events(&job) {
             let (out, waiting) = events::channel();
-            let service = self.service();
+            let service = self.service.clone();
             tokio::spawn(async move {
                 let peer = Peer { out: Some(&out), ..Peer::default() };
                 // The client closes the stream to take the request back.
@@ -149,7 +148,7 @@ impl Post<'_> {
             return Ok(self.noticed(job).await);
         }
         // A client that goes away drops this future, and with it the call.
-        Ok(respond::json(self.service().answer(job, &Peer::default()).await))
+        Ok(respond::json(self.service.answer(job, &Peer::default()).await))
     }
 
     /// Answers with one JSON text and its own status, unless the server says something before: then
@@ -157,7 +156,7 @@ impl Post<'_> {
     async fn noticed(&self, job: Job) -> Response {
         let (out, mut waiting) = events::channel();
         let (done, mut answer) = oneshot::channel();
-        let service = self.service();
+        let service = self.service.clone();
         tokio::spawn(async move {
             let peer = Peer { out: Some(&out), ..Peer::default() };
             // A client that goes away takes the request back.
@@ -181,7 +180,7 @@ impl Post<'_> {
             return Ok(respond::problem(Problem::NotAcceptable));
         }
         let (out, waiting) = events::channel();
-        let (service, closing) = (self.service(), self.door.shutdown.clone());
+        let (service, closing) = (self.service.clone(), self.door.shutdown.clone());
         tokio::spawn(async move {
             listen::serve(&service, &job.request.id, filter, &out, &closing).await;
         });
@@ -196,7 +195,7 @@ impl Post<'_> {
             }
             Asked::Call(_) => return Err(Refusal::Internal),
         };
-        let service = self.service().greeted(&client);
+        let service = self.service.clone().greeted(&client);
         let (session, id) = self.door.sessions.open(self.door.owner(&self.scope), client).await?;
         service.catch_up(&session.seen);
         let answer =
@@ -275,7 +274,7 @@ impl Post<'_> {
 
     /// Whether a newer server may say something that an extension knows before it answers.
     fn may_notice(&self, job: &Job) -> bool {
-        self.may_tell(job) && self.service().knows_extensions(Hop::Modern)
+        self.may_tell(job) && self.service.knows_extensions(Hop::Modern)
     }
 
     /// One answer in the form that the client takes, and likes better if it takes both.
@@ -294,7 +293,7 @@ impl Post<'_> {
             // Modern requests over HTTP are taken back by closing them; there is nothing to do.
             if is_of_extension(&told.method) {
                 classify::method_agrees(&mirrored, &told.method)?;
-                tokio::spawn(self.service().notify(told, Hop::Modern));
+                tokio::spawn(self.service.notify(told, Hop::Modern));
             }
             return Ok(());
         }

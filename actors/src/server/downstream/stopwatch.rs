@@ -3,15 +3,16 @@
 //!
 //! It leaves what is asked of the caller to `asking`, and the deadline to those who wait.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep_until};
 
-/// Stands still while a question to the caller is open. Cheap to clone; all clones are one watch.
-#[derive(Debug, Clone)]
-pub(crate) struct Stopwatch(Arc<watch::Sender<Hands>>);
+/// Stands still while a question to the caller is open. Cheap to clone; all clones are one watch. Its hands
+/// are made with the first question: most calls have none.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Stopwatch(Arc<OnceLock<watch::Sender<Hands>>>);
 
 #[derive(Debug, Clone, Copy, Default)]
 struct Hands {
@@ -25,12 +26,12 @@ struct Hands {
 impl Stopwatch {
     /// A watch that runs.
     pub(crate) fn new() -> Self {
-        Self(Arc::new(watch::Sender::new(Hands::default())))
+        Self::default()
     }
 
     /// Stops the watch until the returned value is dropped.
     pub(super) fn pause(&self) -> Pause {
-        self.0.send_modify(|hands| {
+        self.0.get_or_init(watch::Sender::default).send_modify(|hands| {
             hands.open += 1;
             hands.since.get_or_insert_with(Instant::now);
         });
@@ -39,11 +40,12 @@ impl Stopwatch {
 
     /// Since when a question to the caller is open; none if none is.
     pub(super) fn still_since(&self) -> Option<Instant> {
-        self.0.borrow().since
+        self.0.get()?.borrow().since
     }
 
     fn resume(&self) {
-        self.0.send_modify(|hands| {
+        let Some(hands) = self.0.get() else { return };
+        hands.send_modify(|hands| {
             hands.open -= 1;
             if hands.open == 0
                 && let Some(since) = hands.since.take()
@@ -55,14 +57,16 @@ impl Stopwatch {
 
     /// Waits until `deadline` and as long again as the watch has stood still.
     pub(crate) async fn until(&self, deadline: Instant) {
-        let mut changes = self.0.subscribe();
+        let mut due = deadline;
         loop {
-            let hands = *changes.borrow_and_update();
-            let due = deadline + hands.paused;
-            tokio::select! {
-                () = tokio::time::sleep_until(due), if hands.open == 0 => return,
-                changed = changes.changed() => if changed.is_err() { return },
+            sleep_until(due).await;
+            let Some(hands) = self.0.get() else { return };
+            let mut hands = hands.subscribe();
+            let Ok(hands) = hands.wait_for(|hands| hands.open == 0).await else { return };
+            if deadline + hands.paused <= due {
+                return;
             }
+            due = deadline + hands.paused;
         }
     }
 }
