@@ -3,12 +3,11 @@
 //! It leaves starting it to `spawn`, and what its end means to others.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::process::{PidfdFlags, Signal, WaitId, WaitIdOptions, pidfd_open, waitid};
+use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, ChildStderr, ChildStdin};
 use tokio::sync::watch;
@@ -208,13 +207,6 @@ async fn sweep(leader: u32, start: u64, mark: Mark, has_cells: bool, roll: Roll)
         }
         Ok(_) | Err(_) => {}
     }
-}
-
-/// What tells the end of a process that is not reaped.
-#[expect(deprecated, reason = "the successor is unsafe; an `OwnedFd` keeps what it asks for")]
-pub(super) fn end_of(id: u32) -> io::Result<AsyncFd<OwnedFd>> {
-    let id = pid(id).ok_or(io::ErrorKind::InvalidInput)?;
-    AsyncFd::new(pidfd_open(id, PidfdFlags::empty())?)
 }
 
 /// How the process ended, without reaping it.

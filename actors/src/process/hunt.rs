@@ -86,7 +86,7 @@ fn strike(number: u32, start: u64, signal: Signal) -> Option<OwnedFd> {
             let _ = pidfd_send_signal(&fd, signal); // one that is gone is what was wanted
             Some(fd)
         }
-        Err(Errno::MFILE | Errno::NFILE) if is_same() => {
+        Err(Errno::MFILE | Errno::NFILE | Errno::NOSYS) if is_same() => {
             let _ = kill_process(id, signal);
             None
         }

@@ -14,7 +14,8 @@ use tokio::process::Command;
 
 use super::cells::Cell;
 use super::census::start_of;
-use super::child::{Pipes, Process, Started, end_of};
+use super::child::{Pipes, Process, Started};
+use super::end::end_of;
 use super::engine::labelled;
 use super::limits::limit;
 use super::roll::Roll;
