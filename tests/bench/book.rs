@@ -31,6 +31,8 @@ pub(crate) enum Measure {
     Each,
     /// Milliseconds until an answer.
     Wait,
+    /// How many times another figure of the same round it is.
+    Times,
 }
 
 /// One figure.

@@ -8,7 +8,9 @@ use anyhow::{Context as _, Result};
 
 use crate::book::{Book, Key, Measure, Path, Record};
 use crate::plot::{Plot, Series};
+use crate::suite::{beside, fair};
 use crate::targets::{TARGETS, ratio};
+use crate::trouble::Trouble;
 
 const BEGIN: &str = "<!-- measured: begin (conductor-bench suite --write) -->\n";
 const END: &str = "<!-- measured: end -->\n";
@@ -50,6 +52,8 @@ pub(crate) fn text(book: &Book) -> String {
     single(&mut out, book, "start", "From start to first answer", "servers");
     single(&mut out, book, "recover", "From `kill -9` of a server to the next answer", "servers");
     calls(&mut out, book, "scale", "More of everything, 16 clients (lists: 4)", "how many");
+    fair(&mut out, book);
+    beside(&mut out, book);
     out
 }
 
@@ -111,6 +115,75 @@ fn calls(out: &mut String, book: &Book, step: &str, title: &str, counted: &str) 
     single(out, book, step, "", counted);
 }
 
+/// What calls of a healthy server feel of trouble.
+fn fair(out: &mut String, book: &Book) {
+    let troubles: Vec<&str> = Trouble::ALL.iter().map(|trouble| trouble.name()).collect();
+    if book.rows(fair::STEP).is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "### A healthy server's calls beside trouble, 1 client\n\n| trouble | p99, alone | beside \
+         | ratio (lowest to highest) | p99, the same elsewhere | ratio | CPU of the daemon for each \
+         call, alone | beside |\n| --- {}|",
+        "| ---: ".repeat(7)
+    );
+    for name in troubles {
+        let find = |place: &str, measure| {
+            let case = format!("{name}, {place}");
+            book.find(Key { step: fair::STEP, case: &case, count: 1, path: Path::Gateway }, measure)
+        };
+        let one = |place, measure| shown(find(place, measure).map(Record::median));
+        let all = |place| find(place, Measure::Times).map_or(String::new(), ranged);
+        let _ = writeln!(
+            out,
+            "| {name} | {} | {} | {} | {} | {} | {} | {} |",
+            one(fair::ALONE, Measure::P99),
+            one(fair::BESIDE, Measure::P99),
+            all(fair::BESIDE),
+            one(fair::ELSEWHERE, Measure::P99),
+            all(fair::ELSEWHERE),
+            one(fair::ALONE, Measure::Cpu),
+            one(fair::BESIDE, Measure::Cpu),
+        );
+    }
+    out.push('\n');
+}
+
+/// Gateways of others, and the direct path and the conductor in the same run.
+fn beside(out: &mut String, book: &Book) {
+    let rows = book.rows(beside::STEP);
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "### Beside other gateways, 2025-11-25\n\n| work | clients | who | CPU of a call (lowest to \
+         highest) | to the conductor | calls/s | p50 | p99 |\n| --- | ---: | --- {}|",
+        "| ---: ".repeat(5)
+    );
+    for (case, count) in rows {
+        let Some((work, who)) = case.split_once(": ") else { continue };
+        let path = if who == beside::DIRECT { Path::Direct } else { Path::Gateway };
+        let key = Key { step: beside::STEP, case, count, path };
+        let Some(cpu) = book.find(key, Measure::Cpu) else { continue };
+        let own = format!("{work}: {}", beside::OWN);
+        let own = book.median(Key { case: &own, path: Path::Gateway, ..key }, Measure::Cpu);
+        let one = |measure| shown(book.median(key, measure));
+        let _ = writeln!(
+            out,
+            "| {work} | {count} | {who} | {} | {} | {} | {} | {} |",
+            ranged(cpu),
+            shown(own.map(|own| cpu.median() / own)),
+            one(Measure::Rate),
+            one(Measure::P50),
+            one(Measure::P99),
+        );
+    }
+    out.push('\n');
+    single(out, book, beside::STEP, "", "servers");
+}
+
 /// Figures that stand alone.
 fn single(out: &mut String, book: &Book, step: &str, title: &str, counted: &str) {
     let alone = [Measure::Memory, Measure::Each, Measure::Wait];
@@ -121,6 +194,7 @@ fn single(out: &mut String, book: &Book, step: &str, title: &str, counted: &str)
                 Measure::Memory => "MiB",
                 Measure::Each => "KiB",
                 Measure::Wait => "ms",
+                Measure::Times => "times",
                 Measure::Cpu | Measure::P50 | Measure::P99 => "µs",
                 Measure::Rate => "calls/s",
             };
@@ -200,10 +274,34 @@ fn plots(book: &Book) -> Vec<(&'static str, Plot)> {
             ),
         ),
         (
+            "others",
+            by("Processor time of one call, all gateways", clients, "µs", true, others(book)),
+        ),
+        (
             "lists",
             by("Processor time of one list", "tools in it", "µs", true, scale(&["tools: list"])),
         ),
     ]
+}
+
+/// A line for each gateway, and the direct path.
+fn others(book: &Book) -> Vec<Series> {
+    let small = beside::WORKS[0];
+    let mut all: Vec<Series> = Vec::new();
+    for (case, count) in book.rows(beside::STEP) {
+        let Some(who) = case.strip_prefix(small).and_then(|rest| rest.strip_prefix(": ")) else {
+            continue;
+        };
+        let path = if who == beside::DIRECT { Path::Direct } else { Path::Gateway };
+        let key = Key { step: beside::STEP, case, count, path };
+        let Some(cpu) = book.median(key, Measure::Cpu).filter(|cpu| *cpu > 0.0) else { continue };
+        let point = (f64::from(count), cpu);
+        match all.iter_mut().find(|series| series.name == who) {
+            Some(series) => series.points.push(point),
+            None => all.push(Series { name: who.to_owned(), points: vec![point] }),
+        }
+    }
+    all
 }
 
 fn by(

@@ -19,8 +19,11 @@ use tokio::net::TcpListener;
 
 use crate::answers::Answers;
 
-/// Serves stdin and stdout until the end of input.
-pub(crate) fn stdio(answers: &Answers) -> ExitCode {
+/// What a server that was not made for pipes may write to its stdout.
+const GARBAGE: &str = "progress: 12 % of all files are looked at\n";
+
+/// Serves stdin and stdout until the end of input; with garbage beside it if wanted.
+pub(crate) fn stdio(answers: &Answers, garbage: bool) -> ExitCode {
     let mut input = BufReader::with_capacity(1 << 16, std::io::stdin().lock());
     let mut output = std::io::stdout().lock();
     let (mut line, mut ready) = (Vec::new(), Vec::new());
@@ -34,6 +37,9 @@ pub(crate) fn stdio(answers: &Answers) -> ExitCode {
         if let Some(answer) = answers.answer(&line) {
             ready.extend_from_slice(answer.as_bytes());
             ready.push(b'\n');
+            if garbage && answer.contains(r#""tools":["#) {
+                std::thread::spawn(write_garbage);
+            }
         }
         // What is already here is answered in one write.
         if !input.buffer().contains(&b'\n') {
@@ -43,6 +49,15 @@ pub(crate) fn stdio(answers: &Answers) -> ExitCode {
             ready.clear();
         }
     }
+}
+
+/// Never ends. A part has so few bytes that none of the answers can get into it.
+fn write_garbage() {
+    let part = GARBAGE.repeat(64);
+    let Ok(mut output) = std::fs::File::options().write(true).open("/proc/self/fd/1") else {
+        return;
+    };
+    while output.write_all(part.as_bytes()).is_ok() {}
 }
 
 /// Serves HTTP until it is ended; the first line of stdout is the address.

@@ -24,6 +24,8 @@ pub(crate) struct Target {
     pub(crate) tools: Arc<[String]>,
     /// The process whose processor time is read; that of the command if there is one.
     pub(crate) pid: Option<i32>,
+    /// Whether that of all that it has started is as well.
+    pub(crate) is_tree: bool,
 }
 
 /// How it is loaded.
@@ -33,7 +35,7 @@ pub(crate) struct Window {
     pub(crate) modern: bool,
     /// Calls under way at one time, each on a connection of its own, or all on one of a command.
     pub(crate) clients: u32,
-    /// Legacy sessions in all; at least one a connection.
+    /// Legacy sessions in all, which connections share where there are fewer; 0 is one a connection.
     pub(crate) sessions: u32,
     pub(crate) warmup: Duration,
     pub(crate) measured: Duration,
@@ -72,10 +74,13 @@ pub(crate) async fn load(target: &Target, window: &Window) -> Result<Seen> {
     for number in 0..connections {
         let mut talk = Talk::open(&target.place).await?;
         if !window.modern {
-            let more =
-                window.sessions / connections + u32::from(number < window.sessions % connections);
-            for _ in 0..more.max(1) {
+            let sessions = if window.sessions == 0 { connections } else { window.sessions };
+            for _ in 0..sessions / connections + u32::from(number < sessions % connections) {
                 timeout(CALL_LIMIT, talk.initialize()).await.context("no handshake in time")??;
+            }
+            if number >= sessions {
+                let with: usize = usize::try_from(number % sessions)?;
+                talk.share(&talks[with]);
             }
         }
         pid = pid.or(talk.pid());
@@ -96,7 +101,8 @@ pub(crate) async fn load(target: &Target, window: &Window) -> Result<Seen> {
         };
         workers.spawn(client.run(depth, from, to));
     }
-    let cpu_at = || pid.map(process::time_of).transpose();
+    let time = if target.is_tree { process::time_of_tree } else { process::time_of };
+    let cpu_at = || pid.map(time).transpose();
     sleep_until(from).await;
     let (before, began) = (cpu_at(), Instant::now());
     sleep_until(to).await;

@@ -5,8 +5,10 @@ mod answers;
 mod book;
 mod document;
 mod echo;
+mod guard;
 mod load;
 mod machine;
+mod other;
 mod plot;
 mod process;
 mod report;
@@ -14,6 +16,7 @@ mod run;
 mod suite;
 mod talk;
 mod targets;
+mod trouble;
 mod work;
 mod world;
 
@@ -38,8 +41,10 @@ struct Args {
 enum Verb {
     /// Measures the direct path and the gateway in turn and prints both.
     Run(RunArgs),
-    /// Measures everything: doors, sizes, lists, memory, start, recovery, scale.
+    /// Measures everything: doors, sizes, lists, memory, start, recovery, scale, fairness, other gateways.
     Suite(SuiteArgs),
+    /// Counts what a call costs the daemon, by valgrind and strace, and holds it against limits.
+    Guard(GuardArgs),
     /// An MCP server that answers as fast as it can: on stdin and stdout, or over HTTP.
     Echo {
         /// Serves HTTP here instead and prints the address it got.
@@ -48,6 +53,9 @@ enum Verb {
         /// How many tools it lists.
         #[arg(long, default_value_t = 3)]
         tools: usize,
+        /// Writes lines that are no messages as well, without end, once it has listed its tools.
+        #[arg(long)]
+        garbage: bool,
     },
     /// Loads any endpoint that has an echo tool, and prints what it saw.
     Load {
@@ -63,6 +71,9 @@ enum Verb {
         /// The process whose processor time is read.
         #[arg(long)]
         pid: Option<i32>,
+        /// Asks the tool for so many bytes of structured content, as `rows` gives.
+        #[arg(long)]
+        rows: bool,
         #[command(flatten)]
         window: WindowArgs,
     },
@@ -91,9 +102,12 @@ struct SuiteArgs {
     /// Less of everything, in two minutes.
     #[arg(long)]
     quick: bool,
-    /// Only these parts: echo, sizes, list, memory, start, recover, scale.
+    /// Only these parts: echo, sizes, list, memory, start, recover, scale, fair, beside.
     #[arg(long, value_delimiter = ',', value_name = "PART")]
     only: Vec<String>,
+    /// Gateways of others to measure beside, instead of such known ones as are installed.
+    #[arg(long, value_name = "FILE")]
+    others: Option<PathBuf>,
     /// How often each is measured, in turn.
     #[arg(long)]
     rounds: Option<u32>,
@@ -109,6 +123,19 @@ struct SuiteArgs {
     /// A document whose measured part is renewed, and the plots beside it.
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, clap::Args)]
+struct GuardArgs {
+    /// The daemon; the `conductor` beside this program unless given.
+    #[arg(long, value_name = "FILE")]
+    conductor: Option<PathBuf>,
+    /// Only says what was counted.
+    #[arg(long)]
+    print: bool,
+    /// How often each is counted; the least is taken.
+    #[arg(long, default_value_t = 3)]
+    rounds: u32,
 }
 
 #[derive(Debug, Clone, clap::Args)]
@@ -143,8 +170,8 @@ enum Eras {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    if let Verb::Echo { http: None, tools } = args.verb {
-        return echo::stdio(&Answers::new(tools));
+    if let Verb::Echo { http: None, tools, garbage } = args.verb {
+        return echo::stdio(&Answers::new(tools), garbage);
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
@@ -153,14 +180,16 @@ fn main() -> ExitCode {
             match args.verb {
                 Verb::Run(args) => run::run(args).await,
                 Verb::Suite(args) => suite::run(args).await,
-                Verb::Echo { http, tools } => {
+                Verb::Guard(args) => guard::run(args).await,
+                Verb::Echo { http, tools, .. } => {
                     let addr = http.context("failed to serve HTTP without an address")?;
                     echo::http(addr, Answers::new(tools)).await
                 }
-                Verb::Load { addr, path, tool, pid, window } => {
+                Verb::Load { addr, path, tool, pid, rows, window } => {
                     let place = talk::Place::Http { addr, path };
-                    let target = load::Target { place, tools: vec![tool].into(), pid };
-                    run::load_once(&target, &window).await
+                    let tools = vec![tool].into();
+                    let target = load::Target { place, tools, pid, is_tree: false };
+                    run::load_once(&target, rows, &window).await
                 }
             }
         })

@@ -31,10 +31,14 @@ pub(crate) async fn run(args: RunArgs) -> Result<()> {
 }
 
 /// Loads one endpoint that runs already and prints its figures as JSON.
-pub(crate) async fn load_once(target: &Target, args: &WindowArgs) -> Result<()> {
+pub(crate) async fn load_once(target: &Target, rows: bool, args: &WindowArgs) -> Result<()> {
     let mut all = Vec::new();
     for (era, modern) in eras(args.era) {
-        let seen = load(target, &window(args, modern)).await?;
+        let mut window = window(args, modern);
+        if rows {
+            window.work = Work::Rows { bytes: args.bytes };
+        }
+        let seen = load(target, &window).await?;
         all.push(Figures::of("given", era, &[seen]));
     }
     report::json(&all)

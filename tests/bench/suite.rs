@@ -1,6 +1,8 @@
 //! This file is the whole measurement, part by part: what is run against what, in which order.
 //! It leaves starting and loading to `world.rs` and `load.rs`, and telling to `document.rs`.
 
+pub(crate) mod beside;
+pub(crate) mod fair;
 mod life;
 mod scale;
 mod through;
@@ -10,6 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use tokio::time::Instant;
 
 use crate::book::{Book, Key, Measure, Path};
 use crate::load::{Seen, Target, Window, load};
@@ -19,8 +22,8 @@ use crate::world::Programs;
 use crate::{SuiteArgs, document, machine};
 
 /// The parts, as `--only` names them.
-pub(crate) const STEPS: [&str; 7] =
-    ["echo", "sizes", "list", "memory", "start", "recover", "scale"];
+pub(crate) const STEPS: [&str; 9] =
+    ["echo", "sizes", "list", "memory", "start", "recover", "scale", "fair", "beside"];
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +40,8 @@ pub(crate) struct Suite {
     pub(crate) programs: Programs,
     pub(crate) effort: Effort,
     pub(crate) book: Book,
+    /// Descriptions of gateways of others, where they are not the known ones.
+    pub(crate) others: Option<PathBuf>,
 }
 
 /// Runs what was asked for and tells the result.
@@ -56,10 +61,21 @@ pub(crate) async fn run(args: SuiteArgs) -> Result<()> {
     let mut book = if only.is_empty() { Book::default() } else { before(args.json.as_ref())? };
     book.records.retain(|record| !only.contains(&record.step.as_str()));
     book.machine = machine::described(&effort);
-    let mut suite = Suite { programs: Programs::find(args.conductor)?, effort, book };
-    for step in STEPS.iter().filter(|step| only.is_empty() || only.contains(step)) {
+    let programs = Programs::find(args.conductor)?;
+    let mut suite = Suite { programs, effort, book, others: args.others };
+    let steps: Vec<&str> =
+        STEPS.into_iter().filter(|step| only.is_empty() || only.contains(step)).collect();
+    let began = Instant::now();
+    for (number, step) in steps.iter().enumerate() {
+        heading(&format!(
+            "part {} of {}: {step} (after {} s)",
+            number + 1,
+            steps.len(),
+            began.elapsed().as_secs()
+        ));
         suite.step(step).await.with_context(|| format!("part `{step}`"))?;
     }
+    suite.book.machine.push(("time taken".to_owned(), minutes(began.elapsed())));
     suite.book.machine.push(machine::load_now("load at the end"));
     if let Some(file) = &args.json {
         std::fs::write(file, serde_json::to_string_pretty(&suite.book)? + "\n")
@@ -70,6 +86,14 @@ pub(crate) async fn run(args: SuiteArgs) -> Result<()> {
     }
     write!(std::io::stdout(), "{}", document::text(&suite.book))?;
     Ok(())
+}
+
+fn heading(text: &str) {
+    let _ = writeln!(std::io::stderr(), "== {text}"); // nowhere else to say it
+}
+
+fn minutes(taken: Duration) -> String {
+    format!("{:.0} min", taken.as_secs_f64() / 60.0)
 }
 
 /// The figures of an earlier run, of which some are renewed.
@@ -89,7 +113,9 @@ impl Suite {
             "memory" => self.memory().await,
             "start" => self.start().await,
             "recover" => self.recover().await,
-            _ => self.scale().await,
+            "scale" => self.scale().await,
+            "fair" => self.fair().await,
+            _ => self.beside().await,
         }
     }
 

@@ -12,6 +12,7 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::process::Child;
+use tokio::time::sleep;
 
 /// Where requests go.
 #[derive(Debug, Clone)]
@@ -51,6 +52,8 @@ enum Framing {
     },
 }
 
+/// Between two looks at whether a connection is still there.
+const PATIENCE: std::time::Duration = std::time::Duration::from_millis(200);
 /// The end of a head.
 const BLANK: &[u8] = b"\r\n\r\n";
 
@@ -144,6 +147,15 @@ impl Talk {
         self.flush().await
     }
 
+    /// Speaks in the sessions of another connection.
+    pub(crate) fn share(&mut self, other: &Self) {
+        if let Framing::Http { sessions, .. } = &mut self.framing
+            && let Framing::Http { sessions: theirs, .. } = &other.framing
+        {
+            sessions.clone_from(theirs);
+        }
+    }
+
     /// Puts one request into what is sent with the next `flush`.
     pub(crate) fn queue(&mut self, body: &str, method: &str, tool: &str, modern: bool) {
         let headers = match &mut self.framing {
@@ -193,6 +205,14 @@ impl Talk {
     async fn exchange(&mut self) -> Result<(String, Vec<u8>)> {
         self.flush().await?;
         self.next().await
+    }
+
+    /// Reads nothing, and returns when the other side has closed the connection.
+    pub(crate) async fn closed(&mut self) {
+        // What is sent is nothing to it, until there is nobody to send it to.
+        while self.output.write_all(b" ").await.is_ok() {
+            sleep(PATIENCE).await;
+        }
     }
 
     /// Whether an answer is here already. Over HTTP there is one at a time.

@@ -2,6 +2,8 @@
 //! It leaves measuring to `suite.rs` and the reasons for misses to docs/performance.md.
 
 use crate::book::{Book, Key, Measure, Path};
+use crate::suite::fair;
+use crate::trouble::Trouble;
 
 /// One thing to reach.
 pub(crate) struct Target {
@@ -29,7 +31,7 @@ const OLD: &str = "HTTP 2025-11-25";
 const NEW: &str = "HTTP 2026-07-28";
 
 /// All of them.
-pub(crate) const TARGETS: [Target; 15] = [
+pub(crate) const TARGETS: [Target; 21] = [
     at_most("echo, 16 clients, 2025-11-25: CPU to direct", 2.5, "times", |book| {
         ratio(book, echo(OLD, 16), Measure::Cpu)
     }),
@@ -80,6 +82,24 @@ pub(crate) const TARGETS: [Target; 15] = [
         let of = |case| book.median(Key { step: "recover", case, count: 1, ..ONE }, Measure::Wait);
         Some(of("open session")?.max(of("new session")?))
     }),
+    at_most("p99 beside a slow server with 500 calls waiting", 1.5, "times", |book| {
+        fair(book, Trouble::Slow)
+    }),
+    at_most("p99 beside a server that floods notifications", 2.0, "times", |book| {
+        fair(book, Trouble::Flood)
+    }),
+    at_most("p99 beside a server that floods text", 2.0, "times", |book| {
+        fair(book, Trouble::Garbage)
+    }),
+    at_most("p99 beside a server that crashes again and again", 1.5, "times", |book| {
+        fair(book, Trouble::Crash)
+    }),
+    at_most("p99 beside answers of 1 MB without pause", 2.0, "times", |book| {
+        fair(book, Trouble::Huge)
+    }),
+    at_most("p99 beside clients that do not read", 2.0, "times", |book| {
+        fair(book, Trouble::Unread)
+    }),
 ];
 
 const ONE: Key<'static> = Key { step: "", case: "", count: 0, path: Path::Gateway };
@@ -115,6 +135,11 @@ pub(crate) fn ratio(book: &Book, key: Key<'_>, measure: Measure) -> Option<f64> 
 fn added(book: &Book, key: Key<'_>) -> Option<f64> {
     let own = book.median(key, Measure::P50)?;
     Some(own - book.median(Key { path: Path::Direct, ..key }, Measure::P50)?)
+}
+
+fn fair(book: &Book, trouble: Trouble) -> Option<f64> {
+    let case = format!("{}, {}", trouble.name(), fair::BESIDE);
+    book.median(Key { step: fair::STEP, case: &case, count: 1, ..ONE }, Measure::Times)
 }
 
 fn dearer(book: &Book, step: &str, case: &str, count: u32) -> Option<f64> {

@@ -29,6 +29,8 @@ pub(crate) struct Programs {
     pub(crate) conductor: String,
     /// This program, which is the echo server as well.
     pub(crate) own: String,
+    /// The server that has faults.
+    pub(crate) mock: String,
 }
 
 impl Programs {
@@ -41,7 +43,8 @@ impl Programs {
             bail!("there is no {shown} (build it, or name it with --conductor)");
         }
         let text = |path: PathBuf| path.to_str().map(str::to_owned).context("a path is no text");
-        Ok(Self { conductor: text(conductor)?, own: text(own)? })
+        let mock = own.with_file_name("mock-mcp-server");
+        Ok(Self { conductor: text(conductor)?, own: text(own)?, mock: text(mock)? })
     }
 
     /// The words that start an echo server on stdin and stdout.
@@ -65,24 +68,33 @@ impl Programs {
         let addr: SocketAddr = line.context("the echo server said no address")?.parse()?;
         let pid = server.id().and_then(|pid| i32::try_from(pid).ok());
         let place = Place::Http { addr, path: "/mcp".to_owned() };
-        Ok((server, Target { place, tools: vec!["echo".to_owned()].into(), pid }))
+        Ok((server, Target { place, tools: vec!["echo".to_owned()].into(), pid, is_tree: false }))
     }
 
     /// Starts a daemon with echo servers behind it and waits until all their tools are listed.
     pub(crate) async fn gateway(&self, servers: usize, tools_each: usize) -> Result<Gateway> {
+        let gateway = self.boot(self.settings(servers, tools_each), servers).await?;
+        let expected = servers * tools_each.max(3);
+        gateway.wait_listed(|names| names.len() == expected).await?;
+        Ok(gateway)
+    }
+
+    /// The same with any settings, of which these servers must be ready.
+    pub(crate) async fn gateway_with(&self, settings: Value, ready: &[&str]) -> Result<Gateway> {
+        let gateway = self.boot(settings, ready.len()).await?;
+        let is_ready = |server: &&str, names: &[String]| {
+            names.iter().any(|name| name.strip_suffix(".echo") == Some(*server))
+        };
+        gateway.wait_listed(|names| ready.iter().all(|server| is_ready(server, names))).await?;
+        Ok(gateway)
+    }
+
+    async fn boot(&self, mut settings: Value, servers: usize) -> Result<Gateway> {
         let sandbox = Arc::new(Sandbox::new()?);
         let socket = sandbox.path("all.sock");
-        let mut settings = self.settings(servers, tools_each);
         settings["listen"] = json!({ "unix": socket });
         let options = Options { sandbox: Some(sandbox), limit: COMING_UP, ..Options::default() };
         let daemon = Daemon::start(&self.conductor, settings, options).await?;
-        let (addr, expected) = (daemon.addr(), servers * tools_each.max(3));
-        wait::until("all tools are listed", COMING_UP, async || {
-            let names = Client::modern(addr, "/mcp").tool_names().await.ok()?;
-            (names.len() == expected).then_some(())
-        })
-        .await
-        .with_context(|| daemon.log_tail(40))?;
         Ok(Gateway { daemon, socket, servers })
     }
 
@@ -127,6 +139,15 @@ pub(crate) struct Gateway {
 }
 
 impl Gateway {
+    async fn wait_listed(&self, is_whole: impl Fn(&[String]) -> bool) -> Result<()> {
+        let addr = self.daemon.addr();
+        let listed = wait::until("all tools are listed", COMING_UP, async || {
+            let names = Client::modern(addr, "/mcp").tool_names().await.ok()?;
+            is_whole(&names).then_some(())
+        });
+        listed.await.with_context(|| self.daemon.log_tail(40))
+    }
+
     /// Its HTTP door.
     pub(crate) fn http(&self) -> Target {
         self.target(Place::Http { addr: self.daemon.addr(), path: "/mcp".to_owned() })
@@ -140,7 +161,7 @@ impl Gateway {
     fn target(&self, place: Place) -> Target {
         let tools: Vec<String> =
             (0..self.servers).map(|number| format!("{}.echo", server_name(number))).collect();
-        Target { place, tools: tools.into(), pid: Some(self.daemon.pid()) }
+        Target { place, tools: tools.into(), pid: Some(self.daemon.pid()), is_tree: false }
     }
 }
 

@@ -19,7 +19,8 @@
 //! Orphans of children become ours where we adopt; where there is no such stranger (`adopted`), a child
 //! has left nothing, and nobody need be hunted.
 //!
-//! `end` is what tells that a child has ended; `meter` looks every few seconds at what all of them use, for others to rule on.
+//! `end` tells that a child has ended. `meter` looks every few seconds at what all of them use, for
+//! others to rule on.
 //!
 //! Containers are not processes of ours: those that a child was to run are labelled (`engine`), and
 //! removed when it is gone (`containers`).

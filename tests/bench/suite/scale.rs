@@ -11,8 +11,9 @@ use crate::work::Work;
 const STEP: &str = "scale";
 /// Clients of every measurement here.
 const CLIENTS: u32 = 16;
-/// Servers behind which a growing number of tools is.
+/// Servers behind which a growing number of tools is; an echo server has three at least.
 const SERVERS: usize = 10;
+const FEW_SERVERS: usize = 2;
 
 impl Suite {
     /// All three, one after the other.
@@ -22,11 +23,11 @@ impl Suite {
         for count in servers.iter().copied() {
             self.servers(count).await?;
         }
-        let tools: &[u32] = if quick { &[30, 1000] } else { &[30, 100, 1000, 10_000] };
+        let tools: &[u32] = if quick { &[10, 1000] } else { &[10, 100, 1000, 10_000] };
         for count in tools.iter().copied() {
             self.tools(count).await?;
         }
-        let sessions: &[u32] = if quick { &[16, 500] } else { &[16, 100, 500, 2000] };
+        let sessions: &[u32] = if quick { &[1, 500] } else { &[1, 10, 100, 500, 2000] };
         self.sessions(sessions).await
     }
 
@@ -45,7 +46,8 @@ impl Suite {
 
     async fn tools(&mut self, count: u32) -> Result<()> {
         let all = usize::try_from(count)?;
-        let gateway = self.programs.gateway(SERVERS, all / SERVERS).await?;
+        let servers = if all < SERVERS * 3 { FEW_SERVERS } else { SERVERS };
+        let gateway = self.programs.gateway(servers, all / servers).await?;
         for _ in 0..self.effort.rounds {
             let key = Key { step: STEP, case: "tools: echo", count, path: Path::Gateway };
             let window = self.window(Work::Echo { bytes: 100 }, true, CLIENTS);

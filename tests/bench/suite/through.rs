@@ -24,6 +24,7 @@ impl Suite {
             place: Place::Command(words),
             tools: vec![tool.to_owned()].into(),
             pid: None,
+            is_tree: false,
         };
         let pipe = command(self.programs.echo(0), "echo");
         let stdio = command(stdio, "s000.echo");
