@@ -11,7 +11,7 @@ use std::time::Duration;
 use conductor_actors::{Scope, Storage, System};
 use conductor_config::{Config, WorkspaceName};
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
@@ -79,13 +79,17 @@ pub(crate) async fn run(
         None => None,
     };
     let storage = Storage::open(&files.state.dir).await?;
+    let token = http.as_ref().map(|_| admin_token(&files));
     let mut register = Register::load(&storage, &source).await?;
     let merged = register.beside(&files);
     register.set_aside(&merged);
     for problem in register.problems() {
         error!(%problem, "a registered server is set aside");
     }
-    let token = http.as_ref().map(|_| admin_token(&files)).transpose()?;
+    let token = match token {
+        Some(opened) => Some(opened.await?),
+        None => None,
+    };
     seen.extend(look(token.iter().map(|token| token.file())));
     let config = merged.config;
     let opened = match sockets {
@@ -126,10 +130,17 @@ pub(crate) async fn run(
     Ok(exit)
 }
 
-/// What opens the REST API. Nothing else waits for the disk yet.
-fn admin_token(files: &Config) -> Result<Arc<AdminToken>, Failure> {
-    let named = files.auth.admin_token_file.as_deref();
-    Ok(Arc::new(AdminToken::open(named, &files.state.dir)?))
+/// What opens the REST API. It is begun at once: the disk may be waited for.
+fn admin_token(files: &Config) -> impl Future<Output = Result<Arc<AdminToken>, Failure>> + use<> {
+    let (named, state_dir) = (files.auth.admin_token_file.clone(), files.state.dir.clone());
+    let opened = spawn_blocking(move || AdminToken::open(named.as_deref(), &state_dir));
+    async {
+        let opened = opened.await.map_err(|error| Failure::System {
+            doing: "open the admin token",
+            source: error.into(),
+        })?;
+        Ok(Arc::new(opened?))
+    }
 }
 
 /// The listener of the HTTP door: one that is handed over, or else one that is bound to `address`.

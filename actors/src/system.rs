@@ -149,9 +149,9 @@ impl System {
         Self::start_on(storage, config, environment).await
     }
 
-    /// Starts the actors, and has the servers of `config` started. Returns before they are up. Children inherit a few variables of `environment`; its
-    /// `CONDUCTOR_EXE` names the program whose command `guard` runs [`crate::guard_main`], without
-    /// which nobody ends the servers of a daemon that was killed.
+    /// Starts the actors, and has the servers of `config` started. Returns before they are up. Children
+    /// inherit a few variables of `environment`; its `CONDUCTOR_EXE` names the program whose command
+    /// `guard` runs [`crate::guard_main`], without which nobody ends the servers of a killed daemon.
     ///
     /// # Errors
     /// See [`StartError`].
@@ -162,8 +162,10 @@ impl System {
     ) -> Result<Self, StartError> {
         let limits = limits(&config.delegation)?;
         let Storage { dir: state_dir, store } = storage;
-        let nursery = Nursery::open(state_dir.path(), environment).await?;
-        let key = Arc::new(OwnKey::open(&state_dir).await?);
+        // One waits for the guard and one for the disk.
+        let nursery = Nursery::open(state_dir.path(), environment);
+        let (nursery, key) = tokio::join!(nursery, OwnKey::open(&state_dir));
+        let (nursery, key) = (nursery?, Arc::new(key?));
         let task_seal = TaskSeal::new(|purpose| key.derive(purpose)).ok_or(KeyError::Random)?;
         let kept: Arc<dyn Store> = Arc::new(store.clone());
         let sessions = KeptSessions::load(&kept, config.listen.session_idle).await;
@@ -177,8 +179,7 @@ impl System {
         };
         let (delegation, _) = delegation::start(settings, None).await?;
         let waker: Arc<OnceLock<SupervisorHandle>> = Arc::default();
-        let needs = SupervisorHandle::needs(&waker);
-        let wake = SupervisorHandle::waker(&waker);
+        let (needs, wake) = (SupervisorHandle::needs(&waker), SupervisorHandle::waker(&waker));
         let (merger, catalog) = MergerActor::start(config.catalog.clone(), wake, memory).await?;
         let calls = &config.calls;
         let router = RouterActor::start(calls.max_queued_per_server, calls.max_in_flight).await?;
@@ -484,16 +485,11 @@ impl System {
     }
 
     async fn admit(&self, caller: Caller) -> Result<Admission, CallError> {
+        let limited = |retry_after| CallError::RateLimited { retry_after };
         self.0.delegation.admit(caller, Cost::ONE).await.map_err(|refusal| match refusal {
-            Refusal::RateLimited { retry_after } => {
-                CallError::RateLimited { retry_after: Some(retry_after) }
-            }
-            Refusal::TooManyInFlight { .. } => {
-                CallError::RateLimited { retry_after: Some(Duration::from_millis(100)) }
-            }
-            Refusal::NeverAllowed | Refusal::UnknownDelegator => {
-                CallError::RateLimited { retry_after: None }
-            }
+            Refusal::RateLimited { retry_after } => limited(Some(retry_after)),
+            Refusal::TooManyInFlight { .. } => limited(Some(Duration::from_millis(100))),
+            Refusal::NeverAllowed | Refusal::UnknownDelegator => limited(None),
             Refusal::Unavailable => CallError::ShuttingDown,
         })
     }

@@ -20,7 +20,7 @@ pub(crate) fn time_of_tree(pid: i32) -> Result<Duration> {
 
 /// Memory of all of these in MiB. Pages that they share count as often.
 pub(crate) fn resident_of_tree(pid: i32) -> Result<f64> {
-    tree(pid).into_iter().map(resident_mib).sum()
+    tree(pid).into_iter().map(|pid| memory_of(pid).map(|it| it.resident)).sum()
 }
 
 fn tree(root: i32) -> Vec<i32> {
@@ -50,12 +50,24 @@ fn is_echo(pid: i32) -> bool {
         && words.next() == Some(b"echo")
 }
 
-/// Memory of a process that is in the machine's, in MiB, pages of its program included.
-pub(crate) fn resident_mib(pid: i32) -> Result<f64> {
+/// Memory of a process that is in the machine's, in MiB.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Memory {
+    /// All of it, pages of its program and libraries included, which lie in the page cache.
+    pub(crate) resident: f64,
+    /// What nobody but the process has: heap, stacks, what it changed of its program's data.
+    pub(crate) own: f64,
+}
+
+/// What a process has of the memory now.
+pub(crate) fn memory_of(pid: i32) -> Result<Memory> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))
         .with_context(|| format!("failed to read the memory of process {pid}"))?;
-    let kib = kib_of(&status, "VmRSS:").context("failed to find the memory in a status")?;
-    Ok(kib as f64 / 1024.0)
+    let mib = |name| {
+        let kib = kib_of(&status, name).context("failed to find the memory in a status")?;
+        Ok::<_, anyhow::Error>(kib as f64 / 1024.0)
+    };
+    Ok(Memory { resident: mib("VmRSS:")?, own: mib("RssAnon:")? })
 }
 
 /// Field 4.
@@ -102,12 +114,14 @@ mod tests {
         let child = started.arg("60").kill_on_drop(true).spawn().unwrap();
         let pid = child.id().unwrap().cast_signed();
         assert!(tree(own).contains(&pid));
-        assert!(resident_of_tree(own).unwrap() > resident_mib(own).unwrap());
+        assert!(resident_of_tree(own).unwrap() > memory_of(own).unwrap().resident);
     }
 
     #[test]
     fn finds_the_memory() {
-        assert_eq!(kib_of("VmPeak:\t 9 kB\nVmRSS:\t  1234 kB\n", "VmRSS:"), Some(1234));
+        let status = "VmPeak:\t 9 kB\nVmRSS:\t  1234 kB\nRssAnon:\t 56 kB\n";
+        assert_eq!(kib_of(status, "VmRSS:"), Some(1234));
+        assert_eq!(kib_of(status, "RssAnon:"), Some(56));
         assert_eq!(kib_of("VmPeak:\t 9 kB\n", "VmRSS:"), None);
     }
 }

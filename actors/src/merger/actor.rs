@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use conductor_config::{CatalogSettings, PinPolicy, ServerId, ServerSpec};
 use ractor::{Actor, ActorProcessingErr, ActorRef, RpcReplyPort};
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::Instant;
 use tracing::{Instrument, debug, info, warn};
 
@@ -19,7 +19,7 @@ use super::memory::Memory;
 use super::merge::merge_after;
 use super::pin_book::{PinBook, Saving, now};
 use super::pins::{Now, Unapproved};
-use super::sanitize::Judged;
+use super::sanitize::{Judged, prepare};
 use super::slice::Slice;
 use crate::model::{Generation, ListKind, ServerState, Wake, chance};
 use crate::post::Post;
@@ -106,6 +106,7 @@ impl MergerActor {
         wake: Wake,
         memory: Memory,
     ) -> Result<(MergerHandle, CatalogReader), ractor::SpawnErr> {
+        drop(spawn_blocking(prepare)); // while the servers that have something to judge start
         let shelf = Arc::new(Shelf::new());
         let arguments = Arguments { settings, shelf: Arc::clone(&shelf), memory, open: true };
         let (actor, _) = Self::spawn(None, Self, arguments).await?;

@@ -11,6 +11,7 @@ use rustix::process::{Signal, WaitId, WaitIdOptions, waitid};
 use tokio::io::unix::AsyncFd;
 use tokio::process::{Child, ChildStderr, ChildStdin};
 use tokio::sync::watch;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tracing::warn;
 
 use super::adopted::is_nothing_left;
@@ -105,7 +106,7 @@ pub(super) struct Started {
     pub(super) mark: Mark,
     /// What runs its containers, and the environment to ask that in, if it was to run one.
     pub(super) engine: Option<(Engine, BTreeMap<String, String>)>,
-    /// Its control group, if it has one.
+    /// Its control group, if one is made for it.
     pub(super) cell: Option<Cell>,
     /// Where it is written down.
     pub(super) roll: Roll,
@@ -119,7 +120,10 @@ impl Process {
         let (exited, exit) = watch::channel(None);
         let (buried, gone) = watch::channel(false);
         let (cleaned, clean) = watch::channel(started.engine.is_none());
-        tokio::spawn(bury(started, Arc::clone(&group), exited, buried, cleaned));
+        // Nobody waits for this: what the process starts before it carries the mark.
+        let moving = Arc::clone(&group);
+        let moved = group.has_cell().then(|| spawn_blocking(move || moving.move_in()));
+        tokio::spawn(bury(started, (Arc::clone(&group), moved), exited, buried, cleaned));
         Self { pid, exit, gone, clean, group }
     }
 
@@ -155,19 +159,23 @@ impl Drop for Process {
 }
 
 /// Waits for the end of a child, tells it, ends what is left of what it started, reaps it, and
-/// removes its containers.
+/// removes its containers. Until it is `moved` into its control group it is not reaped.
 async fn bury(
     started: Started,
-    group: Arc<Group>,
+    (group, moved): (Arc<Group>, Option<JoinHandle<()>>),
     exited: watch::Sender<Option<Exit>>,
     buried: watch::Sender<bool>,
     cleaned: watch::Sender<bool>,
 ) {
     let Started { mut child, pid, start, end, mark, engine, roll, .. } = started;
-    if end.readable().await.is_ok()
-        && let Some(exit) = peek(pid)
-    {
-        exited.send_replace(Some(exit));
+    let exit = end.readable().await.ok().and_then(|_| peek(pid));
+    if exit.is_some() {
+        exited.send_replace(exit);
+    }
+    if let Some(moved) = moved {
+        let _ = moved.await; // either way it is done with this number
+    }
+    if exit.is_some() {
         sweep(pid, start, mark.clone(), group.has_cell(), roll.clone()).await;
     }
     group.bury();
@@ -201,7 +209,7 @@ async fn sweep(leader: u32, start: u64, mark: Mark, has_cells: bool, roll: Roll)
         since: start,
     };
     let sweep = move || if is_nothing_left(&roll) { Bag::default() } else { hunt(&quarry, SWEEP) };
-    match tokio::task::spawn_blocking(sweep).await {
+    match spawn_blocking(sweep).await {
         Ok(bag) if bag.left > 0 => {
             warn!(pid = leader, left = bag.left, "processes do not end even when killed");
         }

@@ -5,6 +5,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use tracing::debug;
 
 use super::cells::Cell;
 
@@ -14,7 +15,7 @@ use super::cells::Cell;
 pub(super) struct Group {
     id: u32,
     reaped: AtomicBool,
-    /// Its control group, if it has one.
+    /// Its control group, if one was made for it.
     cell: Option<Cell>,
 }
 
@@ -23,12 +24,24 @@ impl Group {
         Self { id, reaped: AtomicBool::new(false), cell }
     }
 
+    /// Puts the leader into the control group, if there is one. Blocks, for as long as the kernel takes
+    /// to be sure that nobody forks meanwhile: 10 ms and more. The leader must not be reaped before this
+    /// returns.
+    pub(super) fn move_in(&self) {
+        // Where it fails, what the leader starts still carries the mark.
+        if let Some(cell) = &self.cell
+            && let Err(error) = cell.take_in(self.id)
+        {
+            debug!(leader = self.id, %error, "not in a control group of its own");
+        }
+    }
+
     /// The leader is reaped: from now on the id may be another's.
     pub(super) fn bury(&self) {
         self.reaped.store(true, Ordering::Release);
     }
 
-    /// Whether its members are in a control group of their own.
+    /// Whether its members may be in a control group of their own.
     pub(super) fn has_cell(&self) -> bool {
         self.cell.is_some()
     }

@@ -68,7 +68,7 @@ impl SpawnError {
 }
 
 /// Starts the program of `spec` in a group of its own, with an environment that holds a short list
-/// of `ours` and what the entry says, and the mark, under `limits`, and in `cell` if there is one.
+/// of `ours` and what the entry says, and the mark, under `limits`; it is soon in `cell` if there is one.
 pub(super) fn spawn(
     spec: &StdioSpec,
     limits: &Limits,
@@ -90,7 +90,7 @@ pub(super) fn spawn(
         let start = start_of(pid).unwrap_or_default();
         let (mark, roll) = (mark.clone(), roll.clone());
         let engine = engine.clone().map(|engine| (engine, ours.clone()));
-        Ok(Started { child, pid, start, end, mark, engine, cell: None, roll })
+        Ok(Started { child, pid, start, end, mark, engine, cell, roll })
     };
     let mut started = roll
         .fork(fork, |entries, started| {
@@ -100,8 +100,6 @@ pub(super) fn spawn(
             }
         })
         .map_err(|error| explain(spec, error))?;
-    // What it may have started before this carries the mark.
-    started.cell = cell.filter(|cell| cell.take_in(started.pid).is_ok());
     limit(started.pid, started.start, limits);
     let child = &mut started.child;
     let (Some(stdin), Some(stdout), Some(stderr)) =

@@ -18,6 +18,8 @@ pub(super) struct Database {
     pub(super) connection: Connection,
     path: PathBuf,
     clock: WallClock,
+    /// Whether it is new and may not outlast a power cut yet.
+    is_fresh: bool,
 }
 
 impl Database {
@@ -29,14 +31,35 @@ impl Database {
     ) -> Result<Self, MigrateError> {
         connection.busy_timeout(BUSY_TIMEOUT)?;
         refuse_damaged(&connection)?;
-        inspect(&connection, MIGRATIONS)?; // before the first setting that is kept in the file
+        // Before the first setting that is kept in the file.
+        let is_fresh = inspect(&connection, MIGRATIONS)? == 0;
+        // One that holds nothing yet is made without waiting for the disk; see `Self::settle`.
+        connection.pragma_update(None, "synchronous", if is_fresh { "OFF" } else { "FULL" })?;
         connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "trusted_schema", false)?;
         connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX)?;
         migrate(&mut connection, MIGRATIONS)?;
-        Ok(Self { connection, path, clock })
+        connection.pragma_update(None, "synchronous", "FULL")?;
+        Ok(Self { connection, path, clock, is_fresh })
+    }
+
+    /// Waits until a new database is on the disk with all that makes it one. Nothing is written into
+    /// it before, so that a power cut leaves either no content or all that was acknowledged.
+    pub(super) fn settle(&mut self) -> Result<(), StoreError> {
+        if self.is_fresh {
+            let checkpoint = "PRAGMA wal_checkpoint(FULL)";
+            let hindered: bool = self
+                .connection
+                .query_row(checkpoint, [], |row| row.get(0))
+                .map_err(|error| self.error(error))?;
+            if hindered {
+                let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+                return Err(self.error(rusqlite::Error::SqliteFailure(busy, None)));
+            }
+            self.is_fresh = false;
+        }
+        Ok(())
     }
 
     pub(super) fn put(&mut self, kind: Kind, key: &str, body: &[u8]) -> Result<(), StoreError> {
@@ -116,6 +139,7 @@ impl Database {
         &mut self,
         change: impl FnOnce(&Transaction<'_>) -> Result<T, rusqlite::Error>,
     ) -> Result<T, StoreError> {
+        self.settle()?;
         self.connection
             .transaction()
             .and_then(|transaction| {

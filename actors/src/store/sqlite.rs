@@ -11,6 +11,7 @@ use rusqlite::Connection;
 use rustix::fs::OFlags;
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
+use tracing::warn;
 
 use super::database::{Database, typed};
 use super::migrations::MigrateError;
@@ -217,6 +218,11 @@ fn serve(mut database: Database, dir: Option<StateDir>, mut queue: mpsc::Receive
                 let _ = reply.send(outcome);
                 return;
             }
+        }
+        // After the first answer, for which somebody waits who starts. Before a change it is tried
+        // again, and told.
+        if let Err(error) = database.settle() {
+            warn!(%error, "a new database is not on the disk yet");
         }
     }
 }

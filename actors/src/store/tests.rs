@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 use super::database::Database;
-use super::migrations::{MigrateError, inspect, migrate};
+use super::migrations::{MIGRATIONS, MigrateError, inspect, migrate};
 use super::{Kind, OpenError, SqliteStore, StateDir, Store, StoreError, WallClock};
 
 const NOON: u64 = 1_790_000_000_000_000_000;
@@ -56,6 +56,19 @@ async fn refusal(make: impl FnOnce(&Path)) -> OpenError {
     assert_eq!(fs::read(&path).unwrap(), before, "a refused file is left alone");
     assert!(error.to_string().contains("store.db"), "{error} does not name the file");
     error
+}
+
+#[tokio::test]
+async fn a_new_database_is_whole_in_its_file_before_a_change_is_acknowledged() {
+    let (temp, dir) = claimed();
+    let store = open(&dir).await;
+    put(&store, Kind::Pin, "a", "1").await;
+    // Without the log beside it, of which a power cut may leave anything.
+    let alone = temp.path().join("alone.db");
+    fs::copy(dir.path().join("store.db"), &alone).unwrap();
+    let alone = Connection::open(alone).unwrap();
+    assert_eq!(inspect(&alone, MIGRATIONS).unwrap(), i64::try_from(MIGRATIONS.len()).unwrap());
+    assert_eq!(bodies(&store, Kind::Pin).await, ["a=1"]);
 }
 
 #[tokio::test]

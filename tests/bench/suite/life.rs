@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::Suite;
 use crate::book::{Key, Measure, Path};
 use crate::load::{Window, load};
-use crate::process;
+use crate::process::{self, Memory};
 use crate::talk::{Place, Talk};
 use crate::work::Work;
 use crate::world::Gateway;
@@ -28,21 +28,24 @@ const PAUSE: Duration = Duration::from_micros(200);
 const SESSIONS: u32 = 2000;
 
 impl Suite {
-    /// Memory at rest, after calls, and for one more session or server.
+    /// Memory at rest, after calls, and for one more session or server; beside it how much of it is the
+    /// daemon's own.
     pub(super) async fn memory(&mut self) -> Result<()> {
         let key = |case, count| Key { step: "memory", case, count, path: Path::Gateway };
         let few = self.programs.gateway(1, 0).await?;
-        let before = at_rest(&few).await?;
+        let Memory { resident: before, own } = at_rest(&few).await?;
         self.tell(key("1 server, idle", 0), Measure::Memory, before);
+        self.tell(key("1 server, idle: its own", 0), Measure::Memory, own);
         self.sit(&few).await?;
-        let after = at_rest(&few).await?;
+        let after = at_rest(&few).await?.resident;
         let each = (after - before).max(0.0) * 1024.0 / f64::from(SESSIONS);
         self.tell(key("each idle session", SESSIONS), Measure::Each, each);
         drop(few);
 
         let gateway = self.programs.gateway(10, 20).await?;
-        let idle = at_rest(&gateway).await?;
+        let Memory { resident: idle, own } = at_rest(&gateway).await?;
         self.tell(key("10 servers, idle", 0), Measure::Memory, idle);
+        self.tell(key("10 servers, idle: its own", 0), Measure::Memory, own);
         let each = (idle - before).max(0.0) * 1024.0 / 9.0;
         self.tell(key("each idle server", 9), Measure::Each, each);
         let wanted = self.effort.calls;
@@ -55,11 +58,9 @@ impl Suite {
                 done += u64::try_from(load(&gateway.http(), &window).await?.micros.len())?;
             }
             let calls = u32::try_from(wanted * part / 3)?;
-            self.tell(
-                key("10 servers, after calls", calls),
-                Measure::Memory,
-                at_rest(&gateway).await?,
-            );
+            let Memory { resident, own } = at_rest(&gateway).await?;
+            self.tell(key("10 servers, after calls", calls), Measure::Memory, resident);
+            self.tell(key("10 servers, after calls: its own", calls), Measure::Memory, own);
         }
         Ok(())
     }
@@ -144,9 +145,9 @@ impl Suite {
     }
 }
 
-async fn at_rest(gateway: &Gateway) -> Result<f64> {
+async fn at_rest(gateway: &Gateway) -> Result<Memory> {
     sleep(SETTLING).await;
-    process::resident_mib(gateway.daemon.pid())
+    process::memory_of(gateway.daemon.pid())
 }
 
 /// Starts a command and waits until it has answered rightly.

@@ -35,7 +35,7 @@ impl Suite {
     async fn servers(&mut self, count: u32) -> Result<()> {
         let gateway = self.programs.gateway(usize::try_from(count)?, 0).await?;
         let key = Key { step: STEP, case: "servers: memory", count, path: Path::Gateway };
-        self.tell(key, Measure::Memory, process::resident_mib(gateway.daemon.pid())?);
+        self.tell(key, Measure::Memory, process::memory_of(gateway.daemon.pid())?.resident);
         for _ in 0..self.effort.rounds {
             let window = self.window(Work::Echo { bytes: 100 }, true, CLIENTS);
             let key = Key { case: "servers: echo", ..key };

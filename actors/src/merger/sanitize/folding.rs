@@ -55,6 +55,12 @@ static TABLE: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
     LOOKALIKES.iter().flat_map(each).collect()
 });
 
+/// Makes the tables, before they are needed.
+pub(super) fn prepare() {
+    LazyLock::force(&TABLE);
+    LazyLock::force(&LETTERS);
+}
+
 /// Letters with strokes and the like, which Unicode does not take apart.
 pub(super) fn strip_accent(c: char) -> char {
     match c {

@@ -122,6 +122,7 @@ pub(super) struct Lexicon {
 static LEXICON: LazyLock<Lexicon> = LazyLock::new(Lexicon::build);
 
 impl Lexicon {
+    /// The one there is; made when it is first asked for.
     pub(super) fn get() -> &'static Self {
         &LEXICON
     }

@@ -17,6 +17,11 @@ static MARKS_SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(needles).ok()
 });
 
+/// Makes what finds marks, before it is needed.
+pub(super) fn prepare() {
+    LazyLock::force(&MARKS_SEARCH);
+}
+
 /// Every mark has one of these.
 const SIGNS: &[u8] = b"<[{:#`=";
 

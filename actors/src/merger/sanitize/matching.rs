@@ -69,6 +69,11 @@ static RULES: LazyLock<Rules> = LazyLock::new(|| {
     Rules::new(written.filter_map(|rule| parse(*rule)).collect())
 });
 
+/// Makes the rules, and the words they are about, before they are needed.
+pub(super) fn prepare() {
+    LazyLock::force(&RULES);
+}
+
 impl Rules {
     /// Has each rule wait for the one of its ideas that the fewest words have.
     fn new(all: Vec<Ready>) -> Self {

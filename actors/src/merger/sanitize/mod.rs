@@ -75,6 +75,14 @@ const KNOWN: &[&str] = &[
 /// So often a definition is gone through until nothing more is found in it.
 const ROUNDS: usize = 4;
 
+/// Makes the tables that definitions are judged with, so that the first one need not wait for them:
+/// they take some milliseconds. Blocks.
+pub(super) fn prepare() {
+    folding::prepare();
+    matching::prepare();
+    markup::prepare();
+}
+
 /// What became of a definition.
 #[derive(Debug, Clone)]
 pub(crate) struct Verdict {
