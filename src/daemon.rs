@@ -78,6 +78,7 @@ pub(crate) async fn run(
         Some(address) => Some(door_at(address, &mut handed)?),
         None => None,
     };
+    drop(spawn_blocking(rest::prepare)); // used further down
     let storage = Storage::open(&files.state.dir).await?;
     let token = http.as_ref().map(|_| admin_token(&files));
     let mut register = Register::load(&storage, &source).await?;

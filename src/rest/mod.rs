@@ -23,7 +23,7 @@ mod token;
 mod trial;
 mod workspaces;
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -93,10 +93,25 @@ impl Rest {
     }
 }
 
+/// The routes, before they know what they work on. Making them takes a few milliseconds, for each says
+/// at length what it answers.
+static ROUTES: LazyLock<Router<Rest>> = LazyLock::new(|| {
+    let (routes, _) = described().split_for_parts();
+    routes.method_not_allowed_fallback(no_such_method)
+});
+
+/// The description of the routes, as text. Nobody may ever ask for it.
+static DESCRIPTION: LazyLock<Bytes> =
+    LazyLock::new(|| document().to_json().unwrap_or_default().into());
+
+/// Makes the routes, so that [`router`] need not: for another thread than the one that starts the rest.
+pub(crate) fn prepare() {
+    LazyLock::force(&ROUTES);
+}
+
 /// The routes; whoever gets to them may do everything.
 pub(crate) fn router(rest: Rest) -> Router {
-    let (routes, _) = described().with_state(rest).split_for_parts();
-    routes.method_not_allowed_fallback(no_such_method)
+    ROUTES.clone().with_state(rest)
 }
 
 /// What describes them.
@@ -107,8 +122,7 @@ pub(crate) fn document() -> OpenApi {
 
 /// The way to that description, which is no secret.
 pub(crate) fn description() -> Router {
-    let text: Bytes = document().to_json().unwrap_or_default().into();
-    let answer = async move || ([(CONTENT_TYPE, "application/json")], text);
+    let answer = async || ([(CONTENT_TYPE, "application/json")], DESCRIPTION.clone());
     Router::new().route("/openapi.json", get(answer)).method_not_allowed_fallback(no_such_method)
 }
 
