@@ -108,13 +108,8 @@ impl Desk {
         entry.is_some()
     }
 
-    /// Takes one message as it came, in reply to the request of the ticket `to` where that is known.
+    /// Takes one message that came in `bytes`, in reply to the request of the ticket `to` where that is known.
     /// What is returned is to be sent back.
-    pub(super) fn on_bytes(&mut self, bytes: &Bytes, to: Option<u64>) -> Option<Vec<u8>> {
-        self.on_message(wire::parse(bytes), bytes, to)
-    }
-
-    /// The same for a message that was read already.
     pub(super) fn on_message(
         &mut self,
         message: Result<Message, Malformed>,

@@ -25,6 +25,7 @@ mod pace;
 mod peers;
 mod pending;
 mod pump;
+mod reading;
 mod remote;
 mod said;
 mod sdk;

@@ -18,6 +18,7 @@ use super::output::{Driven, Output};
 use super::pace::Pace;
 use super::peers::Peers;
 use super::pending::Entry;
+use super::reading::read;
 use super::sdk;
 use super::tail::StderrTail;
 use crate::model::{Cause, Downfall};
@@ -135,7 +136,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
         let rest = sleep(LINGER);
         tokio::pin!(rest);
         let (mut pace, mut resting) = (Pace::new(Instant::now()), false);
-        let gone = exit.wait_for(Option::is_some);
+        let gone = async { drop(exit.wait_for(Option::is_some).await) };
         tokio::pin!(gone);
         let mut exited = false;
         let mut ending = None;
@@ -147,7 +148,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
                 () = &mut linger, if ending.is_some() => {
                     return ending.unwrap_or(Cause::OutputClosed);
                 }
-                _ = &mut gone, if !exited => {
+                () = &mut gone, if !exited => {
                     exited = true;
                     ending = Some(Cause::OutputClosed);
                     linger.as_mut().reset(Instant::now() + LINGER);
@@ -176,7 +177,7 @@ impl<R: AsyncRead + Unpin, W: AsyncWrite + Unpin> Pump<R, W> {
                     let (mut bytes, waiting) = (0, link.desk.pending.len());
                     while let Some(line) = decoder.next_line() {
                         bytes += line.len() as u64;
-                        link.on_line(line);
+                        link.on_line(line).await;
                     }
                     let answered = link.desk.pending.len() < waiting;
                     if let Some(until) = pace.on_lines(bytes, answered, Instant::now()) {
@@ -266,10 +267,10 @@ impl<W: AsyncWrite + Unpin> Link<W> {
         }
     }
 
-    fn on_line(&mut self, line: Line) {
+    async fn on_line(&mut self, line: Line) {
         match line {
             Line::Whole(line) => {
-                let answer = self.desk.on_bytes(&line, None);
+                let answer = self.desk.on_message(read(&line).await, &line, None);
                 // A child that asks faster than it reads gets no answers.
                 if let Some(answer) = answer.filter(|_| self.output.has_room()) {
                     self.say(&answer);

@@ -19,6 +19,7 @@ use super::sse::Kind;
 use crate::model::Cause;
 use crate::server::downstream::desk::PREFIX;
 use crate::server::downstream::lane::CallFailure;
+use crate::server::downstream::reading::read;
 use crate::wire::{self, Hop, Malformed, Members, Message, Outcome, Response};
 
 /// The error of a server whose request has headers that do not say what its body does.
@@ -70,7 +71,7 @@ pub(super) enum End {
 
 /// Says what a server said.
 pub(super) async fn say(heard: &mpsc::Sender<Heard>, bytes: Bytes, to: Option<u64>) {
-    let message = wire::parse(&bytes);
+    let message = read(&bytes).await;
     // A pump that is gone has told everybody.
     let _ = heard.send(Heard::Said { message, bytes, to }).await;
 }
@@ -150,7 +151,7 @@ impl Talk<'_> {
             if event.kind != Kind::Message {
                 continue;
             }
-            let message = wire::parse(&event.data);
+            let message = read(&event.data).await;
             let is_answer = matches!(&message, Ok(Message::Response(response))
                 if response.id.as_ref().and_then(|id| id.number_after(PREFIX)) == Some(self.ticket));
             let _ = self

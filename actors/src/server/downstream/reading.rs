@@ -1,0 +1,40 @@
+//! This file reads one message of a server: a long one away from the thread that moves messages, so that
+//! others do not wait until it is read.
+//!
+//! It leaves what a message means to the desk. Whoever reads waits, so messages keep their order.
+
+use bytes::Bytes;
+
+use crate::wire::{self, Malformed, Message};
+
+/// From this length on, in bytes, reading takes longer than having another thread do it.
+const LONG: usize = 64 * 1024;
+
+/// Reads one message.
+pub(super) async fn read(bytes: &Bytes) -> Result<Message, Malformed> {
+    if bytes.len() < LONG {
+        return wire::parse(bytes);
+    }
+    let shared = bytes.clone();
+    match tokio::task::spawn_blocking(move || wire::parse(&shared)).await {
+        Ok(message) => message,
+        // The runtime is at its end, or reading panicked: then it does so here.
+        Err(_) => wire::parse(bytes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn long_messages_are_read_like_short_ones() {
+        for length in [10, LONG] {
+            let text = "x".repeat(length);
+            let whole = format!(r#"{{"jsonrpc":"2.0","id":1,"result":"{text}"}}"#);
+            assert!(matches!(read(&whole.into()).await, Ok(Message::Response(_))));
+            let broken = format!(r#"{{"jsonrpc":"2.0","id":1,"result":"{text}}}"#);
+            assert!(matches!(read(&broken.into()).await, Err(Malformed::Syntax(_))));
+        }
+    }
+}
