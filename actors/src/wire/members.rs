@@ -84,8 +84,7 @@ impl Members {
 
     /// The object as JSON.
     pub fn to_json(&self) -> Bytes {
-        let parts = self.0.iter().map(|member| member.key.len() + member.value.len() + 4);
-        let mut out = Vec::with_capacity(parts.sum::<usize>() + 2);
+        let mut out = Vec::new();
         self.write(&mut out);
         Bytes::from(out)
     }
