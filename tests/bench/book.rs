@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Path {
     /// The same server, asked without anything in between.
     Direct,
+    /// The ruler before it (`floor.rs`).
+    Floor,
     /// The conductor before it.
     Gateway,
 }
@@ -48,6 +50,20 @@ pub(crate) struct Record {
     pub(crate) measure: Measure,
     /// All that was measured.
     pub(crate) values: Vec<f64>,
+}
+
+impl Measure {
+    /// The unit, as tables have it.
+    pub(crate) fn unit(self) -> &'static str {
+        match self {
+            Self::Cpu | Self::P50 | Self::P99 => "µs",
+            Self::Rate => "calls/s",
+            Self::Memory => "MiB",
+            Self::Each => "KiB",
+            Self::Wait => "ms",
+            Self::Times => "times",
+        }
+    }
 }
 
 impl Record {
@@ -111,6 +127,18 @@ impl Book {
     /// The median of one figure.
     pub(crate) fn median(&self, key: Key<'_>, measure: Measure) -> Option<f64> {
         self.find(key, measure).map(Record::median)
+    }
+
+    /// How many times the figure of the direct path it is.
+    pub(crate) fn ratio(&self, key: Key<'_>, measure: Measure) -> Option<f64> {
+        let direct = Key { path: Path::Direct, ..key };
+        Some(self.median(key, measure)? / self.median(direct, measure)?)
+    }
+
+    /// How much more than the figure of the direct path it is.
+    pub(crate) fn added(&self, key: Key<'_>, measure: Measure) -> Option<f64> {
+        let direct = Key { path: Path::Direct, ..key };
+        Some(self.median(key, measure)? - self.median(direct, measure)?)
     }
 
     /// What was done in a step, each case with each count once, in order.

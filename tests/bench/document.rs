@@ -8,8 +8,8 @@ use anyhow::{Context as _, Result};
 
 use crate::book::{Book, Key, Measure, Path, Record};
 use crate::plot::{Plot, Series};
-use crate::suite::{beside, fair};
-use crate::targets::{TARGETS, ratio};
+use crate::suite::{beside, fair, floor};
+use crate::targets::TARGETS;
 use crate::trouble::Trouble;
 
 const BEGIN: &str = "<!-- measured: begin (conductor-bench suite --write) -->\n";
@@ -51,6 +51,7 @@ pub(crate) fn text(book: &Book) -> String {
     single(&mut out, book, "memory", "Memory of the daemon alone", "how many");
     single(&mut out, book, "start", "From start to first answer", "servers");
     single(&mut out, book, "recover", "From `kill -9` of a server to the next answer", "servers");
+    ruler(&mut out, book);
     calls(&mut out, book, "scale", "More of everything, 16 clients (lists: 4)", "how many");
     fair(&mut out, book);
     beside(&mut out, book);
@@ -58,18 +59,22 @@ pub(crate) fn text(book: &Book) -> String {
 }
 
 fn targets(out: &mut String, book: &Book) {
-    let _ =
-        writeln!(out, "### Targets\n\n| target | limit | measured | |\n| --- | --- | --- | --- |");
+    let _ = writeln!(
+        out,
+        "### Targets\n\n| target | limit | measured | | floor |\n| --- | --- | --- | --- | --- |"
+    );
     for target in &TARGETS {
         let Some(found) = target.found(book) else { continue };
-        let limit = if target.at_least { "≥" } else { "≤" };
+        let limit = if target.is_at_least() { "≥" } else { "≤" };
         let met = if target.is_met(found) { "met" } else { "**missed**" };
-        let (text, unit) = (target.text, target.unit);
+        let told = |value| format!("{} {}", number(value), target.unit());
         let _ = writeln!(
             out,
-            "| {text} | {limit} {} {unit} | {} {unit} | {met} |",
-            number(target.limit),
-            number(found)
+            "| {} | {limit} {} | {} | {met} | {} |",
+            target.text,
+            told(target.limit),
+            told(found),
+            target.floor(book).map_or(String::new(), told)
         );
     }
     out.push('\n');
@@ -95,7 +100,7 @@ fn calls(out: &mut String, book: &Book, step: &str, title: &str, counted: &str) 
         let Some(cpu) = book.find(gateway, Measure::Cpu) else {
             continue;
         };
-        let of = |measure| shown(ratio(book, direct, measure));
+        let of = |measure| shown(book.ratio(gateway, measure));
         let _ = writeln!(
             out,
             "| {case} | {count} | {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
@@ -113,6 +118,53 @@ fn calls(out: &mut String, book: &Book, step: &str, title: &str, counted: &str) 
     }
     out.push('\n');
     single(out, book, step, "", counted);
+}
+
+/// The ruler between the direct path and the gateway.
+fn ruler(out: &mut String, book: &Book) {
+    let rows = book.rows(floor::STEP);
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(
+        out,
+        "### The least a gateway with a pipe could do\n\n| work | clients | CPU of a call, direct \
+         | floor | gateway (lowest to highest) | gateway to floor | p50, direct | floor | gateway \
+         | calls/s, direct | floor | gateway |\n| --- {}|",
+        "| ---: ".repeat(11)
+    );
+    let paths = [Path::Direct, Path::Floor, Path::Gateway];
+    for (case, count) in rows {
+        let key = Key { step: floor::STEP, case, count, path: Path::Gateway };
+        let Some(cpu) = book.find(key, Measure::Cpu) else { continue };
+        let [direct, least, _] = paths.map(|path| book.median(Key { path, ..key }, Measure::Cpu));
+        let _ = write!(
+            out,
+            "| {case} | {count} | {} | {} | {} | {} |",
+            shown(direct),
+            shown(least),
+            ranged(cpu),
+            shown(least.map(|least| cpu.median() / least))
+        );
+        for measure in [Measure::P50, Measure::Rate] {
+            for path in paths {
+                let _ = write!(out, " {} |", shown(book.median(Key { path, ..key }, measure)));
+            }
+        }
+        out.push('\n');
+    }
+    let start = |path| {
+        let key = Key { step: floor::STEP, case: floor::START, count: 1, path };
+        book.find(key, Measure::Wait).map(ranged)
+    };
+    if let [Some(direct), Some(least), Some(gateway)] = paths.map(start) {
+        let _ = writeln!(
+            out,
+            "\nFrom start to the first answer: the server alone {direct} ms, the floor {least} ms, \
+             `conductor serve` {gateway} ms."
+        );
+    }
+    out.push('\n');
 }
 
 /// What calls of a healthy server feel of trouble.
@@ -190,14 +242,7 @@ fn single(out: &mut String, book: &Book, step: &str, title: &str, counted: &str)
     let records = book.records.iter().filter(|it| it.step == step && alone.contains(&it.measure));
     let rows: Vec<String> = records
         .map(|record| {
-            let unit = match record.measure {
-                Measure::Memory => "MiB",
-                Measure::Each => "KiB",
-                Measure::Wait => "ms",
-                Measure::Times => "times",
-                Measure::Cpu | Measure::P50 | Measure::P99 => "µs",
-                Measure::Rate => "calls/s",
-            };
+            let unit = record.measure.unit();
             let direct = if record.path == Path::Direct { ", direct" } else { "" };
             format!("| {}{direct} | {} | {} {unit} |\n", record.case, record.count, ranged(record))
         })
@@ -340,9 +385,31 @@ mod tests {
     #[test]
     fn a_target_and_its_row_are_told_with_the_ratio() {
         let text = text(&sample());
-        assert!(text.contains("| ≤ 2.50 times | 2.20 times | met |"), "{text}");
+        assert!(text.contains("| ≤ 2.50 times | 2.20 times | met |  |"), "{text}");
         assert!(text.contains("| 10.0 | 22.0 (21.0 to 23.0) | 2.20 |"), "{text}");
         assert!(!text.contains("Memory"), "{text}");
+    }
+
+    #[test]
+    fn the_floor_stands_beside_the_gateway_and_the_targets() {
+        let mut book = sample();
+        let paths = [(Path::Direct, 10.0), (Path::Floor, 12.0), (Path::Gateway, 30.0)];
+        for (path, value) in paths {
+            let case = "echo of 100 bytes, HTTP 2025-11-25";
+            let key = Key { step: floor::STEP, case, count: 16, path };
+            for (measure, times) in [(Measure::Cpu, 1.0), (Measure::P50, 10.0)] {
+                book.note(key, measure, value * times);
+            }
+            book.note(key, Measure::Rate, 30_000.0 / value);
+            let key = Key { step: floor::STEP, case: floor::START, count: 1, path };
+            book.note(key, Measure::Wait, value / 2.0);
+        }
+        let text = text(&book);
+        assert!(text.contains("| ≤ 2.50 times | 2.20 times | met | 1.20 times |"), "{text}");
+        let row = "| 16 | 10.0 | 12.0 | 30.0 | 2.50 | 100 | 120 | 300 | 3,000 | 2,500 | 1,000 |\n";
+        assert!(text.contains(row), "{text}");
+        let start = "the server alone 5.00 ms, the floor 6.00 ms, `conductor serve` 15.0 ms.";
+        assert!(text.contains(start), "{text}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ mod answers;
 mod book;
 mod document;
 mod echo;
+mod floor;
 mod guard;
 mod load;
 mod machine;
@@ -24,7 +25,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 
 use crate::answers::Answers;
@@ -56,6 +57,18 @@ enum Verb {
         /// Writes lines that are no messages as well, without end, once it has listed its tools.
         #[arg(long)]
         garbage: bool,
+    },
+    /// The ruler beside the gateway: carries messages to one server, with the least that takes.
+    Floor {
+        /// Serves HTTP here and prints the address it got.
+        #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+        http: SocketAddr,
+        /// Serves a Unix socket as well, a message a line.
+        #[arg(long, value_name = "PATH")]
+        unix: Option<PathBuf>,
+        /// The words that start the server.
+        #[arg(last = true, required = true, value_name = "COMMAND")]
+        server: Vec<String>,
     },
     /// Loads any endpoint that has an echo tool, and prints what it saw.
     Load {
@@ -102,7 +115,7 @@ struct SuiteArgs {
     /// Less of everything, in two minutes.
     #[arg(long)]
     quick: bool,
-    /// Only these parts: echo, sizes, list, memory, start, recover, scale, fair, beside.
+    /// Only these parts: echo, sizes, list, memory, start, recover, scale, fair, beside, floor.
     #[arg(long, value_delimiter = ',', value_name = "PART")]
     only: Vec<String>,
     /// Gateways of others to measure beside, instead of such known ones as are installed.
@@ -169,31 +182,23 @@ enum Eras {
 }
 
 fn main() -> ExitCode {
-    let args = Args::parse();
-    if let Verb::Echo { http: None, tools, garbage } = args.verb {
-        return echo::stdio(&Answers::new(tools), garbage);
-    }
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let done = runtime.map_err(anyhow::Error::from).and_then(|runtime| {
-        runtime.block_on(async {
-            match args.verb {
-                Verb::Run(args) => run::run(args).await,
-                Verb::Suite(args) => suite::run(args).await,
-                Verb::Guard(args) => guard::run(args).await,
-                Verb::Echo { http, tools, .. } => {
-                    let addr = http.context("failed to serve HTTP without an address")?;
-                    echo::http(addr, Answers::new(tools)).await
-                }
-                Verb::Load { addr, path, tool, pid, rows, window } => {
-                    let place = talk::Place::Http { addr, path };
-                    let tools = vec![tool].into();
-                    let target = load::Target { place, tools, pid, is_tree: false };
-                    run::load_once(&target, rows, &window).await
-                }
-            }
-        })
-    });
+    let done = match Args::parse().verb {
+        Verb::Run(args) => on_runtime(run::run(args)),
+        Verb::Suite(args) => on_runtime(suite::run(args)),
+        Verb::Guard(args) => on_runtime(guard::run(args)),
+        Verb::Echo { http: Some(addr), tools, .. } => {
+            on_runtime(echo::http(addr, Answers::new(tools)))
+        }
+        Verb::Echo { http: None, tools, garbage } => {
+            return echo::stdio(&Answers::new(tools), garbage);
+        }
+        Verb::Floor { http, unix, server } => floor::run(http, unix.as_deref(), &server),
+        Verb::Load { addr, path, tool, pid, rows, window } => {
+            let place = talk::Place::Http { addr, path };
+            let target = load::Target { place, tools: [tool].into(), pid, is_tree: false };
+            on_runtime(run::load_once(&target, rows, &window))
+        }
+    };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -201,4 +206,9 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn on_runtime(work: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).enable_all().build()?.block_on(work)
 }

@@ -3,9 +3,10 @@
 
 pub(crate) mod beside;
 pub(crate) mod fair;
+pub(crate) mod floor;
 mod life;
 mod scale;
-mod through;
+pub(crate) mod through;
 
 use std::io::Write as _;
 use std::path::PathBuf;
@@ -22,8 +23,8 @@ use crate::world::Programs;
 use crate::{SuiteArgs, document, machine};
 
 /// The parts, as `--only` names them.
-pub(crate) const STEPS: [&str; 9] =
-    ["echo", "sizes", "list", "memory", "start", "recover", "scale", "fair", "beside"];
+pub(crate) const STEPS: [&str; 10] =
+    ["echo", "sizes", "list", "memory", "start", "recover", "scale", "fair", "beside", "floor"];
 
 /// How much is measured.
 #[derive(Debug, Clone, Copy)]
@@ -115,7 +116,8 @@ impl Suite {
             "recover" => self.recover().await,
             "scale" => self.scale().await,
             "fair" => self.fair().await,
-            _ => self.beside().await,
+            "beside" => self.beside().await,
+            _ => self.floor().await,
         }
     }
 
@@ -161,6 +163,7 @@ impl Suite {
 fn progress(key: Key<'_>, text: &str) {
     let path = match key.path {
         Path::Direct => "direct",
+        Path::Floor => "floor",
         Path::Gateway => "gateway",
     };
     // Nowhere else to say it.

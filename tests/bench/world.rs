@@ -14,7 +14,7 @@ use conductor_e2e::sandbox::Sandbox;
 use conductor_e2e::wait;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 
 use crate::load::Target;
 use crate::talk::Place;
@@ -55,20 +55,30 @@ impl Programs {
 
     /// Starts an echo server on HTTP; it ends with the handle.
     pub(crate) async fn direct(&self, tools: usize) -> Result<(Child, Target)> {
-        let mut server = command(&self.own)
-            .args(["echo", "--http", "127.0.0.1:0", "--tools", &tools.to_string()])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .context("failed to start the echo server")?;
-        let stdout = server.stdout.take().context("no stdout")?;
-        let mut lines = BufReader::new(stdout).lines();
-        let line = tokio::time::timeout(Duration::from_secs(10), lines.next_line()).await??;
-        let addr: SocketAddr = line.context("the echo server said no address")?.parse()?;
-        let pid = server.id().and_then(|pid| i32::try_from(pid).ok());
-        let place = Place::Http { addr, path: "/mcp".to_owned() };
-        Ok((server, Target { place, tools: vec!["echo".to_owned()].into(), pid, is_tree: false }))
+        let mut starting = command(&self.own);
+        starting.args(["echo", "--http", "127.0.0.1:0", "--tools", &tools.to_string()]);
+        listening(starting).await.context("the echo server")
+    }
+
+    /// The words that start the ruler before an echo server, on this address.
+    pub(crate) fn ruler(&self, addr: SocketAddr, tools: usize, unix: Option<&str>) -> Vec<String> {
+        let addr = addr.to_string();
+        let socket = unix.map_or(vec![], |path| vec!["--unix", path]);
+        let words = [vec![&*self.own, "floor", "--http", &addr], socket, vec!["--"]].concat();
+        words.into_iter().map(str::to_owned).chain(self.echo(tools)).collect()
+    }
+
+    /// Starts the ruler before an echo server; it ends with the handle.
+    pub(crate) async fn floor(&self, tools: usize) -> Result<Floor> {
+        let sandbox = Sandbox::new()?;
+        let socket = sandbox.path("floor.sock");
+        let unix = socket.to_str().context("a path is no text")?;
+        let words = self.ruler(SocketAddr::from(([127, 0, 0, 1], 0)), tools, Some(unix));
+        let mut starting = command(&words[0]);
+        starting.args(&words[1..]);
+        let (child, http) = listening(starting).await.context("the floor")?;
+        let unix = Target { place: Place::Unix(socket), ..http.clone() };
+        Ok(Floor { http, unix, _child: child, _sandbox: sandbox })
     }
 
     /// Starts a daemon with echo servers behind it and waits until all their tools are listed.
@@ -124,6 +134,29 @@ impl Programs {
             "mcpServers": all,
         })
     }
+}
+
+/// Starts what says its address first, and has a tool `echo` there.
+async fn listening(mut starting: Command) -> Result<(Child, Target)> {
+    starting.stdin(Stdio::null()).stdout(Stdio::piped()).kill_on_drop(true);
+    let mut child = starting.spawn().context("failed to start it")?;
+    let stdout = child.stdout.take().context("no stdout")?;
+    let mut lines = BufReader::new(stdout).lines();
+    let line = tokio::time::timeout(Duration::from_secs(10), lines.next_line()).await??;
+    let addr: SocketAddr = line.context("it said no address")?.parse()?;
+    let pid = child.id().and_then(|pid| i32::try_from(pid).ok());
+    let place = Place::Http { addr, path: "/mcp".to_owned() };
+    Ok((child, Target { place, tools: ["echo".to_owned()].into(), pid, is_tree: false }))
+}
+
+/// A running ruler with an echo server behind it.
+pub(crate) struct Floor {
+    /// Its HTTP door.
+    pub(crate) http: Target,
+    /// Its Unix socket.
+    pub(crate) unix: Target,
+    _child: Child,
+    _sandbox: Sandbox,
 }
 
 /// The name of one of the echo servers.

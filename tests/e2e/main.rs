@@ -35,6 +35,8 @@ mod faults;
 #[cfg(test)]
 mod features;
 #[cfg(test)]
+mod floor;
+#[cfg(test)]
 mod handover;
 #[cfg(test)]
 mod harness;

@@ -1,11 +1,14 @@
 //! This file measures what a daemon holds and how fast it is there: memory, start, a killed server.
 //! It leaves calls under load to `through.rs`.
 
+use std::net::SocketAddr;
+use std::process::Stdio;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use conductor_e2e::sandbox::Sandbox;
 use rustix::process::Signal;
+use tokio::process::Command;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::Suite;
@@ -96,34 +99,23 @@ impl Suite {
         Ok(())
     }
 
-    /// `conductor serve`, asked over HTTP as soon as it listens.
-    async fn serve_and_ask(&self, sandbox: &Sandbox) -> Result<f64> {
+    /// From the start of `conductor serve` to the first right answer over HTTP, in milliseconds.
+    pub(super) async fn serve_and_ask(&self, sandbox: &Sandbox) -> Result<f64> {
         let file = sandbox.write_settings(self.programs.settings(1, 0))?;
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+        let addr = free_port()?;
         let mut command = conductor_e2e::daemon::command(&self.programs.conductor);
-        command.arg("serve").arg("--config").arg(file).arg("--listen").arg(port.to_string());
+        command.arg("serve").arg("--config").arg(file).arg("--listen").arg(addr.to_string());
         command.arg("--state-dir").arg(sandbox.state_dir());
-        command.stdin(std::process::Stdio::null()).stderr(std::process::Stdio::null());
-        let began = Instant::now();
-        let mut child = command.kill_on_drop(true).spawn()?;
-        let place = Place::Http { addr: port, path: "/mcp".to_owned() };
-        let mut talk = timeout(LIMIT, async {
-            loop {
-                match Talk::open(&place).await {
-                    Ok(talk) => return talk,
-                    Err(_) => sleep(PAUSE).await,
-                }
-            }
-        })
-        .await
-        .context("the daemon never listened")?;
-        timeout(LIMIT, until_right(&mut talk, "s000.echo")).await.context("no answer")??;
-        let wait = millis_since(began);
-        if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
-            conductor_e2e::sandbox::signal(pid, Signal::TERM)?;
-        }
-        timeout(LIMIT, child.wait()).await.context("the daemon did not end")??;
-        Ok(wait)
+        first_answer_at(addr, command, "s000.echo").await
+    }
+
+    /// The same of the ruler.
+    pub(super) async fn floor_and_ask(&self) -> Result<f64> {
+        let addr = free_port()?;
+        let words = self.programs.ruler(addr, 0, None);
+        let mut command = conductor_e2e::daemon::command(&words[0]);
+        command.args(&words[1..]).stdout(Stdio::null());
+        first_answer_at(addr, command, "echo").await
     }
 
     /// From the kill of a server to the next right answer.
@@ -150,8 +142,37 @@ async fn at_rest(gateway: &Gateway) -> Result<Memory> {
     process::memory_of(gateway.daemon.pid())
 }
 
+fn free_port() -> Result<SocketAddr> {
+    Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
+
+/// Starts what listens there, asks as soon as it does, and ends it.
+async fn first_answer_at(addr: SocketAddr, mut command: Command, tool: &str) -> Result<f64> {
+    command.stdin(Stdio::null()).stderr(Stdio::null());
+    let began = Instant::now();
+    let mut child = command.kill_on_drop(true).spawn()?;
+    let place = Place::Http { addr, path: "/mcp".to_owned() };
+    let mut talk = timeout(LIMIT, async {
+        loop {
+            match Talk::open(&place).await {
+                Ok(talk) => return talk,
+                Err(_) => sleep(PAUSE).await,
+            }
+        }
+    })
+    .await
+    .context("it never listened")?;
+    timeout(LIMIT, until_right(&mut talk, tool)).await.context("no answer")??;
+    let wait = millis_since(began);
+    if let Some(pid) = child.id().and_then(|pid| i32::try_from(pid).ok()) {
+        conductor_e2e::sandbox::signal(pid, Signal::TERM)?;
+    }
+    timeout(LIMIT, child.wait()).await.context("it did not end")??;
+    Ok(wait)
+}
+
 /// Starts a command and waits until it has answered rightly.
-async fn first_answer(words: Vec<String>, tool: &str) -> Result<f64> {
+pub(super) async fn first_answer(words: Vec<String>, tool: &str) -> Result<f64> {
     let began = Instant::now();
     let mut talk = Talk::open(&Place::Command(words)).await?;
     timeout(LIMIT, until_right(&mut talk, tool)).await.context("no answer")??;

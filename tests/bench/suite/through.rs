@@ -9,10 +9,21 @@ use crate::load::Target;
 use crate::talk::Place;
 use crate::work::Work;
 
-/// The revisions that are spoken, by the names in tables.
-const ERAS: [(&str, bool); 2] = [("HTTP 2025-11-25", false), ("HTTP 2026-07-28", true)];
+/// HTTP in the revisions that are spoken, by the names in tables.
+pub(crate) const OLD: &str = "HTTP 2025-11-25";
+pub(crate) const NEW: &str = "HTTP 2026-07-28";
+pub(super) const ERAS: [(&str, bool); 2] = [(OLD, false), (NEW, true)];
+/// The Unix socket, by its name in tables.
+pub(crate) const UNIX: &str = "Unix socket";
 /// Text of one small call.
-const SMALL: Work = Work::Echo { bytes: 100 };
+pub(super) const SMALL: Work = Work::Echo { bytes: 100 };
+
+/// Results of all sizes, each with a number of clients.
+pub(super) const SIZES: [(&str, Work, u32); 3] = [
+    ("10 kB structured", Work::Rows { bytes: 10_000 }, 16),
+    ("100 kB text", Work::Text { bytes: 100_000 }, 16),
+    ("1 MB structured", Work::Rows { bytes: 1_000_000 }, 4),
+];
 
 impl Suite {
     /// A small echo through every door.
@@ -35,7 +46,7 @@ impl Suite {
                 for (case, modern) in ERAS {
                     self.small(case, count, (&direct, &http), modern).await?;
                 }
-                self.small("Unix socket", count, (&direct, &unix), false).await?;
+                self.small(UNIX, count, (&direct, &unix), false).await?;
                 self.small("stdio", count, (&pipe, &stdio), false).await?;
             }
         }
@@ -53,21 +64,17 @@ impl Suite {
     ) -> Result<()> {
         let window = self.window(SMALL, modern, count);
         let key = Key { step: "echo", case, count, path: Path::Direct };
-        if case != "Unix socket" {
+        if case != UNIX {
             self.measure(key, direct, &window).await?;
         }
         self.measure(Key { path: Path::Gateway, ..key }, gateway, &window).await
     }
 
-    /// Results of all sizes.
+    /// Large results.
     pub(super) async fn sizes(&mut self) -> Result<()> {
         let (_server, direct) = self.programs.direct(0).await?;
         let gateway = self.programs.gateway(1, 0).await?;
-        for (case, work, count) in [
-            ("10 kB structured", Work::Rows { bytes: 10_000 }, 16),
-            ("100 kB text", Work::Text { bytes: 100_000 }, 16),
-            ("1 MB structured", Work::Rows { bytes: 1_000_000 }, 4),
-        ] {
+        for (case, work, count) in SIZES {
             for _ in 0..self.effort.rounds {
                 for (era, modern) in ERAS {
                     let case = format!("{case}, {era}");
