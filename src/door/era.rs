@@ -2,14 +2,10 @@
 //!
 //! Pure. Where both speak an older kind not a byte is looked at. It leaves errors to `reply`.
 
-use std::borrow::Cow;
-
 use bytes::Bytes;
-use conductor_actors::wire::{CallKind, Hop, Id, Members};
+use conductor_actors::wire::{CallKind, Hop, Id, Members, response_of};
 use memchr::memmem;
 use thiserror::Error;
-
-use super::service::response_of;
 
 /// The rules by which one request is served.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,24 +60,24 @@ pub(super) fn response(
         (Hop::Legacy, Era::Modern) => typed(result, kind),
         (Hop::Modern, Era::Legacy) => untyped(result)?,
     };
-    let Carried { head, rest } = carried.unwrap_or_else(|| Carried::as_it_is(result));
+    let Carried { head, rest } = carried.unwrap_or_else(|| Carried::as_it_is(result.clone()));
     Ok(response_of(id, &[&head, &rest]))
 }
 
 /// A result for the caller: what was put before it, and what there was. A long one is copied once, into
 /// the response.
-struct Carried<'a> {
+struct Carried {
     head: Vec<u8>,
-    rest: Cow<'a, [u8]>,
+    rest: Bytes,
 }
 
-impl<'a> Carried<'a> {
-    fn as_it_is(rest: &'a [u8]) -> Self {
-        Self { head: Vec::new(), rest: Cow::Borrowed(rest) }
+impl Carried {
+    fn as_it_is(rest: Bytes) -> Self {
+        Self { head: Vec::new(), rest }
     }
 
     /// A result of these members and of `rest`, which lacks its first brace.
-    fn with<'b>(added: impl Iterator<Item = &'b (&'b str, &'b str)>, rest: Cow<'a, [u8]>) -> Self {
+    fn with<'a>(added: impl Iterator<Item = &'a (&'a str, &'a str)>, rest: Bytes) -> Self {
         let mut head = Vec::with_capacity(64);
         for (key, value) in added {
             head.push(if head.is_empty() { b'{' } else { b',' });
@@ -100,7 +96,7 @@ impl<'a> Carried<'a> {
     /// The result that has these members and those it lacks.
     fn with_missing(members: &Members, kind: CallKind) -> Self {
         let missing = needed(kind).iter().filter(|(key, _)| members.get(bare(key)).is_none());
-        Self::with(missing, Cow::Owned(members.to_json()[1..].to_vec()))
+        Self::with(missing, members.to_json().slice(1..))
     }
 }
 
@@ -116,11 +112,13 @@ fn may_say(result: &Bytes, (key, _): &(&str, &str)) -> bool {
 
 /// `result` with a result type, if it is an object. What an older server says under that name is no
 /// type: it knows of none.
-fn typed(result: &Bytes, kind: CallKind) -> Option<Carried<'_>> {
-    let inner = result.strip_prefix(b"{")?;
+fn typed(result: &Bytes, kind: CallKind) -> Option<Carried> {
+    if !result.starts_with(b"{") {
+        return None;
+    }
     // Taken apart only if one of them may be in it.
     if !needed(kind).iter().any(|member| may_say(result, member)) {
-        return Some(Carried::with(needed(kind).iter(), Cow::Borrowed(inner)));
+        return Some(Carried::with(needed(kind).iter(), result.slice(1..)));
     }
     let mut members = Members::read(result).ok()?;
     members.take("resultType");
@@ -129,7 +127,7 @@ fn typed(result: &Bytes, kind: CallKind) -> Option<Carried<'_>> {
 
 /// `result` of a server of the same kind, which has to say what it is (MCP 2026-07-28, basic/index,
 /// `resultType`): one that does not is complete, and one that says what nobody knows is none.
-fn completed(result: &Bytes, kind: CallKind) -> Result<Option<Carried<'_>>, ForeignResult> {
+fn completed(result: &Bytes, kind: CallKind) -> Result<Option<Carried>, ForeignResult> {
     let says_all = needed(kind).iter().all(|member| may_say(result, member));
     let mut types = memmem::find_iter(result, br#""resultType""#);
     let is_complete = |at: usize| result[at..].starts_with(br#""resultType":"complete""#);
@@ -151,7 +149,7 @@ fn bare(key: &str) -> &str {
 }
 
 /// `result` without what only modern callers understand, if there is any of it.
-fn untyped(result: &Bytes) -> Result<Option<Carried<'_>>, ForeignResult> {
+fn untyped(result: &Bytes) -> Result<Option<Carried>, ForeignResult> {
     let modern = ["\"resultType\"", "\"ttlMs\"", "\"cacheScope\"", "\"structuredContent\""];
     if !modern.iter().any(|key| memmem::find(result, key.as_bytes()).is_some()) {
         return Ok(None);
@@ -170,9 +168,7 @@ fn untyped(result: &Bytes) -> Result<Option<Carried<'_>>, ForeignResult> {
         let wrapped = Members::from_iter([("result", value.clone())]).to_json();
         members.set("structuredContent", wrapped);
     }
-    let mut rest = Vec::with_capacity(result.len());
-    members.write(&mut rest);
-    Ok(Some(Carried { head: Vec::new(), rest: Cow::Owned(rest) }))
+    Ok(Some(Carried::as_it_is(members.to_json())))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use conductor_actors::wire::{
     CallKind, CallParams, Hop, Id, LEGACY_LATEST, LogLevel, Marks, Members, Notification, Request,
-    is_of_extension, write_json_string, write_result_of,
+    is_of_extension, response_of, write_json_string,
 };
 use conductor_actors::{
     Caller, Catalog, Form, Inbox, List, ListKind, ListState, Listener, LocalCaller, Scope, Seat,
@@ -429,12 +429,4 @@ pub(super) fn millis(duration: Duration) -> u64 {
 
 pub(super) fn response(id: &Id, result: &[u8]) -> Bytes {
     response_of(id, &[result])
-}
-
-/// The response that carries a result of these parts, which are copied once.
-pub(super) fn response_of(id: &Id, parts: &[&[u8]]) -> Bytes {
-    let length: usize = parts.iter().map(|part| part.len()).sum();
-    let mut body = Vec::with_capacity(length + id.as_json().len() + 64);
-    write_result_of(&mut body, id, parts);
-    Bytes::from(body)
 }

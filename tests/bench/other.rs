@@ -14,6 +14,7 @@ use tokio::process::Child;
 use tokio::time::{sleep, timeout};
 
 use crate::load::Target;
+use crate::process::is_installed;
 use crate::talk::{Place, Talk};
 use crate::work::Work;
 
@@ -73,10 +74,7 @@ pub(crate) fn all(file: Option<&PathBuf>) -> Result<Vec<Other>> {
 
 impl Other {
     fn is_installed(&self) -> bool {
-        let places = std::env::var_os("PATH").unwrap_or_default();
-        let program = self.start.first().map_or("", String::as_str);
-        !program.is_empty()
-            && std::env::split_paths(&places).any(|place| place.join(program).is_file())
+        self.start.first().is_some_and(|program| is_installed(program))
     }
 
     /// Starts it before a server that is started with these words, and waits for a right answer.

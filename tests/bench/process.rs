@@ -90,6 +90,12 @@ fn kib_of(status: &str, name: &str) -> Option<u64> {
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
+/// Whether a program of this name is found in `PATH`.
+pub(crate) fn is_installed(program: &str) -> bool {
+    let places = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&places).any(|place| place.join(program).is_file())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

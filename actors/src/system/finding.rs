@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
 use super::System;
-use crate::merger::{CheckedArguments, Resolution, View};
+use crate::merger::{CheckedArguments, Resolution};
 use crate::model::{CallError, Scope, Target};
 use crate::wire::{CallKind, Text};
 
@@ -22,31 +22,28 @@ impl System {
         named: &Text,
         deadline: Option<Instant>,
     ) -> Result<(Target, Option<Arc<CheckedArguments>>), CallError> {
-        let found = |view: &View, target| {
-            let arguments = (kind == CallKind::Tool).then(|| view.arguments(named));
-            Ok((target, arguments.flatten()))
-        };
-        // Nearly always: nothing to wait for.
-        if let Some(view) = self.0.catalog.current().view(scope)
-            && let Resolution::Found(target) = view.resolve(kind, named)
-        {
-            return found(view, target);
-        }
         let name = || named.clone();
         let unknown = || CallError::Unknown { kind, name: name(), candidates: Vec::new() };
-        let mut published = self.0.catalog.published();
+        let mut news = None;
         let begun = Instant::now();
         loop {
-            published.borrow_and_update();
             let catalog = self.0.catalog.current();
             let view = catalog.view(scope).ok_or_else(unknown)?;
             let server = match view.resolve(kind, named) {
-                Resolution::Found(target) => return found(view, target),
+                Resolution::Found(target) => {
+                    let arguments = (kind == CallKind::Tool).then(|| view.arguments(named));
+                    return Ok((target, arguments.flatten()));
+                }
                 Resolution::Awaited(server) => server,
                 Resolution::Ambiguous(candidates) => {
                     return Err(CallError::Unknown { kind, name: name(), candidates });
                 }
                 Resolution::Unknown => return Err(unknown()),
+            };
+            // Who hears of publications looks once more, for one may have come in between.
+            let Some(published) = &mut news else {
+                news = Some(self.0.catalog.published());
+                continue;
             };
             let outage = self.outage(&server);
             let deadline = deadline.unwrap_or(begun + self.0.router.limit_of(&server));

@@ -84,7 +84,8 @@ impl Members {
 
     /// The object as JSON.
     pub fn to_json(&self) -> Bytes {
-        let mut out = Vec::new();
+        let parts = self.0.iter().map(|member| member.key.len() + member.value.len() + 4);
+        let mut out = Vec::with_capacity(parts.sum::<usize>() + 2);
         self.write(&mut out);
         Bytes::from(out)
     }

@@ -34,7 +34,7 @@ pub use meta::{
 pub use notices::is_of_extension;
 pub use params::{CallKind, CallParams, ParamsError, TaskVerb};
 pub use reply::{
-    Outcome, write_error, write_notification, write_request, write_result, write_result_of,
+    Outcome, response_of, write_error, write_notification, write_request, write_result,
 };
 pub use scan::{depth, has_broken_text};
 pub use text::{Text, json_string, json_strings, write_json_string};

@@ -20,13 +20,19 @@ pub fn write_result(out: &mut Vec<u8>, id: &Id, result: &[u8]) {
     write_result_of(out, id, &[result]);
 }
 
-/// Appends a response that carries a JSON text of these parts.
-pub fn write_result_of(out: &mut Vec<u8>, id: &Id, parts: &[&[u8]]) {
+/// A response that carries a result, a JSON text of these parts. They are copied once.
+#[must_use]
+pub fn response_of(id: &Id, parts: &[&[u8]]) -> Bytes {
+    let length: usize = parts.iter().map(|part| part.len()).sum();
+    let mut out = Vec::with_capacity(length + id.as_json().len() + 64);
+    write_result_of(&mut out, id, parts);
+    Bytes::from(out)
+}
+
+fn write_result_of(out: &mut Vec<u8>, id: &Id, parts: &[&[u8]]) {
     write_head(out, Some(id));
     out.extend_from_slice(b",\"result\":");
-    for part in parts {
-        out.extend_from_slice(part);
-    }
+    parts.iter().for_each(|part| out.extend_from_slice(part));
     out.push(b'}');
 }
 

@@ -7,23 +7,25 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use futures_util::future::BoxFuture;
 use tokio::runtime::Handle;
 
-/// Work that goes on when it is dropped before its end.
-pub(super) struct GoingOn(Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
+/// Work that goes on when it is dropped before its end; what it comes to is then lost.
+pub(super) struct GoingOn<T: Send + 'static>(Option<BoxFuture<'static, T>>);
 
-impl GoingOn {
+impl<T: Send> GoingOn<T> {
     /// Begins with the first poll, or when it is dropped.
-    pub(super) fn new(work: impl Future<Output = ()> + Send + 'static) -> Self {
+    pub(super) fn new(work: impl Future<Output = T> + Send + 'static) -> Self {
         Self(Some(Box::pin(work)))
     }
 }
 
-impl Future for GoingOn {
-    type Output = ();
+impl<T: Send> Future for GoingOn<T> {
+    type Output = T;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let polled = self.0.as_mut().map_or(Poll::Ready(()), |work| work.as_mut().poll(context));
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        let Some(work) = &mut self.0 else { return Poll::Pending }; // it has come to its end
+        let polled = work.as_mut().poll(context);
         if polled.is_ready() {
             self.0 = None;
         }
@@ -31,7 +33,7 @@ impl Future for GoingOn {
     }
 }
 
-impl Drop for GoingOn {
+impl<T: Send> Drop for GoingOn<T> {
     fn drop(&mut self) {
         // Without a runtime the daemon is at its end.
         if let (Some(work), Ok(runtime)) = (self.0.take(), Handle::try_current()) {
@@ -48,7 +50,7 @@ mod tests {
     use super::*;
 
     /// Work that ends when it is let, and tells that it has.
-    fn work() -> (GoingOn, oneshot::Sender<()>, oneshot::Receiver<()>) {
+    fn work() -> (GoingOn<()>, oneshot::Sender<()>, oneshot::Receiver<()>) {
         let (let_go, waits) = oneshot::channel();
         let (tell, told) = oneshot::channel();
         let work = GoingOn::new(async move {

@@ -221,14 +221,10 @@ impl Post<'_> {
             return self.deferred(job, session).await;
         }
         let id = job.request.id.clone();
-        let (done, answer) = oneshot::channel();
         // A legacy client that goes away has not taken its request back: the call goes on.
-        GoingOn::new(async move {
-            let answer = in_session(&service, job, &session, None).await;
-            let _ = done.send(answer.unwrap_or_else(|refusal| refuse(Some(&id), &refusal)));
-        })
-        .await;
-        self.one(answer.await.unwrap_or_else(|_| refuse(None, &Refusal::Internal)))
+        let work = async move { in_session(&service, job, &session, None).await };
+        let answer = GoingOn::new(work).await;
+        self.one(answer.unwrap_or_else(|refusal| refuse(Some(&id), &refusal)))
     }
 
     /// Answers with one JSON text, unless the server says something to the client before, or the

@@ -12,6 +12,7 @@ use conductor_e2e::sandbox::Sandbox;
 use tokio::time::{sleep, timeout};
 
 use super::limits::Case;
+use crate::process::is_installed;
 use crate::world::{Gateway, Programs};
 
 /// What follows an answer gets so long before a mark is taken.
@@ -38,8 +39,7 @@ impl Tool {
 
     /// Whether it can be had.
     pub(super) fn find(self) -> Result<()> {
-        let places = std::env::var_os("PATH").unwrap_or_default();
-        if std::env::split_paths(&places).any(|place| place.join(self.name()).exists()) {
+        if is_installed(self.name()) {
             return Ok(());
         }
         bail!("{0} is not installed (as in `apt-get install {0}`)", self.name())
