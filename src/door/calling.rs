@@ -10,7 +10,9 @@ use conductor_actors::credentials::Secrets;
 use conductor_actors::wire::{
     Abilities, CallKind, CallParams, Hop, Id, LogLevel, Members, Outcome, TaskVerb,
 };
-use conductor_actors::{Answer as Answered, Call, CallError, Inquiries, InquiryKind, principal_of};
+use conductor_actors::{
+    Answer as Answered, Call, CallError, Inquiries, InquiryKind, LogPort, principal_of,
+};
 use conductor_config::ServerId;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -24,7 +26,7 @@ use super::reply::{
     Refusal, failed_call, foreign_result, lacking, no_input, relayed_error, required,
 };
 use super::service::{Peer, Service, response};
-use super::talking::{Rising, ask_all, log, tell};
+use super::talking::{Rising, ask_all, tell};
 use super::tasks;
 
 /// How often a server may ask for input during one call.
@@ -243,10 +245,8 @@ impl Service {
             match conversation.next().await {
                 Step::Progress(params) => tell(out, token.as_ref(), &params, &mut rising),
                 // Only if the present request wants such things as well.
-                Step::Logged(params) => {
-                    if let Some(out) = out.filter(|_| level.is_some()) {
-                        log(out, &params);
-                    }
+                Step::Logged(line) => {
+                    drop(out.filter(|_| level.is_some()).map(|out| out.try_send(line)));
                 }
                 Step::Noticed(line) => drop(out.map(|out| out.try_send(line))),
                 Step::Asked(first) => {
@@ -354,16 +354,17 @@ impl Service {
         out: Option<&mpsc::Sender<Bytes>>,
         lacked: Option<&Arc<OnceLock<Abilities>>>,
     ) -> Result<Answered, CallError> {
-        let wanted = level.is_some() || params.meta.progress_token.is_some();
-        let tells = wanted || self.knows_extensions(params.meta.hop());
-        let Some(out) = out.filter(|_| tells) else {
+        let Some(out) = out.filter(|_| params.meta.progress_token.is_some()) else {
             let lacked = lacked.filter(|_| can_ask(params.kind));
             let inquiries = lacked.map(|lacked| Inquiries {
                 sink: None,
                 abilities: Abilities::default(),
                 lacked: Arc::clone(lacked),
             });
-            let call = Call { inquiries, seat: self.seat(), ..Call::new(params) };
+            // All that it may hear before the answer comes ready to be sent.
+            let logs = level.zip(out).map(|(level, out)| LogPort { level, sink: out.clone() });
+            let notices = out.filter(|_| self.knows_extensions(params.meta.hop())).cloned();
+            let call = Call { inquiries, logs, notices, seat: self.seat(), ..Call::new(params) };
             return tasks::call(self.system(), self.scope(), self.caller().clone(), call).await;
         };
         let conversation = self.begin(params, Abilities::default(), level);

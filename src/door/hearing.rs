@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    CallKind, Hop, Id, LogLevel, Members, Text, json_string, write_notification,
+    CallKind, Hop, Id, LogLevel, Members, Text, json_string, notification,
 };
 use conductor_actors::{CallError, Heard, Inbox, Listener, Seat, SubscribeError, System};
 use conductor_config::ServerId;
@@ -208,15 +208,13 @@ fn bad(reason: &str) -> Refusal {
 /// What was heard, as a notification for a peer with a handshake.
 pub(super) fn told(heard: &Heard) -> Bytes {
     match heard {
-        Heard::Logged(params) => logged(params),
+        Heard::Logged(params) => notification("notifications/message", Some(params)),
         Heard::Task { shown, news } => tasks::told(shown, news),
         Heard::Visited(id) => visited(id),
         Heard::Noticed(line) => line.clone(),
         Heard::Updated(address) => {
             let params = Members::from_iter([("uri", json_string(address))]).to_json();
-            let mut line = Vec::new();
-            write_notification(&mut line, "notifications/resources/updated", Some(&params));
-            Bytes::from(line)
+            notification("notifications/resources/updated", Some(&params))
         }
     }
 }
@@ -224,16 +222,7 @@ pub(super) fn told(heard: &Heard) -> Bytes {
 /// The notification that a visit of this name has ended (MCP 2025-11-25, client/elicitation).
 pub(super) fn visited(id: &str) -> Bytes {
     let params = Members::from_iter([("elicitationId", json_string(id))]).to_json();
-    let mut line = Vec::new();
-    write_notification(&mut line, "notifications/elicitation/complete", Some(&params));
-    Bytes::from(line)
-}
-
-/// A log message with these parameters, for a peer of either era.
-pub(super) fn logged(params: &[u8]) -> Bytes {
-    let mut line = Vec::with_capacity(params.len() + 64);
-    write_notification(&mut line, "notifications/message", Some(params));
-    Bytes::from(line)
+    notification("notifications/elicitation/complete", Some(&params))
 }
 
 /// Waits for what is heard next; for ever if nothing ever will be.

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use conductor_actors::wire::{Hop, Id, Members, Text, write_notification, write_result};
+use conductor_actors::wire::{Hop, Id, Members, Text, notification, write_result};
 use conductor_actors::{Heard, Listener, TaskNews};
 use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
@@ -137,7 +137,7 @@ pub(super) async fn serve(
     };
     let mut inbox = listener.hear().await;
     let params = json!({ "_meta": meta, "notifications": honoured });
-    let mut next = vec![notification("notifications/subscriptions/acknowledged", &params)];
+    let mut next = vec![with_params("notifications/subscriptions/acknowledged", &params)];
     let (mut live, mut hears) = (filter.lists != News::default(), true);
     loop {
         for line in next.drain(..) {
@@ -168,7 +168,7 @@ pub(super) async fn serve(
                     live = told.is_some();
                     let params = json!({ "_meta": meta });
                     let told = told.unwrap_or_default();
-                    next.extend(told.methods().map(|method| notification(method, &params)));
+                    next.extend(told.methods().map(|method| with_params(method, &params)));
                     if !next.is_empty() {
                         break;
                     }
@@ -183,15 +183,13 @@ fn told(heard: Heard, meta: &Value) -> Option<Bytes> {
     match heard {
         Heard::Updated(address) => {
             let params = json!({ "_meta": meta, "uri": &*address });
-            Some(notification("notifications/resources/updated", &params))
+            Some(with_params("notifications/resources/updated", &params))
         }
         Heard::Task { shown, news: TaskNews::Status(status) } => {
             let mut params = Members::read(&status).ok()?;
             params.set("taskId", json!(&*shown).to_string().into());
             params.set("_meta", meta.to_string().into());
-            let mut line = Vec::new();
-            write_notification(&mut line, "notifications/tasks", Some(&params.to_json()));
-            Some(Bytes::from(line))
+            Some(notification("notifications/tasks", Some(&params.to_json())))
         }
         // Visits have no name in that revision, and their ends no message.
         Heard::Task { .. } | Heard::Logged(_) | Heard::Visited(_) | Heard::Noticed(_) => None,
@@ -200,15 +198,9 @@ fn told(heard: Heard, meta: &Value) -> Option<Bytes> {
 
 /// The news for a legacy peer.
 pub(super) fn list_changed(news: News) -> impl Iterator<Item = Bytes> {
-    news.methods().map(|method| {
-        let mut line = Vec::new();
-        write_notification(&mut line, method, None);
-        Bytes::from(line)
-    })
+    news.methods().map(|method| notification(method, None))
 }
 
-fn notification(method: &str, params: &Value) -> Bytes {
-    let mut line = Vec::new();
-    write_notification(&mut line, method, Some(params.to_string().as_bytes()));
-    Bytes::from(line)
+fn with_params(method: &str, params: &Value) -> Bytes {
+    notification(method, Some(params.to_string().as_bytes()))
 }

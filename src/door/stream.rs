@@ -11,8 +11,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    Hop, Id, Malformed, Members, Message, Notification, Request, Response, parse,
-    write_notification,
+    Hop, Id, Malformed, Members, Message, Notification, Request, Response, notification, parse,
 };
 use futures_util::future::BoxFuture;
 use futures_util::stream::FuturesUnordered;
@@ -384,9 +383,7 @@ async fn subscribe(
         () = listen::serve(service, id, filter, out, closing) => {
             // On a stream that goes on, the end is told twice (basic/patterns/cancellation).
             let params = [br#"{"requestId":"#, id.as_json(), b"}"].concat();
-            let mut line = Vec::new();
-            write_notification(&mut line, "notifications/cancelled", Some(&params));
-            let _ = out.send(Bytes::from(line)).await;
+            let _ = out.send(notification("notifications/cancelled", Some(&params))).await;
         }
     }
 }

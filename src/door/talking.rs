@@ -4,7 +4,7 @@
 //! It leaves making the call, and what follows from its end, to `calling`.
 
 use bytes::Bytes;
-use conductor_actors::wire::{CallKind, Members, Outcome, Text, related_task, write_notification};
+use conductor_actors::wire::{CallKind, Members, Outcome, Text, notification, related_task};
 use conductor_actors::{
     Answer as Answered, CallError, Inquiry, InquiryKind, Resolution, Scope, Target,
 };
@@ -17,7 +17,6 @@ use super::dialogue::{
     Client, Conversation, InputRequired, Step, Visits, for_legacy, names_of_visits,
     with_shown_visits,
 };
-use super::hearing::logged;
 use super::service::Service;
 use super::tasks;
 
@@ -38,8 +37,7 @@ impl Service {
                 step = conversation.next() => match step {
                     Step::Progress(params) if rising.lets(&params) => forward(out, &params),
                     Step::Progress(_) => {}
-                    Step::Logged(params) => log(out, &params),
-                    Step::Noticed(line) => drop(out.try_send(line)),
+                    Step::Logged(line) | Step::Noticed(line) => drop(out.try_send(line)),
                     Step::Asked(mut inquiry) => {
                         if let Some(visit) = inquiry.take_visit() {
                             let label = self.label(&inquiry.server);
@@ -176,9 +174,7 @@ impl Rising {
 
 /// Passes progress on. A reader that is slow misses some steps, never an answer.
 fn forward(out: &mpsc::Sender<Bytes>, params: &[u8]) {
-    let mut line = Vec::with_capacity(params.len() + 64);
-    write_notification(&mut line, "notifications/progress", Some(params));
-    let _ = out.try_send(Bytes::from(line));
+    let _ = out.try_send(notification("notifications/progress", Some(params)));
 }
 
 /// The same under the token of the present request, if it has one.
@@ -195,11 +191,6 @@ pub(super) fn tell(
     let Ok(mut params) = Members::read(params) else { return };
     params.set("progressToken", token.clone());
     forward(out, &params.to_json());
-}
-
-/// Passes a log message on, as progress.
-pub(super) fn log(out: &mpsc::Sender<Bytes>, params: &[u8]) {
-    let _ = out.try_send(logged(params));
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl fmt::Display for Principal {
 pub struct LogPort {
     /// The least severe ones that are wanted.
     pub level: LogLevel,
-    /// Takes ready-made parameters of `notifications/message`; those that find no room are dropped.
+    /// Takes notifications of log messages, ready to be sent; those that find no room are dropped.
     pub sink: mpsc::Sender<Bytes>,
 }
 

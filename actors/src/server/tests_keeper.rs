@@ -18,7 +18,7 @@ use crate::model::{
     Wishes,
 };
 use crate::tests::{id, shared};
-use crate::wire::{Hop, LogLevel};
+use crate::wire::{Hop, LogLevel, notification};
 
 /// A keeper of the server `a`.
 struct Kept {
@@ -205,7 +205,8 @@ async fn log_messages_of_no_call_are_told_with_who_has_called() {
     let request = kept.peer.read().await;
     kept.say("notifications/message", json!({ "level": "info", "data": 1 })).await;
     kept.say("notifications/message", params.clone()).await;
-    assert_eq!(logs.recv().await.unwrap(), message(Callers::Nobody).params);
+    let line = notification("notifications/message", Some(&message(Callers::Nobody).params));
+    assert_eq!(logs.recv().await.unwrap(), line);
     // With two, nobody can tell.
     let acme = Principal::Delegated("acme".into());
     let (_second, mut others) = kept.peer.call_as(acme, LogLevel::Debug);

@@ -33,8 +33,6 @@ pub use meta::{
 };
 pub use notices::is_of_extension;
 pub use params::{CallKind, CallParams, ParamsError, TaskVerb};
-pub use reply::{
-    Outcome, response_of, write_error, write_notification, write_request, write_result,
-};
+pub use reply::{Outcome, notification, response_of, write_error, write_request, write_result};
 pub use scan::{depth, has_broken_text};
 pub use text::{Text, json_string, json_strings, write_json_string};

@@ -51,10 +51,13 @@ pub fn write_request(out: &mut Vec<u8>, id: &Id, method: &str, params: Option<&[
     write_method(out, method, params);
 }
 
-/// Appends a notification; `params` is a JSON object.
-pub fn write_notification(out: &mut Vec<u8>, method: &str, params: Option<&[u8]>) {
+/// A notification; `params` is a JSON object.
+#[must_use]
+pub fn notification(method: &str, params: Option<&[u8]>) -> Bytes {
+    let mut out = Vec::with_capacity(method.len() + params.map_or(0, <[u8]>::len) + 64);
     out.extend_from_slice(b"{\"jsonrpc\":\"2.0\",");
-    write_method(out, method, params);
+    write_method(&mut out, method, params);
+    Bytes::from(out)
 }
 
 fn write_method(out: &mut Vec<u8>, method: &str, params: Option<&[u8]>) {

@@ -22,6 +22,11 @@ impl Text {
         }
     }
 
+    /// Whether it is this text. Looks at the bytes alone, where dereferencing looks at each character.
+    pub fn is(&self, text: &str) -> bool {
+        self.0 == text.as_bytes()
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         // Both constructors start from a `str`; were that ever broken, the empty text is harmless.

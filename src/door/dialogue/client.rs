@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    Abilities, Id, Members, Outcome, Response, without_tasks, write_notification, write_request,
+    Abilities, Id, Members, Outcome, Response, notification, without_tasks, write_request,
 };
 use dashmap::DashMap;
 use tokio::sync::{mpsc, oneshot};
@@ -88,10 +88,8 @@ impl Drop for Open {
         }
         let id = id(self.number);
         let params = [br#"{"requestId":"#, id.as_json(), b"}"].concat();
-        let mut line = Vec::new();
-        write_notification(&mut line, "notifications/cancelled", Some(&params));
         // One that is busy or gone will find nobody waiting for its answer.
-        let _ = self.out.try_send(Bytes::from(line));
+        let _ = self.out.try_send(notification("notifications/cancelled", Some(&params)));
     }
 }
 

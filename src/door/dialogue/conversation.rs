@@ -56,7 +56,7 @@ pub(in crate::door) struct Whose {
 pub(in crate::door) enum Step {
     /// Ready-made parameters of `notifications/progress`.
     Progress(Bytes),
-    /// Ready-made parameters of `notifications/message`.
+    /// A log message, ready to be sent.
     Logged(Bytes),
     /// A notification of an extension, ready to be sent.
     Noticed(Bytes),
@@ -98,7 +98,7 @@ impl Conversation {
             tokio::select! {
                 biased;
                 Some(params) = next(&mut self.told) => return Step::Progress(params),
-                Some(params) = next(&mut self.logged) => return Step::Logged(params),
+                Some(line) = next(&mut self.logged) => return Step::Logged(line),
                 Some(line) = next(&mut self.noticed) => return Step::Noticed(line),
                 Some(inquiry) = next(&mut self.asked) => return Step::Asked(inquiry),
                 outcome = &mut self.call => self.outcome = Some(outcome),
@@ -107,8 +107,8 @@ impl Conversation {
         if let Some(params) = at_hand(&mut self.told) {
             return Step::Progress(params);
         }
-        if let Some(params) = at_hand(&mut self.logged) {
-            return Step::Logged(params);
+        if let Some(line) = at_hand(&mut self.logged) {
+            return Step::Logged(line);
         }
         if let Some(line) = at_hand(&mut self.noticed) {
             return Step::Noticed(line);

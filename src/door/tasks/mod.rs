@@ -15,7 +15,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use conductor_actors::wire::{
     CallParams, Id, Members, Meta, Outcome, RELATED_TASK, TASKS, TaskVerb, Text, declares_tasks,
-    write_notification,
+    notification,
 };
 use conductor_actors::{Call, TaskNews};
 use futures_util::{StreamExt, stream};
@@ -143,9 +143,7 @@ pub(super) fn told(shown: &str, news: &TaskNews) -> Bytes {
             ("notifications/progress", params)
         }
     };
-    let mut line = Vec::new();
-    write_notification(&mut line, method, Some(&params.to_json()));
-    Bytes::from(line)
+    notification(method, Some(&params.to_json()))
 }
 
 #[cfg(test)]

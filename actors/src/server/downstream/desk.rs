@@ -20,6 +20,7 @@ use super::sdk;
 use crate::model::{Answer, Callers, InquiryKind, Notice};
 use crate::wire::{
     self, Hop, Id, Malformed, Members, Message, Notification, Outcome, Request, Response,
+    notification,
 };
 
 /// Prefix of the ids of our own requests; the SDK's are plain numbers.
@@ -213,7 +214,8 @@ impl Desk {
                 let logs = self.pending.ear(ticket).and_then(|ear| ear.logs.as_ref());
                 let wanted = logs.filter(|logs| logs.level <= level && logs.sink.capacity() > 0);
                 if let Some((logs, message)) = wanted.zip(said::logged(level, params)) {
-                    let _ = logs.sink.try_send(message);
+                    let line = notification("notifications/message", Some(&message));
+                    let _ = logs.sink.try_send(line);
                 }
             }
             None if self.gauges.logs.borrow().is_some_and(|from| from <= level) => {
@@ -282,9 +284,7 @@ impl Desk {
 }
 
 /// The parameters that tell a server to give up on `ticket`.
-pub(super) fn cancelled(ticket: u64) -> Vec<u8> {
+pub(super) fn cancelled(ticket: u64) -> Bytes {
     let params = format!(r#"{{"requestId":"{PREFIX}{ticket}","reason":"no longer wanted"}}"#);
-    let mut out = Vec::new();
-    wire::write_notification(&mut out, "notifications/cancelled", Some(params.as_bytes()));
-    out
+    notification("notifications/cancelled", Some(params.as_bytes()))
 }

@@ -12,7 +12,7 @@ use super::desk::PREFIX;
 use crate::model::{Callers, LogMessage, Notice, TaskNews};
 use crate::visible::sanitize_text;
 use crate::wire::{
-    Id, LogLevel, Members, Notification, is_of_extension, write_json_string, write_notification,
+    Id, LogLevel, Members, Notification, is_of_extension, notification, write_json_string,
 };
 
 /// Longest parameters of a log message that are passed on as they are, in bytes.
@@ -113,9 +113,7 @@ pub(super) fn notice(told: &Notification) -> Option<Bytes> {
         params.set("_meta", meta.to_json());
     }
     let params = params.map(|params| params.to_json());
-    let mut line = Vec::new();
-    write_notification(&mut line, &told.method, params.as_deref());
-    Some(Bytes::from(line))
+    Some(notification(&told.method, params.as_deref()))
 }
 
 /// The level in the parameters of `notifications/message`.

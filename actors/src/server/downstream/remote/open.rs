@@ -199,8 +199,7 @@ async fn shake_hands(
         id.set_sensitive(true);
     }
     session.number = number;
-    let mut told = Vec::new();
-    wire::write_notification(&mut told, "notifications/initialized", None);
+    let told = wire::notification("notifications/initialized", None);
     let told = channel.post(&session, &Letter::from(told)).await;
     told.map_err(|error| explain(channel, error))?;
     Ok(session)
