@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::text::{Lent, Text};
+use super::walk;
 
 /// Why a text could not be taken apart.
 #[derive(Debug, Error)]
@@ -34,6 +35,9 @@ impl Members {
     /// Reads `object`; fails if it is not well-formed JSON, not an object, or names a key twice
     /// (what was authorised must be what is forwarded).
     pub fn read(object: &Bytes) -> Result<Self, MembersError> {
+        if let Some(members) = Self::walked(object) {
+            return Ok(members);
+        }
         let Pairs(pairs) = serde_json::from_slice(object)?;
         let member = |(key, value): (Cow<'_, str>, &RawValue)| Member {
             key: Text::from_part(object, key),
@@ -42,27 +46,44 @@ impl Members {
         Ok(Self(pairs.into_iter().map(member).collect()))
     }
 
+    /// Reads `object` if it is as objects usually are: with few members, and no escape in a key.
+    fn walked(object: &Bytes) -> Option<Self> {
+        let mut members: Vec<Member> = Vec::new();
+        walk::members(std::str::from_utf8(object).ok()?, |key, value| {
+            if members.len() == FEW || members.iter().any(|member| member.key.is(key)) {
+                return None;
+            }
+            let key = Text::from_part(object, Cow::Borrowed(key));
+            members.push(Member { key, value: object.slice_ref(value.as_bytes()) });
+            Some(())
+        })?;
+        Some(Self(members))
+    }
+
     /// The raw value of `key`.
     pub fn get(&self, key: &str) -> Option<&Bytes> {
-        self.0.iter().find(|member| &*member.key == key).map(|member| &member.value)
+        self.0.iter().find(|member| member.key.is(key)).map(|member| &member.value)
     }
 
     /// The value of `key` if it is a string.
     pub fn text(&self, key: &str) -> Option<Text> {
         let raw = self.get(key)?;
+        if let Some(plain) = std::str::from_utf8(raw).ok().and_then(walk::plain_text) {
+            return Some(Text::from_part(raw, Cow::Borrowed(plain)));
+        }
         let Lent(text) = serde_json::from_slice(raw).ok()?;
         Some(Text::from_part(raw, text))
     }
 
     /// Takes `key` out and returns its raw value.
     pub fn take(&mut self, key: &str) -> Option<Bytes> {
-        let at = self.0.iter().position(|member| &*member.key == key)?;
+        let at = self.0.iter().position(|member| member.key.is(key))?;
         Some(self.0.remove(at).value)
     }
 
     /// Puts `value` in the place of `key`, or behind the others.
     pub fn set(&mut self, key: &str, value: Bytes) {
-        match self.0.iter_mut().find(|member| &*member.key == key) {
+        match self.0.iter_mut().find(|member| member.key.is(key)) {
             Some(member) => member.value = value,
             None => self.0.push(Member { key: Text::from(key), value }),
         }

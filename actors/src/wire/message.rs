@@ -2,6 +2,8 @@
 //!
 //! It leaves parameters, results and errors raw.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::Deserializer;
@@ -9,6 +11,7 @@ use serde_json::value::RawValue;
 use thiserror::Error;
 
 use super::text::{Lent, Text};
+use super::walk;
 use super::{Id, Outcome};
 
 /// One JSON-RPC message.
@@ -67,6 +70,67 @@ pub enum Malformed {
     },
 }
 
+/// The members of a message as they were written; those that may be `null` are left out if they are.
+#[derive(Debug, PartialEq)]
+struct Parts<'a> {
+    jsonrpc: Option<Cow<'a, str>>,
+    id: Option<&'a str>,
+    method: Option<Cow<'a, str>>,
+    params: Option<&'a str>,
+    result: Option<&'a str>,
+    error: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    const KEYS: [&'static str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
+
+    fn read(message: &'a [u8]) -> Result<Self, Malformed> {
+        match std::str::from_utf8(message).ok().and_then(Self::walked) {
+            Some(parts) => Ok(parts),
+            None => Self::deserialized(message),
+        }
+    }
+
+    /// Reads any message; of one that is none, says why.
+    fn deserialized(message: &'a [u8]) -> Result<Self, Malformed> {
+        let envelope: Envelope<'a> =
+            serde_json::from_slice(message).map_err(|error| explain(&error))?;
+        Ok(Self {
+            jsonrpc: envelope.jsonrpc.map(|Lent(text)| text),
+            id: envelope.id.map(RawValue::get),
+            method: envelope.method.map(|Lent(text)| text),
+            params: envelope.params.map(RawValue::get),
+            result: envelope.result.map(RawValue::get),
+            error: envelope.error.map(RawValue::get),
+        })
+    }
+
+    /// Reads a message that is as messages usually are: no member twice, no escapes in names.
+    fn walked(message: &'a str) -> Option<Self> {
+        let mut raw = [None; 6];
+        walk::members(message, |key, value| {
+            match Self::KEYS.iter().position(|known| *known == key) {
+                Some(at) => raw[at].replace(value).is_none().then_some(()),
+                None => Some(()),
+            }
+        })?;
+        let [jsonrpc, id, method, params, result, error] = raw;
+        let text = |raw: Option<&'a str>| match raw {
+            None | Some("null") => Some(None),
+            Some(raw) => walk::plain_text(raw).map(|text| Some(Cow::Borrowed(text))),
+        };
+        Some(Self {
+            jsonrpc: text(jsonrpc)?,
+            id,
+            method: text(method)?,
+            params: params.filter(|raw| *raw != "null"),
+            result,
+            error,
+        })
+    }
+}
+
+/// The same for serde_json, which knows escapes and says what is wrong.
 #[derive(Deserialize)]
 struct Envelope<'a> {
     #[serde(borrow, default)]
@@ -90,23 +154,23 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, 
 
 /// Reads one message. The parts of it share the buffer of `bytes`.
 pub fn parse(bytes: &Bytes) -> Result<Message, Malformed> {
-    let envelope: Envelope<'_> = serde_json::from_slice(bytes).map_err(|error| explain(&error))?;
-    let raw = |part: &RawValue| bytes.slice_ref(part.get().as_bytes());
-    let id = envelope.id.map(raw);
+    let parts = Parts::read(bytes)?;
+    let raw = |part: &str| bytes.slice_ref(part.as_bytes());
+    let id = parts.id.map(raw);
     let known = id.clone();
     let shape = move |reason: &str| Malformed::Shape {
         reason: reason.to_owned(),
         id: known.clone().and_then(Id::from_raw),
     };
-    if envelope.jsonrpc.as_ref().is_none_or(|Lent(version)| version != "2.0") {
+    if parts.jsonrpc.as_ref().is_none_or(|version| version != "2.0") {
         return Err(shape("`jsonrpc` must be \"2.0\""));
     }
-    if let Some(Lent(method)) = envelope.method {
-        if envelope.result.is_some() || envelope.error.is_some() {
+    if let Some(method) = parts.method {
+        if parts.result.is_some() || parts.error.is_some() {
             return Err(shape("a message with `method` has no `result` or `error`"));
         }
         let method = Text::from_part(bytes, method);
-        let params = envelope.params.map(raw);
+        let params = parts.params.map(raw);
         return match id {
             None => Ok(Message::Notification(Notification { method, params })),
             Some(token) => match Id::from_raw(token) {
@@ -115,7 +179,7 @@ pub fn parse(bytes: &Bytes) -> Result<Message, Malformed> {
             },
         };
     }
-    let outcome = match (envelope.result.map(raw), envelope.error.map(raw)) {
+    let outcome = match (parts.result.map(raw), parts.error.map(raw)) {
         (Some(result), None) => Outcome::Result(result),
         (None, Some(error)) => Outcome::Error(error),
         (Some(_), Some(_)) => return Err(shape("`result` and `error` exclude each other")),
@@ -152,6 +216,9 @@ fn explain(error: &serde_json::Error) -> Malformed {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+
     use super::*;
 
     fn read(json: &str) -> Result<Message, Malformed> {
@@ -198,6 +265,46 @@ mod tests {
         check(r#"{"jsonrpc":"2.0","#, "syntax");
         check("hello", "syntax");
         check(r#"{"jsonrpc":"2.0","id":1,"Method":"x"}"#, "shape 1");
+    }
+
+    /// A member of a message, or something that is near to one.
+    fn near_member() -> impl Strategy<Value = String> {
+        let keys =
+            ["jsonrpc", "id", "method", "params", "result", "error", "other", "m\\u0065thod"];
+        let values = [
+            "\"2.0\"",
+            "\"2\\u002e0\"",
+            "1",
+            "-7",
+            "1.5",
+            "null",
+            "\"a/b\"",
+            "\"\\n\"",
+            "{}",
+            "[1,{}]",
+            "{\"a\" : [ ] }",
+            "tru",
+            "\"",
+            "",
+        ];
+        let (keys, values) = (select(keys.to_vec()), select(values.to_vec()));
+        let blank = select(vec!["", " ", "\n"]);
+        (keys, values, blank)
+            .prop_map(|(key, value, blank)| format!("\"{key}\"{blank}:{value}{blank}"))
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn both_ways_to_read_a_message_come_to_the_same(
+            members in proptest::collection::vec(near_member(), 0..5),
+        ) {
+            let json = format!("{{{}}}", members.join(","));
+            if let Some(walked) = Parts::walked(&json) {
+                prop_assert_eq!(walked, Parts::deserialized(json.as_bytes()).unwrap());
+            }
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod scan;
 #[cfg(test)]
 mod tests;
 mod text;
+mod walk;
 
 pub use abilities::{Abilities, TASKS, declares_tasks, without_tasks};
 pub use head::head_id;

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{CallParams, Hop, Id, Members, Message, Meta, Outcome, head_id, one_line, parse};
 
 /// Any JSON value that is not too deep.
-fn any_value() -> impl Strategy<Value = Value> {
+pub(super) fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         Just(Value::Null),
         any::<bool>().prop_map(Value::from),

@@ -1,0 +1,367 @@
+//! This file walks over one JSON object once and tells its members: their keys, and their values as they
+//! were written.
+//!
+//! Pure. It takes nothing that serde_json refuses, and leaves some things to it that it takes: keys with
+//! escapes, deep nesting. What is wrong with a text, and where, serde_json says as well.
+
+use memchr::memchr;
+
+/// Lists and objects in each other that are walked over, one bit each.
+const LEVELS: u32 = 64;
+/// Bytes that are looked at together.
+const EIGHT: usize = 8;
+/// Calls `each` with key and raw value of every member of `json`, an object, in their order.
+///
+/// `None` if it cannot be told that `json` is well-formed and an object, if a key has an escape, or if
+/// `each` says so; members may have been told by then.
+pub(super) fn members<'a>(
+    json: &'a str,
+    mut each: impl FnMut(&'a str, &'a str) -> Option<()>,
+) -> Option<()> {
+    let bytes = json.as_bytes();
+    let mut at = expect(bytes, blanks(bytes, 0), b'{')?;
+    at = blanks(bytes, at);
+    if *bytes.get(at)? == b'}' {
+        return is_end(bytes, at + 1);
+    }
+    loop {
+        let end = text_end(bytes, at)?;
+        let key = &json[at + 1..end - 1];
+        if memchr(b'\\', key.as_bytes()).is_some() {
+            return None;
+        }
+        let value = blanks(bytes, expect(bytes, blanks(bytes, end), b':')?);
+        let end = value_end(bytes, value)?;
+        each(key, &json[value..end])?;
+        at = blanks(bytes, end);
+        match bytes.get(at)? {
+            b',' => at = blanks(bytes, at + 1),
+            b'}' => return is_end(bytes, at + 1),
+            _ => return None,
+        }
+    }
+}
+
+/// The text that `json` is, if it is one without escapes.
+pub(super) fn plain_text(json: &str) -> Option<&str> {
+    let bytes = json.as_bytes();
+    (text_end(bytes, 0)? == bytes.len()).then_some(())?;
+    let inside = &json[1..json.len() - 1];
+    memchr(b'\\', inside.as_bytes()).is_none().then_some(inside)
+}
+
+/// Where the value ends that begins at `at`.
+fn value_end(json: &[u8], mut at: usize) -> Option<usize> {
+    // A bit for each level that is open, the innermost lowest; it is set for an object.
+    let (mut kinds, mut depth) = (0_u64, 0_u32);
+    loop {
+        at = match json.get(at)? {
+            b'"' => text_end(json, at)?,
+            b'-' | b'0'..=b'9' => number_end(json, at)?,
+            b't' => word_end(json, at, b"true")?,
+            b'f' => word_end(json, at, b"false")?,
+            b'n' => word_end(json, at, b"null")?,
+            open @ (b'{' | b'[') => {
+                let is_object = *open == b'{';
+                at = blanks(json, at + 1);
+                let closing = if is_object { b'}' } else { b']' };
+                if *json.get(at)? == closing {
+                    at + 1
+                } else {
+                    depth += 1;
+                    if depth == LEVELS {
+                        return None;
+                    }
+                    kinds = kinds << 1 | u64::from(is_object);
+                    at = if is_object { key_end(json, at)? } else { at };
+                    continue;
+                }
+            }
+            _ => return None,
+        };
+        // A value is over, and maybe what it is in.
+        loop {
+            if depth == 0 {
+                return Some(at);
+            }
+            at = blanks(json, at);
+            match (json.get(at)?, kinds & 1) {
+                (b',', 1) => {
+                    at = key_end(json, blanks(json, at + 1))?;
+                    break;
+                }
+                (b',', _) => {
+                    at = blanks(json, at + 1);
+                    break;
+                }
+                (b'}', 1) | (b']', 0) => {
+                    at += 1;
+                    kinds >>= 1;
+                    depth -= 1;
+                }
+                _ => return None,
+            }
+        }
+    }
+}
+
+/// Where the value begins whose key begins at `at`.
+fn key_end(json: &[u8], at: usize) -> Option<usize> {
+    let end = text_end(json, at)?;
+    Some(blanks(json, expect(json, blanks(json, end), b':')?))
+}
+
+/// Where the text ends whose quote is at `at`.
+#[inline]
+fn text_end(json: &[u8], at: usize) -> Option<usize> {
+    let mut at = expect(json, at, b'"')?;
+    // Most texts are short: they are looked at eight bytes at a time.
+    while let Some(eight) = json.get(at..at + EIGHT) {
+        let found = specials(u64::from_le_bytes(eight.try_into().ok()?));
+        if found == 0 {
+            at += EIGHT;
+            continue;
+        }
+        at += (found.trailing_zeros() / u8::BITS) as usize;
+        match json.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at = escape_end(json, at + 1)?,
+            _ => return None,
+        }
+    }
+    near_end(json, at)
+}
+
+/// The same inside a text, where fewer than eight bytes are left.
+#[cold]
+fn near_end(json: &[u8], mut at: usize) -> Option<usize> {
+    loop {
+        match json.get(at)? {
+            b'"' => return Some(at + 1),
+            b'\\' => at = escape_end(json, at + 1)?,
+            ..0x20 => return None,
+            _ => at += 1,
+        }
+    }
+}
+
+/// The highest bit of the lowest byte that is a quote, a backslash or a control character; bits of bytes
+/// above it mean nothing. No bit if there is none.
+const fn specials(bytes: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    const HIGHEST: u64 = ONES << 7;
+    let (quote, backslash) = (bytes ^ ONES * b'"' as u64, bytes ^ ONES * b'\\' as u64);
+    let is_quote = quote.wrapping_sub(ONES) & !quote;
+    let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
+    let is_control = bytes.wrapping_sub(ONES * 0x20) & !bytes;
+    (is_quote | is_backslash | is_control) & HIGHEST
+}
+
+/// Where the escape ends whose backslash is before `at`.
+fn escape_end(json: &[u8], at: usize) -> Option<usize> {
+    match json.get(at)? {
+        b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Some(at + 1),
+        b'u' => {
+            let digits = json.get(at + 1..at + 5)?;
+            digits.iter().all(u8::is_ascii_hexdigit).then_some(at + 5)
+        }
+        _ => None,
+    }
+}
+
+/// Where the number ends that begins at `at` (RFC 8259, section 6).
+#[inline]
+fn number_end(json: &[u8], at: usize) -> Option<usize> {
+    let at = at + usize::from(json.get(at) == Some(&b'-'));
+    let mut at = match json.get(at)? {
+        b'0' => at + 1,
+        _ => digits_end(json, at)?,
+    };
+    if json.get(at) == Some(&b'.') {
+        at = digits_end(json, at + 1)?;
+    }
+    if matches!(json.get(at), Some(b'e' | b'E')) {
+        let signed = matches!(json.get(at + 1), Some(b'+' | b'-'));
+        at = digits_end(json, at + 1 + usize::from(signed))?;
+    }
+    Some(at)
+}
+
+/// Where the digits end that begin at `at`; there is one at least.
+#[inline]
+fn digits_end(json: &[u8], at: usize) -> Option<usize> {
+    let rest = json.get(at..)?;
+    let length = rest.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(rest.len());
+    (length > 0).then_some(at + length)
+}
+
+#[inline]
+fn word_end(json: &[u8], at: usize, word: &[u8]) -> Option<usize> {
+    json[at..].starts_with(word).then_some(at + word.len())
+}
+
+/// Where the blanks end that begin at `at`, if there are any.
+#[inline]
+fn blanks(json: &[u8], mut at: usize) -> usize {
+    while json
+        .get(at)
+        .is_some_and(|byte| *byte <= b' ' && matches!(byte, b' ' | b'\n' | b'\t' | b'\r'))
+    {
+        at += 1;
+    }
+    at
+}
+
+/// The place behind this byte, if it is at `at`.
+fn expect(json: &[u8], at: usize, byte: u8) -> Option<usize> {
+    (*json.get(at)? == byte).then_some(at + 1)
+}
+
+fn is_end(json: &[u8], at: usize) -> Option<()> {
+    (blanks(json, at) == json.len()).then_some(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn walked(json: &str) -> Option<Vec<(&str, &str)>> {
+        let mut found = Vec::new();
+        members(json, |key, value| {
+            found.push((key, value));
+            Some(())
+        })?;
+        Some(found)
+    }
+
+    #[track_caller]
+    fn check(json: &str, expected: &[(&str, &str)]) {
+        assert_eq!(walked(json).as_deref(), Some(expected), "{json}");
+    }
+
+    #[test]
+    fn members_are_told_as_they_were_written() {
+        check("{}", &[]);
+        check(" {\n}\t", &[]);
+        check(r#"{"a":1}"#, &[("a", "1")]);
+        check(
+            r#" { "a" : [ 1 , {"b":[]} ] , "":"}\"" ,"é":-0.5E+10, "n":null } "#,
+            &[("a", r#"[ 1 , {"b":[]} ]"#), ("", r#""}\"""#), ("é", "-0.5E+10"), ("n", "null")],
+        );
+        let long = format!("\"{}\\u00e9{}\"", "x".repeat(100), "y".repeat(100));
+        check(&format!(r#"{{"a":{long},"b":true}}"#), &[("a", &long), ("b", "true")]);
+    }
+
+    #[test]
+    fn what_is_not_well_formed_is_not_taken() {
+        for json in [
+            "",
+            "{",
+            "{}}",
+            "{} x",
+            "[]",
+            "7",
+            r#"{"a"}"#,
+            r#"{"a":}"#,
+            r#"{"a":1,}"#,
+            r#"{,"a":1}"#,
+            r#"{"a":01}"#,
+            r#"{"a":1.}"#,
+            r#"{"a":.5}"#,
+            r#"{"a":1e}"#,
+            r#"{"a":+1}"#,
+            r#"{"a":-}"#,
+            r#"{"a":tru}"#,
+            r#"{"a":nulll}"#,
+            r#"{"a":[1,]}"#,
+            r#"{"a":[1}}"#,
+            r#"{"a":{"b"]}"#,
+            r#"{"a":"\x"}"#,
+            r#"{"a":"\u00g0"}"#,
+            r#"{"a":"\u00"#,
+            "{\"a\":\"\n\"}",
+            r#"{"a":"}"#,
+            r#"{a:1}"#,
+            r#"{"a":1 "b":2}"#,
+            r#"{"a" 1}"#,
+            r#"{"a":[1 2]}"#,
+            "{\"a\":1}\u{a0}",
+        ] {
+            assert_eq!(walked(json), None, "{json}");
+        }
+        let late = format!("{{\"a\":\"{}\u{1}\"}}", "x".repeat(100));
+        assert_eq!(walked(&late), None);
+    }
+
+    #[test]
+    fn keys_with_escapes_and_deep_values_are_left_to_others() {
+        assert_eq!(walked(r#"{"\u0061":1}"#), None);
+        let nested = |levels: usize| {
+            walked(&format!("{{\"a\":{}{}}}", "[".repeat(levels), "]".repeat(levels))).is_some()
+        };
+        assert!(nested(LEVELS as usize) && !nested(LEVELS as usize + 1));
+    }
+
+    #[test]
+    fn a_text_is_plain_if_it_says_what_is_written() {
+        assert_eq!(plain_text(r#""é""#), Some("é"));
+        assert_eq!(plain_text(r#""""#), Some(""));
+        for other in ["", "\"", "7", r#""a"b"#, r#""a\n""#, "\"\n\"", r#"a""#] {
+            assert_eq!(plain_text(other), None, "{other}");
+        }
+    }
+
+    /// What is near to JSON: its own words, one behind the other.
+    fn near_json() -> impl Strategy<Value = String> {
+        let words = [
+            "{", "}", "[", "]", ",", ":", "\"", "\\", "\"a\"", "\"b\":", "1", "-", "0", ".5", "e3",
+            "true", "false", "null", " ", "\n", "\\u00e9", "é", "\u{1}", "{\"k\":", "\"x\\n\"",
+            "[]", "{}",
+        ];
+        let text = proptest::collection::vec(proptest::sample::select(words.to_vec()), 0..14);
+        text.prop_map(|text| text.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn nothing_is_taken_that_another_reader_refuses_or_reads_otherwise(
+            inside in near_json(),
+            is_bare in any::<bool>(),
+        ) {
+            let json = if is_bare { inside } else { format!("{{\"z\":{inside}}}") };
+            if let Some(found) = walked(&json) {
+                let read: BTreeMap<String, &RawValue> = serde_json::from_str(&json).unwrap();
+                for (key, value) in &found {
+                    // Of members of one name, that reader keeps the last.
+                    let last = found.iter().rfind(|(other, _)| other == key).unwrap().1;
+                    prop_assert_eq!(read[*key].get(), last);
+                    prop_assert!(!value.is_empty());
+                }
+            }
+        }
+
+        #[test]
+        fn all_is_taken_that_is_well_formed_and_plain(
+            object in proptest::collection::btree_map("[a-zé ]{0,6}", super::super::tests::any_value(), 0..6),
+            is_pretty in any::<bool>(),
+        ) {
+            let object = serde_json::Value::Object(object.into_iter().collect());
+            let json = if is_pretty {
+                serde_json::to_string_pretty(&object).unwrap()
+            } else {
+                object.to_string()
+            };
+            let read: BTreeMap<String, &RawValue> = serde_json::from_str(&json).unwrap();
+            let found = walked(&json).unwrap();
+            let expected: Vec<_> = read.iter().map(|(key, value)| (&**key, value.get())).collect();
+            prop_assert_eq!(found, expected);
+        }
+    }
+}
