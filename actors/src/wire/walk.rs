@@ -150,7 +150,7 @@ fn near_end(json: &[u8], mut at: usize) -> Option<usize> {
 const fn specials(bytes: u64) -> u64 {
     const ONES: u64 = u64::MAX / 255;
     const HIGHEST: u64 = ONES << 7;
-    let (quote, backslash) = (bytes ^ ONES * b'"' as u64, bytes ^ ONES * b'\\' as u64);
+    let (quote, backslash) = (bytes ^ (ONES * b'"' as u64), bytes ^ (ONES * b'\\' as u64));
     let is_quote = quote.wrapping_sub(ONES) & !quote;
     let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
     let is_control = bytes.wrapping_sub(ONES * 0x20) & !bytes;
