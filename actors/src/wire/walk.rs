@@ -4,12 +4,17 @@
 //! Pure. It takes nothing that serde_json refuses, and leaves some things to it that it takes: keys with
 //! escapes, deep nesting. What is wrong with a text, and where, serde_json says as well.
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 /// Lists and objects in each other that are walked over, one bit each.
 const LEVELS: u32 = 64;
 /// Bytes that are looked at together.
 const EIGHT: usize = 8;
+/// So many times eight bytes of a text are looked at before those behind them are searched all at once.
+const NEAR: usize = 16;
+/// One in each of eight bytes, and the highest bit of each.
+const ONES: u64 = u64::MAX / 255;
+const HIGHEST: u64 = ONES << 7;
 /// Calls `each` with key and raw value of every member of `json`, an object, in their order.
 ///
 /// `None` if it cannot be told that `json` is well-formed and an object, if a key has an escape, or if
@@ -114,47 +119,73 @@ fn key_end(json: &[u8], at: usize) -> Option<usize> {
 /// Where the text ends whose quote is at `at`.
 #[inline]
 fn text_end(json: &[u8], at: usize) -> Option<usize> {
-    let mut at = expect(json, at, b'"')?;
-    // Most texts are short: they are looked at eight bytes at a time.
-    while let Some(eight) = json.get(at..at + EIGHT) {
-        let found = specials(u64::from_le_bytes(eight.try_into().ok()?));
-        if found == 0 {
-            at += EIGHT;
+    let inside = expect(json, at, b'"')?;
+    // Most texts are short, and they have no escapes.
+    let eight = json.get(inside..inside + EIGHT).and_then(|eight| eight.try_into().ok());
+    let plain = eight.map_or(0, |eight| place(specials(u64::from_le_bytes(eight))));
+    let end = inside + plain;
+    if json.get(end) == Some(&b'"') { Some(end + 1) } else { near_end(json, end) }
+}
+
+/// The place among eight bytes of the lowest whose highest bit is set; eight if there is none.
+const fn place(bits: u64) -> usize {
+    (bits.trailing_zeros() / u8::BITS) as usize
+}
+
+/// The same from any place inside a text, for texts of some length.
+#[inline(never)]
+fn near_end(json: &[u8], mut at: usize) -> Option<usize> {
+    for _ in 0..NEAR {
+        let Some(eight) = json.get(at..at + EIGHT) else { break };
+        let special = place(specials(u64::from_le_bytes(eight.try_into().ok()?)));
+        at += special;
+        if special == EIGHT {
             continue;
         }
-        at += (found.trailing_zeros() / u8::BITS) as usize;
         match json.get(at)? {
             b'"' => return Some(at + 1),
             b'\\' => at = escape_end(json, at + 1)?,
             _ => return None,
         }
     }
-    near_end(json, at)
+    far_end(json, at)
 }
 
-/// The same inside a text, where fewer than eight bytes are left.
-#[cold]
-fn near_end(json: &[u8], mut at: usize) -> Option<usize> {
+/// The same for texts of any length.
+#[inline(never)]
+fn far_end(json: &[u8], mut at: usize) -> Option<usize> {
     loop {
+        at += plain_run(json.get(at..)?)?;
         match json.get(at)? {
             b'"' => return Some(at + 1),
-            b'\\' => at = escape_end(json, at + 1)?,
-            ..0x20 => return None,
-            _ => at += 1,
+            _ => at = escape_end(json, at + 1)?,
         }
     }
+}
+
+/// How much of the inside of a text is before the next quote or backslash, if nothing of that is a control
+/// character.
+fn plain_run(text: &[u8]) -> Option<usize> {
+    let length = memchr2(b'"', b'\\', text)?;
+    let (eights, rest) = text[..length].as_chunks();
+    // Without a way out, so that many are looked at at once.
+    let found = eights.iter().fold(0, |found, eight| found | controls(u64::from_le_bytes(*eight)));
+    let is_plain = found & HIGHEST == 0 && rest.iter().all(|byte| *byte >= 0x20);
+    is_plain.then_some(length)
 }
 
 /// The highest bit of the lowest byte that is a quote, a backslash or a control character; bits of bytes
 /// above it mean nothing. No bit if there is none.
 const fn specials(bytes: u64) -> u64 {
-    const ONES: u64 = u64::MAX / 255;
-    const HIGHEST: u64 = ONES << 7;
     let (quote, backslash) = (bytes ^ (ONES * b'"' as u64), bytes ^ (ONES * b'\\' as u64));
     let is_quote = quote.wrapping_sub(ONES) & !quote;
     let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
-    let is_control = bytes.wrapping_sub(ONES * 0x20) & !bytes;
-    (is_quote | is_backslash | is_control) & HIGHEST
+    (is_quote | is_backslash | controls(bytes)) & HIGHEST
+}
+
+/// The same of control characters alone, among bits that mean nothing.
+const fn controls(bytes: u64) -> u64 {
+    bytes.wrapping_sub(ONES * 0x20) & !bytes
 }
 
 /// Where the escape ends whose backslash is before `at`.
@@ -253,7 +284,7 @@ mod tests {
             r#" { "a" : [ 1 , {"b":[]} ] , "":"}\"" ,"é":-0.5E+10, "n":null } "#,
             &[("a", r#"[ 1 , {"b":[]} ]"#), ("", r#""}\"""#), ("é", "-0.5E+10"), ("n", "null")],
         );
-        let long = format!("\"{}\\u00e9{}\"", "x".repeat(100), "y".repeat(100));
+        let long = format!("\"{}\\u00e9{}\"", "x".repeat(300), "é".repeat(300));
         check(&format!(r#"{{"a":{long},"b":true}}"#), &[("a", &long), ("b", "true")]);
     }
 
@@ -294,8 +325,14 @@ mod tests {
         ] {
             assert_eq!(walked(json), None, "{json}");
         }
-        let late = format!("{{\"a\":\"{}\u{1}\"}}", "x".repeat(100));
-        assert_eq!(walked(&late), None);
+        // Also far behind the beginning of a text, wherever among eight bytes.
+        for length in 300..308 {
+            for wrong in ["\u{1}", "\\x", "\n\u{e9}"] {
+                let late = format!("{{\"a\":\"{}{wrong}{}\"}}", "x".repeat(length), "y".repeat(20));
+                assert_eq!(walked(&late), None, "{late}");
+            }
+            assert_eq!(walked(&format!("{{\"a\":\"{}", "x".repeat(length))), None);
+        }
     }
 
     #[test]
@@ -316,12 +353,16 @@ mod tests {
         }
     }
 
+    /// The inside of a text that is longer than what is looked at piece by piece.
+    const LONG: &str = "0123456789012345678901234567890123456789012345678901234567890123456789\
+                        0123456789012345678901234567890123456789012345678901234567890123456789";
+
     /// What is near to JSON: its own words, one behind the other.
     fn near_json() -> impl Strategy<Value = String> {
         let words = [
             "{", "}", "[", "]", ",", ":", "\"", "\\", "\"a\"", "\"b\":", "1", "-", "0", ".5", "e3",
-            "true", "false", "null", " ", "\n", "\\u00e9", "é", "\u{1}", "{\"k\":", "\"x\\n\"",
-            "[]", "{}",
+            "true", "false", "null", " ", "\n", "\\u00e9", "é", "\u{1}", "{\"k\":", LONG,
+            "\"x\\n\"", "[]", "{}",
         ];
         let text = proptest::collection::vec(proptest::sample::select(words.to_vec()), 0..14);
         text.prop_map(|text| text.concat())

@@ -55,7 +55,9 @@ pub(in crate::door) async fn call(
     match server_of(system, scope, &call.params) {
         Some(server) => {
             let seat = call.seat.clone();
-            Following { system, scope, caller, seat, server }.call(call).await
+            let following = Following { system, scope, caller, seat, server };
+            // Most calls need no room for this.
+            Box::pin(following.call(call)).await
         }
         None => system.call(scope, caller, call).await,
     }
