@@ -26,6 +26,7 @@ mod era;
 mod fronts;
 mod greeting;
 mod hearing;
+mod herald;
 pub mod http;
 mod lines;
 mod listen;

@@ -5,6 +5,7 @@
 //! leaves answering to `service`.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,11 +27,12 @@ use super::batch;
 use super::classify::{Method, era_of};
 use super::dialogue::Client;
 use super::era::Era;
-use super::hearing::{self, Hearing};
+use super::hearing::Hearing;
+use super::herald::{Herald, Unasked};
 use super::lines::{Line, Lines};
-use super::listen::{self, Filter, list_changed};
+use super::listen::{self, Filter};
 use super::reply::{Refusal, refuse};
-use super::seen::{Changes, Seen};
+use super::seen::Seen;
 use super::service::{Job, Peer, Service, negotiate};
 
 /// The longest line, in bytes.
@@ -75,18 +77,15 @@ pub(super) async fn serve_until<R, W, G>(
     let service = service.hearing(Arc::new(Hearing::default()));
     let (out, waiting) = mpsc::channel(OUT_WAITING);
     let mut writer = tokio::spawn(write(output, waiting));
-    let seen = Seen::default();
-    let changes = service.changes(seen.clone());
     let mut stream = Stream {
         service,
         out,
-        seen,
-        changes,
+        seen: Seen::default(),
         tasks: FuturesUnordered::new(),
         running: HashMap::new(),
         version: None,
         client: None,
-        pushes: false,
+        herald: None,
         closing: CancellationToken::new(),
     };
     let mut lines = Lines::new(input, LINE_MAX);
@@ -104,8 +103,6 @@ struct Stream {
     service: Service,
     out: mpsc::Sender<Bytes>,
     seen: Seen,
-    /// What the peer would see otherwise than it has.
-    changes: Changes,
     /// Each ends with the ids of the requests it served. No tasks of the runtime: one for each request costs
     /// more than it gives (docs/decisions/0022).
     tasks: FuturesUnordered<BoxFuture<'static, Vec<Id>>>,
@@ -116,8 +113,8 @@ struct Stream {
     version: Option<&'static str>,
     /// Whom servers can ask something, after a handshake.
     client: Option<Arc<Client>>,
-    /// Whether the peer is told of changed lists.
-    pushes: bool,
+    /// Tells the peer what it did not ask for, once it has said that its handshake is over.
+    herald: Option<Herald>,
     /// Ends subscriptions in order.
     closing: CancellationToken,
 }
@@ -131,28 +128,16 @@ impl Stream {
         lines: &mut Lines<R>,
         shutdown: CancellationToken,
     ) {
-        let (mut inbox, out) = (None, self.out.clone());
+        let out = self.out.clone();
         let (gone, closing) = (out.closed(), shutdown.cancelled());
         tokio::pin!(gone, closing);
         loop {
-            if self.pushes && inbox.is_none() {
-                inbox = self.service.hear().await;
-            }
             tokio::select! {
                 line = lines.next() => match line {
                     Ok(Some(line)) => self.on_line(line).await,
                     Ok(None) | Err(_) => return,
                 },
                 Some(ended) = self.tasks.next() => self.forget(ended),
-                news = self.changes.next(), if self.pushes => match news {
-                    Some(news) => {
-                        for line in list_changed(news) {
-                            self.send(line).await;
-                        }
-                    }
-                    None => self.pushes = false,
-                },
-                line = hearing::next(&mut inbox) => self.send(line).await,
                 () = &mut gone => return,
                 () = &mut closing => return,
             }
@@ -162,6 +147,7 @@ impl Stream {
     /// Lets what is under way end, until it is given up.
     async fn finish(&mut self, given_up: impl Future<Output = ()>) {
         self.closing.cancel();
+        self.herald = None;
         let Self { tasks, out, .. } = self;
         // What is not answered by then is taken back when the tasks are dropped.
         tokio::select! {
@@ -180,8 +166,10 @@ impl Stream {
     fn forget(&mut self, ids: Vec<Id>) {
         for id in ids {
             // Unless the next request has it already.
-            if self.running.get(&id).is_some_and(CancellationToken::is_cancelled) {
-                self.running.remove(&id);
+            if let Entry::Occupied(over) = self.running.entry(id)
+                && over.get().is_cancelled()
+            {
+                over.remove();
             }
         }
     }
@@ -208,7 +196,7 @@ impl Stream {
         }
         match parse(&text) {
             Ok(Message::Request(request)) => self.on_request(request).await,
-            Ok(Message::Notification(told)) => self.on_notification(&told),
+            Ok(Message::Notification(told)) => self.on_notification(&told).await,
             Ok(Message::Response(response)) => self.on_response(response),
             Err(error) => self.refuse(id_of(&error), &batch::malformed(&error)).await,
         }
@@ -220,9 +208,9 @@ impl Stream {
         }
     }
 
-    fn on_notification(&mut self, told: &Notification) {
+    async fn on_notification(&mut self, told: &Notification) {
         match &*told.method {
-            "notifications/initialized" => self.pushes = self.version.is_some(),
+            "notifications/initialized" => self.on_initialized().await,
             "notifications/cancelled" => {
                 let request = told.params.as_ref().and_then(cancelled_id);
                 if let Some(cancel) = request.and_then(|id| self.running.get(&id)) {
@@ -237,6 +225,13 @@ impl Stream {
                 self.begin(notified.map(|()| Vec::new()));
             }
             _ => {}
+        }
+    }
+
+    async fn on_initialized(&mut self) {
+        if self.version.is_some() && self.herald.is_none() {
+            let unasked = Unasked::of(&self.service, &self.seen).await;
+            self.herald = Some(Herald::new(unasked, self.out.clone()));
         }
     }
 
@@ -256,9 +251,18 @@ impl Stream {
         if self.running.len() >= IN_FLIGHT_MAX {
             return Err(Refusal::Overloaded { limit: IN_FLIGHT_MAX });
         }
-        if self.running.get(&request.id).is_some_and(|over| !over.is_cancelled()) {
-            let reason = "a request of this id is under way".to_owned();
-            return Err(Refusal::NotAMessage { reason });
+        let cancel = CancellationToken::new();
+        match self.running.entry(request.id.clone()) {
+            Entry::Vacant(place) => {
+                place.insert(cancel.clone());
+            }
+            Entry::Occupied(mut over) if over.get().is_cancelled() => {
+                over.insert(cancel.clone());
+            }
+            Entry::Occupied(_) => {
+                let reason = "a request of this id is under way".to_owned();
+                return Err(Refusal::NotAMessage { reason });
+            }
         }
         if let (Method::Initialize, Asked::Other { params, .. }) = (method, &asked) {
             let version = negotiate(params);
@@ -266,11 +270,9 @@ impl Stream {
             let client = Client::greeted(params, version);
             self.service = self.service.clone().greeted(&client);
             self.client = Some(Arc::new(client));
-            self.changes = self.service.changes(self.seen.clone());
+            self.herald = None;
             self.service.catch_up(&self.seen);
         }
-        let cancel = CancellationToken::new();
-        self.running.insert(request.id.clone(), cancel.clone());
         Ok((Job { request, asked, era, method }, cancel))
     }
 
@@ -309,7 +311,7 @@ impl Stream {
                         Err(refusal) => answers.push(refuse(Some(&id), &refusal).body),
                     }
                 }
-                Ok(Message::Notification(told)) => self.on_notification(&told),
+                Ok(Message::Notification(told)) => self.on_notification(&told).await,
                 Ok(Message::Response(response)) => self.on_response(response),
                 Err(error) => {
                     answers.push(refuse(id_of(&error), &batch::malformed(&error)).body);

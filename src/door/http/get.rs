@@ -13,8 +13,7 @@ use super::negotiation::Accepts;
 use super::replay::NotKept;
 use super::sessions::Session;
 use super::{Door, events, respond};
-use crate::door::hearing;
-use crate::door::listen::list_changed;
+use crate::door::herald::Unasked;
 use crate::door::mirrored::Field;
 use crate::door::reply::{Problem, Refusal, SessionFault};
 use crate::door::service::Service;
@@ -70,24 +69,13 @@ pub(super) fn get(door: &Door, scope: Scope, headers: &HeaderMap) -> Response {
 /// Brings what is said unasked to the session's stream of news, for ever. `missed` if something of it
 /// was told and lost.
 async fn tell_news(service: &Service, session: &Session, missed: bool) {
-    let mut inbox = service.hear().await;
+    let mut unasked = Unasked::of(service, &session.seen).await;
     if missed {
         session.hearing.miss(service).await;
         session.seen.forget();
     }
-    let mut changes = service.changes(session.seen.clone());
-    let mut live = true;
     loop {
-        tokio::select! {
-            biased;
-            line = hearing::next(&mut inbox) => session.replay.tell(line).await,
-            news = changes.next(), if live => {
-                live = news.is_some();
-                for line in list_changed(news.unwrap_or_default()) {
-                    session.replay.tell(line).await;
-                }
-            }
-        }
+        session.replay.tell(unasked.next().await).await;
     }
 }
 
