@@ -6,7 +6,12 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::HeaderMap;
+use http::header::AsHeaderName;
+use http::{HeaderMap, HeaderName};
+
+const VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 /// What one header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -22,7 +27,7 @@ pub(super) enum Field<'a> {
 
 impl<'a> Field<'a> {
     /// The header of this name.
-    pub(super) fn of(headers: &'a HeaderMap, name: &str) -> Self {
+    pub(super) fn of(headers: &'a HeaderMap, name: impl AsHeaderName) -> Self {
         let mut values = headers.get_all(name).iter();
         match (values.next(), values.next()) {
             (None, _) => Self::Absent,
@@ -63,9 +68,9 @@ impl<'a> Mirrored<'a> {
     /// Reads them.
     pub(super) fn of(headers: &'a HeaderMap) -> Self {
         Self {
-            version: Field::of(headers, "mcp-protocol-version"),
-            method: Field::of(headers, "mcp-method"),
-            name: Field::of(headers, "mcp-name"),
+            version: Field::of(headers, VERSION),
+            method: Field::of(headers, METHOD),
+            name: Field::of(headers, NAME),
         }
     }
 }

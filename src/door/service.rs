@@ -175,6 +175,9 @@ impl Service {
 
     /// Whether this is the own door of a server that declares extensions, to clients of this kind.
     pub(super) fn knows_extensions(&self, hop: Hop) -> bool {
+        if !matches!(self.scope, Scope::Server(_)) {
+            return false;
+        }
         let catalog = self.system.catalog().current();
         catalog.extensions(&self.scope).is_some_and(|it| it.hop == hop)
     }

@@ -7,14 +7,12 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::response::Response;
 use http::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -22,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
+use super::routes::Routes;
 use super::{Door, gate};
 use crate::door::room;
 
@@ -36,11 +35,10 @@ const FIRST_REQUEST: Duration = Duration::from_millis(500);
 /// Accepts until `shutdown`; returns when the last connection has ended.
 pub(super) async fn accept(
     listener: TcpListener,
-    routes: Router,
+    routes: Routes,
     door: Arc<Door>,
     shutdown: CancellationToken,
 ) {
-    let router = TowerToHyperService::new(routes);
     let places = Arc::new(Semaphore::new(door.settings.max_connections));
     let mut connections = JoinSet::new();
     loop {
@@ -59,11 +57,11 @@ pub(super) async fn accept(
         };
         match accepted {
             Ok((stream, place)) => {
-                let (router, door) = (router.clone(), Arc::clone(&door));
+                let (routes, door) = (routes.clone(), Arc::clone(&door));
                 // Answers are small and awaited; a socket that cannot be told so is merely slower.
                 let _ = stream.set_nodelay(true);
                 connections.spawn(async move {
-                    connection(stream, router, door).await;
+                    connection(stream, routes, door).await;
                     drop(place);
                 });
             }
@@ -81,7 +79,7 @@ pub(super) async fn accept(
 pub(super) async fn connection<C, R>(stream: C, routes: R, door: Arc<Door>)
 where
     C: AsyncRead + AsyncWrite + Unpin,
-    R: Service<Request<Incoming>, Response = Response, Error = Infallible> + Clone,
+    R: Service<Request<Incoming>, Response = Response, Error = Infallible>,
 {
     let shutdown = door.shutdown.clone();
     let header_timeout = door.settings.header_timeout;
@@ -89,17 +87,19 @@ where
     let heard = begun.clone();
     let service = service_fn(move |request: Request<Incoming>| {
         heard.cancel();
-        let (routes, door) = (routes.clone(), Arc::clone(&door));
+        let entered = door.gate.check(request.uri(), request.headers());
+        let entered = match entered {
+            Ok(pass) => match pass.preflight(&request) {
+                Some(answer) => Err(answer),
+                None => Ok((pass, routes.call(request))),
+            },
+            Err(problem) => Err(gate::refused(problem)),
+        };
         async move {
-            let pass = match door.gate.check(request.uri(), request.headers()) {
-                Ok(pass) => pass,
-                Err(problem) => return Ok::<_, Infallible>(gate::refused(problem)),
-            };
-            if let Some(answer) = pass.preflight(&request) {
-                return Ok(answer);
+            match entered {
+                Ok((pass, answer)) => answer.await.map(|response| pass.finish(response)),
+                Err(answer) => Ok(answer),
             }
-            let Ok(response) = routes.call(request).await;
-            Ok(pass.finish(response))
         }
     });
     let serving = http1::Builder::new()
@@ -115,6 +115,7 @@ where
         let _ = timeout(FIRST_REQUEST, begun.cancelled()).await;
     };
     let ended = tokio::select! {
+        biased;
         ended = &mut serving => ended,
         () = closing => {
             serving.as_mut().graceful_shutdown();

@@ -4,10 +4,9 @@
 
 use std::time::Duration;
 
-use axum::body::Body;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt;
-use hyper::body::Body as _;
+use hyper::body::Body;
 use tokio::time::timeout;
 
 use crate::door::reply::Problem;
@@ -16,7 +15,10 @@ use crate::door::reply::Problem;
 ///
 /// # Errors
 /// If it is longer, slower, or broken off.
-pub(super) async fn read(body: Body, max: u64, limit: Duration) -> Result<Bytes, Problem> {
+pub(super) async fn read<B>(body: B, max: u64, limit: Duration) -> Result<Bytes, Problem>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     let announced = body.size_hint().lower();
     if announced > max {
         return Err(Problem::BodyTooLarge);
@@ -24,7 +26,10 @@ pub(super) async fn read(body: Body, max: u64, limit: Duration) -> Result<Bytes,
     timeout(limit, collect(body, max)).await.unwrap_or(Err(Problem::BodyTimeout))
 }
 
-async fn collect(mut body: Body, max: u64) -> Result<Bytes, Problem> {
+async fn collect<B>(mut body: B, max: u64) -> Result<Bytes, Problem>
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {

@@ -72,8 +72,8 @@ impl Gate {
             return Err(Problem::HostMissing);
         };
         let host = host.to_str().map_err(|_| Problem::HostNotAllowed)?;
-        let authority = target.authority().map_or(host, |authority| authority.as_str());
-        if !self.is_host(host) || !self.is_host(authority) {
+        let meant = target.authority().is_none_or(|authority| self.is_host(authority.as_str()));
+        if !self.is_host(host) || !meant {
             return Err(Problem::HostNotAllowed);
         }
         let mut origins = headers.get_all(ORIGIN).iter();

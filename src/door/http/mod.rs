@@ -46,6 +46,7 @@ use super::service::Service;
 use crate::rest::Guarded;
 use gate::Gate;
 pub(super) use over_unix::{OverUnix, turn_away};
+use routes::Routes;
 use sessions::{Owner, Sessions};
 
 /// What all requests share.
@@ -110,7 +111,7 @@ pub async fn serve(
     let (key, parking) = ("listen.http".into(), Parking::new());
     let door = Door { key, system, sessions, gate, settings, caller, parking, shutdown: closing };
     let door = Arc::new(door);
-    let routes = routes::router(Arc::clone(&door), rest);
+    let routes = Routes::new(Arc::clone(&door), rest);
     accept::accept(listener, routes, door, shutdown).await;
     sweeper.abort();
     Ok(())

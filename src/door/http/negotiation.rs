@@ -7,6 +7,9 @@ use std::cmp::Reverse;
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 
+/// What official SDKs send, so that it is seldom taken apart.
+const USUAL: &[u8] = b"application/json, text/event-stream";
+
 /// What a client takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Accepts {
@@ -21,6 +24,16 @@ pub(super) struct Accepts {
 impl Accepts {
     /// Reads all `Accept` headers.
     pub(super) fn of(headers: &HeaderMap) -> Self {
+        let mut values = headers.get_all(ACCEPT).iter();
+        if let (Some(value), None) = (values.next(), values.next())
+            && value.as_bytes() == USUAL
+        {
+            return Self { json: true, events: true, rather_events: false };
+        }
+        Self::read(headers)
+    }
+
+    fn read(headers: &HeaderMap) -> Self {
         let values = headers.get_all(ACCEPT).iter();
         let ranges = values.flat_map(|value| value.to_str().unwrap_or_default().split(','));
         let ranges: Vec<(&str, f32)> = ranges.map(weighed).collect();
@@ -101,6 +114,16 @@ mod tests {
         check(Some("text/event-stream"), "events");
         check(Some("text/html"), "nothing");
         check(None, "json");
+    }
+
+    #[test]
+    fn what_is_usual_means_what_it_says() {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(str::from_utf8(USUAL).unwrap()));
+        assert_eq!(Accepts::of(&headers), Accepts::read(&headers));
+        // Beside another value it is one of several.
+        headers.append(ACCEPT, HeaderValue::from_static("text/event-stream;q=0"));
+        assert_eq!(Accepts::of(&headers), Accepts::read(&headers));
     }
 
     #[test]

@@ -5,7 +5,6 @@
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use axum::body::Body;
 use axum::response::Response;
 use conductor_actors::{LocalCaller, Scope, System};
 use conductor_config::Listen;
@@ -77,7 +76,7 @@ impl OverUnix {
         let (scope, behind) = (self.scope.clone(), Arc::clone(&door));
         let routes = service_fn(move |request: Request<Incoming>| {
             let (door, scope) = (Arc::clone(&behind), scope.clone());
-            async move { Ok::<_, Infallible>(answer(door, scope, request).await) }
+            Box::pin(async move { Ok::<_, Infallible>(answer(door, scope, request).await) })
         });
         connection(stream, routes, door)
     }
@@ -85,7 +84,7 @@ impl OverUnix {
 
 async fn answer(door: Arc<Door>, scope: Scope, request: Request<Incoming>) -> Response {
     match request.uri().path() {
-        "/mcp" | "/" => routes::mcp(door, scope, request.map(Body::new)).await,
+        "/mcp" | "/" => routes::mcp(door, scope, request).await,
         _ => respond::problem(Problem::NotFound),
     }
 }

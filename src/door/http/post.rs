@@ -5,12 +5,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::Request;
 use axum::response::Response;
 use bytes::Bytes;
 use conductor_actors::Scope;
 use conductor_actors::wire::{self, Hop, Id, Message, Notification, is_of_extension, one_line};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
+use hyper::body::Body;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep;
 
@@ -45,7 +45,10 @@ pub(super) struct Post<'a> {
 }
 
 /// Serves one POST.
-pub(super) async fn post(door: &Door, scope: Scope, request: Request) -> Response {
+pub(super) async fn post<B>(door: &Door, scope: Scope, request: Request<B>) -> Response
+where
+    B: Body<Data = Bytes> + Unpin,
+{
     let (parts, body) = request.into_parts();
     if !is_json(&parts.headers) {
         return respond::problem(Problem::UnsupportedMediaType);
@@ -64,31 +67,34 @@ pub(super) async fn post(door: &Door, scope: Scope, request: Request) -> Respons
         Err(problem) => return respond::problem(problem),
     };
     let service = door.service(scope.clone());
-    let post = Post { door, scope, headers: parts.headers, accepts, service };
-    if batch::is_batch(&body) {
-        return many::serve(&post, &body).await;
-    }
-    match wire::parse(&body) {
-        Ok(Message::Request(request)) => {
-            let id = request.id.clone();
-            match post.request(request).await {
-                Ok(response) => response,
-                Err(refusal) => respond::json(refuse(Some(&id), &refusal)),
-            }
-        }
-        Ok(Message::Notification(told)) => match post.notification(&told) {
-            Ok(()) => respond::empty(StatusCode::ACCEPTED),
-            Err(refusal) => respond::refusal(&refusal),
-        },
-        Ok(Message::Response(response)) => match post.response(response) {
-            Ok(()) => respond::empty(StatusCode::ACCEPTED),
-            Err(refusal) => respond::refusal(&refusal),
-        },
-        Err(error) => respond::json(refuse(id_of(&error), &batch::malformed(&error))),
-    }
+    Post { door, scope, headers: parts.headers, accepts, service }.serve(body).await
 }
 
 impl Post<'_> {
+    async fn serve(&self, body: Bytes) -> Response {
+        if batch::is_batch(&body) {
+            return many::serve(self, &body).await;
+        }
+        match wire::parse(&body) {
+            Ok(Message::Request(request)) => {
+                let id = request.id.clone();
+                match self.request(request).await {
+                    Ok(response) => response,
+                    Err(refusal) => respond::json(refuse(Some(&id), &refusal)),
+                }
+            }
+            Ok(Message::Notification(told)) => match self.notification(&told) {
+                Ok(()) => respond::empty(StatusCode::ACCEPTED),
+                Err(refusal) => respond::refusal(&refusal),
+            },
+            Ok(Message::Response(response)) => match self.response(response) {
+                Ok(()) => respond::empty(StatusCode::ACCEPTED),
+                Err(refusal) => respond::refusal(&refusal),
+            },
+            Err(error) => respond::json(refuse(id_of(&error), &batch::malformed(&error))),
+        }
+    }
+
     /// What is shown in a session.
     pub(super) fn service_in(&self, session: &Session) -> Service {
         self.service.clone().greeted(&session.client).hearing(Arc::clone(&session.hearing))

@@ -2,30 +2,65 @@
 //!
 //! It leaves what is done there to `post`, `get` and `health`.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Path, Request, State};
+use axum::body::Body;
+use axum::extract::{Path, State};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::any;
+use bytes::Bytes;
 use conductor_actors::Scope;
 use conductor_config::{Listen, ServerId, WorkspaceName};
-use http::Method;
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use http::{Method, Request};
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper_util::service::TowerToHyperService;
 
 use super::{Door, body, get, health, post, respond};
 use crate::door::reply::Problem;
 use crate::rest::{self, Guarded};
 
-/// All paths.
-pub(super) fn router(door: Arc<Door>, rest: Option<Guarded>) -> Router {
+/// All paths. The one that nearly all requests are for is known without the router.
+#[derive(Clone)]
+pub(super) struct Routes {
+    door: Arc<Door>,
+    merged: Scope,
+    others: TowerToHyperService<Router>,
+}
+
+impl Routes {
+    pub(super) fn new(door: Arc<Door>, rest: Option<Guarded>) -> Self {
+        let others = TowerToHyperService::new(router(Arc::clone(&door), rest));
+        Self { door, merged: Scope::Workspace(WorkspaceName::default()), others }
+    }
+}
+
+impl Service<Request<Incoming>> for Routes {
+    type Response = Response;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response, Infallible>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        if request.uri().path() == "/mcp" {
+            let (door, scope) = (Arc::clone(&self.door), self.merged.clone());
+            return Box::pin(mcp(door, scope, request).map(Ok));
+        }
+        Box::pin(self.others.call(request))
+    }
+}
+
+fn router(door: Arc<Door>, rest: Option<Guarded>) -> Router {
     let rest = rest.map(|Guarded { token, routes }| {
         let whole = middleware::from_fn_with_state(Arc::clone(&door), whole);
         // The outer one is the later: nobody's body is read who may not come in.
         routes.layer(whole).layer(middleware::from_fn_with_state(token, rest::checked))
     });
     Router::new()
-        .route("/mcp", any(merged))
         .route("/workspaces/{workspace}/mcp", any(workspace))
         .route("/views/{view}/mcp", any(view))
         .route("/servers/{server}/mcp", any(server))
@@ -39,7 +74,7 @@ pub(super) fn router(door: Arc<Door>, rest: Option<Guarded>) -> Router {
 }
 
 /// Has the body of a request read within the limits of this door before anything is done with it.
-async fn whole(State(door): State<Arc<Door>>, request: Request, next: Next) -> Response {
+async fn whole(State(door): State<Arc<Door>>, request: Request<Body>, next: Next) -> Response {
     let (head, body) = request.into_parts();
     let Listen { max_body, body_timeout, .. } = door.settings;
     let body = match body::read(body, max_body, body_timeout).await {
@@ -55,14 +90,10 @@ async fn nothing() -> Response {
     std::future::ready(respond::problem(Problem::NotFound)).await
 }
 
-async fn merged(State(door): State<Arc<Door>>, request: Request) -> Response {
-    mcp(door, Scope::Workspace(WorkspaceName::default()), request).await
-}
-
 async fn workspace(
     State(door): State<Arc<Door>>,
     Path(name): Path<String>,
-    request: Request,
+    request: Request<Body>,
 ) -> Response {
     match name.parse::<WorkspaceName>() {
         Ok(name) if door.knows_workspace(&name) => mcp(door, Scope::Workspace(name), request).await,
@@ -73,7 +104,7 @@ async fn workspace(
 async fn view(
     State(door): State<Arc<Door>>,
     Path(name): Path<String>,
-    request: Request,
+    request: Request<Body>,
 ) -> Response {
     if door.system.config().catalog.views.contains_key(&name) {
         mcp(door, Scope::View(name.into()), request).await
@@ -85,7 +116,7 @@ async fn view(
 async fn server(
     State(door): State<Arc<Door>>,
     Path(name): Path<String>,
-    request: Request,
+    request: Request<Body>,
 ) -> Response {
     one_server(door, format!("default/{name}"), request).await
 }
@@ -93,12 +124,12 @@ async fn server(
 async fn server_of_workspace(
     State(door): State<Arc<Door>>,
     Path((workspace, name)): Path<(String, String)>,
-    request: Request,
+    request: Request<Body>,
 ) -> Response {
     one_server(door, format!("{workspace}/{name}"), request).await
 }
 
-async fn one_server(door: Arc<Door>, id: String, request: Request) -> Response {
+async fn one_server(door: Arc<Door>, id: String, request: Request<Body>) -> Response {
     match id.parse::<ServerId>() {
         Ok(id) if door.knows_server(&id) => mcp(door, Scope::Server(id), request).await,
         Ok(_) | Err(_) => respond::problem(Problem::NotFound),
@@ -106,7 +137,10 @@ async fn one_server(door: Arc<Door>, id: String, request: Request) -> Response {
 }
 
 /// What lies under the paths that show `scope`.
-pub(super) async fn mcp(door: Arc<Door>, scope: Scope, request: Request) -> Response {
+pub(super) async fn mcp<B>(door: Arc<Door>, scope: Scope, request: Request<B>) -> Response
+where
+    B: hyper::body::Body<Data = Bytes> + Unpin,
+{
     match *request.method() {
         Method::POST => post::post(&door, scope, request).await,
         Method::GET => get::get(&door, scope, request.headers()),

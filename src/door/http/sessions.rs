@@ -151,7 +151,7 @@ impl Sessions {
     /// If they name none, or one that is not there; somebody else's is not there either.
     pub(super) fn find(&self, headers: &HeaderMap, owner: &Owner) -> Result<Busy, Refusal> {
         let unknown = Refusal::Session(SessionFault::Unknown);
-        let id = match Field::of(headers, SESSION.as_str()) {
+        let id = match Field::of(headers, SESSION) {
             Field::Value(id) => id,
             Field::Absent => return Err(Refusal::Session(SessionFault::Required)),
             Field::Invalid => return Err(unknown),
