@@ -4,7 +4,7 @@
 //! SDKs. It leaves sessions to the HTTP door.
 
 use bytes::Bytes;
-use conductor_actors::wire::{Marks, is_known_version, is_modern_version};
+use conductor_actors::wire::{Marks, Text, is_known_version, is_modern_version};
 use conductor_actors::{InquiryKind, ListKind};
 use http::HeaderMap;
 
@@ -91,7 +91,7 @@ pub(super) fn era_of(
     let Some(claimed) = &meta.protocol_version else {
         return without_envelope(method, mirrored);
     };
-    let version: Option<String> = serde_json::from_slice(claimed).ok();
+    let version = Text::of_json(claimed);
     let is_object = |raw: &[u8]| raw.first() == Some(&b'{');
     let complete = meta.client_capabilities.as_deref().is_some_and(is_object)
         && meta.client_info.as_deref().is_none_or(is_object);
@@ -112,7 +112,8 @@ pub(super) fn era_of(
         }
     }
     if !is_modern_version(&version) {
-        return Err(Refusal::UnsupportedVersion { requested: version, era: Era::Modern });
+        let requested = version.to_string();
+        return Err(Refusal::UnsupportedVersion { requested, era: Era::Modern });
     }
     Ok(Era::Modern)
 }

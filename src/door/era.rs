@@ -3,8 +3,7 @@
 //! Pure. Where both speak an older kind not a byte is looked at. It leaves errors to `reply`.
 
 use bytes::Bytes;
-use conductor_actors::wire::{CallKind, Hop, Id, Members, response_of};
-use memchr::memmem;
+use conductor_actors::wire::{CallKind, Hop, Id, Members, Word, response_of};
 use thiserror::Error;
 
 /// The rules by which one request is served.
@@ -32,10 +31,18 @@ impl Era {
 pub(super) struct ForeignResult(pub(super) String);
 
 /// What every result says, and that of a resource as well whose server cannot say how long it holds.
-const ADDED: [(&str, &str); 3] = [
-    (r#""resultType""#, r#""complete""#),
-    (r#""ttlMs""#, "0"),
-    (r#""cacheScope""#, r#""private""#),
+static ADDED: [(Word, &str); 3] = [
+    (Word::new(r#""resultType""#), r#""complete""#),
+    (Word::new(r#""ttlMs""#), "0"),
+    (Word::new(r#""cacheScope""#), r#""private""#),
+];
+
+/// What is changed for a caller of an older revision.
+static NEWER: [Word; 4] = [
+    Word::new(r#""resultType""#),
+    Word::new(r#""ttlMs""#),
+    Word::new(r#""cacheScope""#),
+    Word::new(r#""structuredContent""#),
 ];
 
 /// The types of results that a newer caller knows. Those that ask for input never come here.
@@ -77,11 +84,11 @@ impl Carried {
     }
 
     /// A result of these members and of `rest`, which lacks its first brace.
-    fn with<'a>(added: impl Iterator<Item = &'a (&'a str, &'a str)>, rest: Bytes) -> Self {
+    fn with<'a>(added: impl Iterator<Item = &'a (Word, &'a str)>, rest: Bytes) -> Self {
         let mut head = Vec::with_capacity(64);
         for (key, value) in added {
             head.push(if head.is_empty() { b'{' } else { b',' });
-            head.extend_from_slice(key.as_bytes());
+            head.extend_from_slice(key.text().as_bytes());
             head.push(b':');
             head.extend_from_slice(value.as_bytes());
         }
@@ -95,19 +102,15 @@ impl Carried {
 
     /// The result that has these members and those it lacks.
     fn with_missing(members: &Members, kind: CallKind) -> Self {
-        let missing = needed(kind).iter().filter(|(key, _)| members.get(bare(key)).is_none());
+        let is_missing = |(key, _): &&(Word, &str)| members.get(bare(key)).is_none();
+        let missing = needed(kind).iter().filter(is_missing);
         Self::with(missing, members.to_json().slice(1..))
     }
 }
 
 /// The members that a result of this kind has to have.
-fn needed(kind: CallKind) -> &'static [(&'static str, &'static str)] {
+fn needed(kind: CallKind) -> &'static [(Word, &'static str)] {
     if kind == CallKind::Resource { &ADDED } else { &ADDED[..1] }
-}
-
-/// Whether one of the members that a result has to have may be in this one.
-fn may_say(result: &Bytes, (key, _): &(&str, &str)) -> bool {
-    memmem::find(result, key.as_bytes()).is_some()
 }
 
 /// `result` with a result type, if it is an object. What an older server says under that name is no
@@ -117,7 +120,7 @@ fn typed(result: &Bytes, kind: CallKind) -> Option<Carried> {
         return None;
     }
     // Taken apart only if one of them may be in it.
-    if !needed(kind).iter().any(|member| may_say(result, member)) {
+    if !needed(kind).iter().any(|(key, _)| key.is_in(result)) {
         return Some(Carried::with(needed(kind).iter(), result.slice(1..)));
     }
     let mut members = Members::read(result).ok()?;
@@ -128,8 +131,8 @@ fn typed(result: &Bytes, kind: CallKind) -> Option<Carried> {
 /// `result` of a server of the same kind, which has to say what it is (MCP 2026-07-28, basic/index,
 /// `resultType`): one that does not is complete, and one that says what nobody knows is none.
 fn completed(result: &Bytes, kind: CallKind) -> Result<Option<Carried>, ForeignResult> {
-    let says_all = needed(kind).iter().all(|member| may_say(result, member));
-    let mut types = memmem::find_iter(result, br#""resultType""#);
+    let says_all = needed(kind).iter().all(|(key, _)| key.is_in(result));
+    let mut types = ADDED[0].0.places(result);
     let is_complete = |at: usize| result[at..].starts_with(br#""resultType":"complete""#);
     if says_all && types.next().is_some_and(is_complete) && types.next().is_none() {
         return Ok(None);
@@ -144,14 +147,13 @@ fn completed(result: &Bytes, kind: CallKind) -> Result<Option<Carried>, ForeignR
     }
 }
 
-fn bare(key: &str) -> &str {
-    key.trim_matches('"')
+fn bare(key: &Word) -> &'static str {
+    key.text().trim_matches('"')
 }
 
 /// `result` without what only modern callers understand, if there is any of it.
 fn untyped(result: &Bytes) -> Result<Option<Carried>, ForeignResult> {
-    let modern = ["\"resultType\"", "\"ttlMs\"", "\"cacheScope\"", "\"structuredContent\""];
-    if !modern.iter().any(|key| memmem::find(result, key.as_bytes()).is_some()) {
+    if !NEWER.iter().any(|key| key.is_in(result)) {
         return Ok(None);
     }
     let Ok(mut members) = Members::read(result) else { return Ok(None) };

@@ -99,16 +99,16 @@ async fn a_call_takes_no_more_memory_than_it_is_known_to() {
         };
         let limit = |what, count, copies| Limit { what, count, copies };
         let many = f64::INFINITY;
-        let old = limit("echo, 2025-11-25", 35.0, many);
+        let old = limit("echo, 2025-11-25", 26.0, many);
         check(&mut client, &echo(Some(&session)), &old);
-        check(&mut client, &echo(None), &limit("echo, 2026-07-28", 39.0, many));
+        check(&mut client, &echo(None), &limit("echo, 2026-07-28", 29.0, many));
         let list = Wanted::new("tools/list", json!({}), None).answered_with("a.tool_00199");
-        check(&mut client, &list, &limit("list of 200 tools", 32.0, 1.4));
+        check(&mut client, &list, &limit("list of 200 tools", 22.0, 1.4));
         let text = sized("a.text", 100_000, "42:The quick");
-        check(&mut client, &text, &limit("100 kB text", 42.0, 1.5));
+        check(&mut client, &text, &limit("100 kB text", 31.0, 1.5));
         // Read in as many pieces as the pipe gives, which are more on a busy machine.
         let rows = sized("a.rows", 1_000_000, "{\"number\":42,\"rows\"");
-        check(&mut client, &rows, &limit("1 MB structured", 60.0, 1.4));
+        check(&mut client, &rows, &limit("1 MB structured", 48.0, 1.4));
     });
     let counted = counted.await;
     closed.cancel();

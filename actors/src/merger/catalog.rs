@@ -10,7 +10,6 @@ use tokio::time::Instant;
 
 use super::account::{Account, Accounts};
 use super::addresses;
-use super::arguments::Arguments as CheckedArguments;
 use super::fronts::{Front, FrontTool};
 use super::list::{BadCursor, Form, List, ListState, ListedEntry, Named, Page};
 use super::names::{canonical, own_name};
@@ -325,11 +324,6 @@ impl View {
     /// Whether a tool can be called in no other way than as a task.
     pub fn is_task(&self, tool: &str) -> bool {
         self.tool(tool).is_some_and(|entry| entry.is_task)
-    }
-
-    /// What checks the arguments of a tool, if the settings ask for that.
-    pub(crate) fn arguments(&self, tool: &str) -> Option<Arc<CheckedArguments>> {
-        self.tool(tool).and_then(|entry| entry.arguments.clone())
     }
 
     /// Whether entries of this kind may be here now or later.

@@ -4,11 +4,12 @@
 //! even taken apart.
 
 use bytes::Bytes;
-use memchr::memmem;
 use serde_json::value::RawValue;
 
 use super::addresses;
-use crate::wire::{CallKind, Members, Outcome, TaskVerb, json_string};
+use crate::wire::{CallKind, Members, Outcome, TaskVerb, Word, json_string};
+
+static URI: Word = Word::new("\"uri\"");
 
 /// `outcome` of a request of this kind with addresses that lead back to `server`; `None` if there
 /// are none in it.
@@ -18,7 +19,7 @@ pub(crate) fn with_public_addresses(
     outcome: &Outcome,
 ) -> Option<Outcome> {
     let (Outcome::Result(raw) | Outcome::Error(raw)) = outcome;
-    memmem::find(raw, b"\"uri\"")?;
+    URI.is_in(raw).then_some(())?;
     match outcome {
         Outcome::Error(error) => in_error(server, error).map(Outcome::Error),
         Outcome::Result(result) => {

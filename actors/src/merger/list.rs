@@ -243,13 +243,12 @@ impl List {
 
     /// The entry that is shown under this name.
     pub(super) fn under(&self, name: &str) -> Option<&ListedEntry> {
-        let at = self.by_name.get(name.as_bytes())?;
+        let at = self.by_name.get(name)?;
         self.entries.get(*at).filter(|entry| *entry.name == *name)
     }
 
     /// The entry of this name or alias.
     pub(super) fn find(&self, name: &str) -> Named<'_> {
-        let name = name.as_bytes();
         if self.shared.contains(name) {
             return Named::Several;
         }

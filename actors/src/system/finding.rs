@@ -29,11 +29,13 @@ impl System {
         loop {
             let catalog = self.0.catalog.current();
             let view = catalog.view(scope).ok_or_else(unknown)?;
+            if kind == CallKind::Tool
+                && let Some(tool) = view.tool(named)
+            {
+                return Ok((tool.target.clone(), tool.arguments.clone()));
+            }
             let server = match view.resolve(kind, named) {
-                Resolution::Found(target) => {
-                    let arguments = (kind == CallKind::Tool).then(|| view.arguments(named));
-                    return Ok((target, arguments.flatten()));
-                }
+                Resolution::Found(target) => return Ok((target, None)),
                 Resolution::Awaited(server) => server,
                 Resolution::Ambiguous(candidates) => {
                     return Err(CallError::Unknown { kind, name: name(), candidates });

@@ -3,9 +3,10 @@
 //! Pure. Only members that hold an id are touched; an answer without one is not even taken apart.
 
 use bytes::Bytes;
-use memchr::memmem;
 
-use crate::wire::{CallKind, Hop, Members, RELATED_TASK, TaskVerb, json_string};
+use crate::wire::{CallKind, Hop, Members, RELATED_TASK, TaskVerb, Word, json_string};
+
+static TASK_ID: Word = Word::new("\"taskId\"");
 
 /// An answer with ids as they are shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +29,7 @@ pub(crate) fn with_shown_ids(
     result: &Bytes,
     shown: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Shown>, String> {
-    if memmem::find(result, b"\"taskId\"").is_none() {
+    if !TASK_ID.is_in(result) {
         return Ok(None);
     }
     let Ok(mut members) = Members::read(result) else { return Ok(None) };

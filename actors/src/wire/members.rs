@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use thiserror::Error;
@@ -49,11 +50,12 @@ impl Members {
     /// Reads `object` if it is as objects usually are: with few members, and no escape in a key.
     fn walked(object: &Bytes) -> Option<Self> {
         let mut members: Vec<Member> = Vec::new();
-        walk::members(std::str::from_utf8(object).ok()?, |key, value| {
-            if members.len() == FEW || members.iter().any(|member| member.key.is(key)) {
+        let text = ByteString::try_from(object.clone()).ok()?;
+        walk::members(&text, |key, value| {
+            if members.len() == FEW || members.iter().any(|member| *member.key == *key) {
                 return None;
             }
-            let key = Text::from_part(object, Cow::Borrowed(key));
+            let key = Text::within(&text, key);
             members.push(Member { key, value: object.slice_ref(value.as_bytes()) });
             Some(())
         })?;
@@ -62,28 +64,23 @@ impl Members {
 
     /// The raw value of `key`.
     pub fn get(&self, key: &str) -> Option<&Bytes> {
-        self.0.iter().find(|member| member.key.is(key)).map(|member| &member.value)
+        self.0.iter().find(|member| *member.key == *key).map(|member| &member.value)
     }
 
     /// The value of `key` if it is a string.
     pub fn text(&self, key: &str) -> Option<Text> {
-        let raw = self.get(key)?;
-        if let Some(plain) = std::str::from_utf8(raw).ok().and_then(walk::plain_text) {
-            return Some(Text::from_part(raw, Cow::Borrowed(plain)));
-        }
-        let Lent(text) = serde_json::from_slice(raw).ok()?;
-        Some(Text::from_part(raw, text))
+        Text::of_json(self.get(key)?)
     }
 
     /// Takes `key` out and returns its raw value.
     pub fn take(&mut self, key: &str) -> Option<Bytes> {
-        let at = self.0.iter().position(|member| member.key.is(key))?;
+        let at = self.0.iter().position(|member| *member.key == *key)?;
         Some(self.0.remove(at).value)
     }
 
     /// Puts `value` in the place of `key`, or behind the others.
     pub fn set(&mut self, key: &str, value: Bytes) {
-        match self.0.iter_mut().find(|member| member.key.is(key)) {
+        match self.0.iter_mut().find(|member| *member.key == *key) {
             Some(member) => member.value = value,
             None => self.0.push(Member { key: Text::from(key), value }),
         }

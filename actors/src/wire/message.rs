@@ -82,8 +82,6 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    const KEYS: [&'static str; 6] = ["jsonrpc", "id", "method", "params", "result", "error"];
-
     fn read(message: &'a [u8]) -> Result<Self, Malformed> {
         match std::str::from_utf8(message).ok().and_then(Self::walked) {
             Some(parts) => Ok(parts),
@@ -107,14 +105,19 @@ impl<'a> Parts<'a> {
 
     /// Reads a message that is as messages usually are: no member twice, no escapes in names.
     fn walked(message: &'a str) -> Option<Self> {
-        let mut raw = [None; 6];
+        let [mut jsonrpc, mut id, mut method, mut params, mut result, mut error] = [None; 6];
         walk::members(message, |key, value| {
-            match Self::KEYS.iter().position(|known| *known == key) {
-                Some(at) => raw[at].replace(value).is_none().then_some(()),
-                None => Some(()),
-            }
+            let part = match key {
+                "jsonrpc" => &mut jsonrpc,
+                "id" => &mut id,
+                "method" => &mut method,
+                "params" => &mut params,
+                "result" => &mut result,
+                "error" => &mut error,
+                _ => return Some(()),
+            };
+            part.replace(value).is_none().then_some(())
         })?;
-        let [jsonrpc, id, method, params, result, error] = raw;
         let text = |raw: Option<&'a str>| match raw {
             None | Some("null") => Some(None),
             Some(raw) => walk::plain_text(raw).map(|text| Some(Cow::Borrowed(text))),

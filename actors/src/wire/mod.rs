@@ -20,6 +20,7 @@ mod scan;
 mod tests;
 mod text;
 mod walk;
+mod word;
 
 pub use abilities::{Abilities, TASKS, declares_tasks, without_tasks};
 pub use head::head_id;
@@ -37,3 +38,4 @@ pub use params::{CallKind, CallParams, ParamsError, TaskVerb};
 pub use reply::{Outcome, notification, response_of, write_error, write_request, write_result};
 pub use scan::{depth, has_broken_text};
 pub use text::{Text, json_string, json_strings, write_json_string};
+pub use word::Word;

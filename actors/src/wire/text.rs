@@ -7,42 +7,54 @@ use std::fmt;
 use std::ops::Deref;
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
+
+use super::walk;
 
 /// UTF-8 text that shares its buffer with the message it was read from. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Text(Bytes);
+pub struct Text(ByteString);
 
 impl Text {
     /// Takes `part` as a slice of `whole` where it lies inside it, and as a copy otherwise.
     pub(super) fn from_part(whole: &Bytes, part: Cow<'_, str>) -> Self {
+        let slice = |text: &str| ByteString::try_from(whole.slice_ref(text.as_bytes()));
         match part {
-            Cow::Borrowed(text) => Self(whole.slice_ref(text.as_bytes())),
-            Cow::Owned(text) => Self(Bytes::from(text)),
+            Cow::Borrowed(text) => Self(slice(text).unwrap_or_else(|_| ByteString::from(text))),
+            Cow::Owned(text) => Self(ByteString::from(text)),
         }
     }
 
-    /// Whether it is this text. Looks at the bytes alone, where dereferencing looks at each character.
-    pub fn is(&self, text: &str) -> bool {
-        self.0 == text.as_bytes()
+    /// What a JSON string says; `None` if `json` is none.
+    pub fn of_json(json: &Bytes) -> Option<Self> {
+        if let Some(plain) = std::str::from_utf8(json).ok().and_then(walk::plain_text) {
+            return Some(Self::from_part(json, Cow::Borrowed(plain)));
+        }
+        let Lent(text) = serde_json::from_slice(json).ok()?;
+        Some(Self::from_part(json, text))
+    }
+
+    /// Takes `part`, which lies inside `whole`, as a slice of it.
+    pub(super) fn within(whole: &ByteString, part: &str) -> Self {
+        Self(whole.slice_ref(part))
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        // Both constructors start from a `str`; were that ever broken, the empty text is harmless.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        &self.0
     }
 }
 
 impl From<&str> for Text {
     fn from(text: &str) -> Self {
-        Self(Bytes::copy_from_slice(text.as_bytes()))
+        Self(ByteString::from(text))
     }
 }
 
 impl From<String> for Text {
     fn from(text: String) -> Self {
-        Self(Bytes::from(text))
+        Self(ByteString::from(text))
     }
 }
 
@@ -60,9 +72,9 @@ impl AsRef<str> for Text {
     }
 }
 
-/// Tables of texts are searched without a copy of what is sought; bytes hash and compare as it does.
-impl Borrow<[u8]> for Text {
-    fn borrow(&self) -> &[u8] {
+/// Tables of texts are searched without a copy of what is sought, which hashes and compares as it does.
+impl Borrow<str> for Text {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }

@@ -4,17 +4,21 @@
 //! Pure. It takes nothing that serde_json refuses, and leaves some things to it that it takes: keys with
 //! escapes, deep nesting. What is wrong with a text, and where, serde_json says as well.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr2;
 
 /// Lists and objects in each other that are walked over, one bit each.
 const LEVELS: u32 = 64;
 /// Bytes that are looked at together.
 const EIGHT: usize = 8;
+/// Texts that may have escapes, and those that may not.
+const ANY: bool = true;
+const PLAIN: bool = false;
 /// So many times eight bytes of a text are looked at before those behind them are searched all at once.
 const NEAR: usize = 16;
 /// One in each of eight bytes, and the highest bit of each.
 const ONES: u64 = u64::MAX / 255;
 const HIGHEST: u64 = ONES << 7;
+
 /// Calls `each` with key and raw value of every member of `json`, an object, in their order.
 ///
 /// `None` if it cannot be told that `json` is well-formed and an object, if a key has an escape, or if
@@ -30,11 +34,8 @@ pub(super) fn members<'a>(
         return is_end(bytes, at + 1);
     }
     loop {
-        let end = text_end(bytes, at)?;
+        let end = text_end::<PLAIN>(bytes, at)?;
         let key = &json[at + 1..end - 1];
-        if memchr(b'\\', key.as_bytes()).is_some() {
-            return None;
-        }
         let value = blanks(bytes, expect(bytes, blanks(bytes, end), b':')?);
         let end = value_end(bytes, value)?;
         each(key, &json[value..end])?;
@@ -49,10 +50,8 @@ pub(super) fn members<'a>(
 
 /// The text that `json` is, if it is one without escapes.
 pub(super) fn plain_text(json: &str) -> Option<&str> {
-    let bytes = json.as_bytes();
-    (text_end(bytes, 0)? == bytes.len()).then_some(())?;
-    let inside = &json[1..json.len() - 1];
-    memchr(b'\\', inside.as_bytes()).is_none().then_some(inside)
+    let is_whole = text_end::<PLAIN>(json.as_bytes(), 0)? == json.len();
+    is_whole.then(|| &json[1..json.len() - 1])
 }
 
 /// Where the value ends that begins at `at`.
@@ -61,7 +60,7 @@ fn value_end(json: &[u8], mut at: usize) -> Option<usize> {
     let (mut kinds, mut depth) = (0_u64, 0_u32);
     loop {
         at = match json.get(at)? {
-            b'"' => text_end(json, at)?,
+            b'"' => text_end::<ANY>(json, at)?,
             b'-' | b'0'..=b'9' => number_end(json, at)?,
             b't' => word_end(json, at, b"true")?,
             b'f' => word_end(json, at, b"false")?,
@@ -112,19 +111,19 @@ fn value_end(json: &[u8], mut at: usize) -> Option<usize> {
 
 /// Where the value begins whose key begins at `at`.
 fn key_end(json: &[u8], at: usize) -> Option<usize> {
-    let end = text_end(json, at)?;
+    let end = text_end::<ANY>(json, at)?;
     Some(blanks(json, expect(json, blanks(json, end), b':')?))
 }
 
 /// Where the text ends whose quote is at `at`.
 #[inline]
-fn text_end(json: &[u8], at: usize) -> Option<usize> {
+fn text_end<const ESCAPES: bool>(json: &[u8], at: usize) -> Option<usize> {
     let inside = expect(json, at, b'"')?;
     // Most texts are short, and they have no escapes.
     let eight = json.get(inside..inside + EIGHT).and_then(|eight| eight.try_into().ok());
     let plain = eight.map_or(0, |eight| place(specials(u64::from_le_bytes(eight))));
     let end = inside + plain;
-    if json.get(end) == Some(&b'"') { Some(end + 1) } else { near_end(json, end) }
+    if json.get(end) == Some(&b'"') { Some(end + 1) } else { near_end::<ESCAPES>(json, end) }
 }
 
 /// The place among eight bytes of the lowest whose highest bit is set; eight if there is none.
@@ -134,7 +133,7 @@ const fn place(bits: u64) -> usize {
 
 /// The same from any place inside a text, for texts of some length.
 #[inline(never)]
-fn near_end(json: &[u8], mut at: usize) -> Option<usize> {
+fn near_end<const ESCAPES: bool>(json: &[u8], mut at: usize) -> Option<usize> {
     for _ in 0..NEAR {
         let Some(eight) = json.get(at..at + EIGHT) else { break };
         let special = place(specials(u64::from_le_bytes(eight.try_into().ok()?)));
@@ -144,21 +143,22 @@ fn near_end(json: &[u8], mut at: usize) -> Option<usize> {
         }
         match json.get(at)? {
             b'"' => return Some(at + 1),
-            b'\\' => at = escape_end(json, at + 1)?,
+            b'\\' if ESCAPES => at = escape_end(json, at + 1)?,
             _ => return None,
         }
     }
-    far_end(json, at)
+    far_end::<ESCAPES>(json, at)
 }
 
 /// The same for texts of any length.
 #[inline(never)]
-fn far_end(json: &[u8], mut at: usize) -> Option<usize> {
+fn far_end<const ESCAPES: bool>(json: &[u8], mut at: usize) -> Option<usize> {
     loop {
         at += plain_run(json.get(at..)?)?;
         match json.get(at)? {
             b'"' => return Some(at + 1),
-            _ => at = escape_end(json, at + 1)?,
+            _ if ESCAPES => at = escape_end(json, at + 1)?,
+            _ => return None,
         }
     }
 }

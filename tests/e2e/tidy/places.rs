@@ -257,7 +257,8 @@ pub(super) const BANS: [Ban; 19] = [
     },
     Ban {
         places: &["actors/src/", "config/", "src/"],
-        // Tables that are compiled once and never change; the routes are one.
+        // Tables that are compiled once and never change; the routes are one. (So are the words of
+        // `wire::Word`, each worked out where it is first looked for.)
         except: &["actors/src/merger/sanitize/", "src/rest/mod.rs"],
         words: &["lazy_static", "static mut", "thread_local", "LazyLock"],
         cure: "pass values: what is global has no owner",
