@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 use std::path::Path as File;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 
 use crate::book::{Book, Key, Measure, Path, Record};
 use crate::plot::{Plot, Series};
@@ -17,8 +17,7 @@ const END: &str = "<!-- measured: end -->\n";
 
 /// Renews the part between the marks of a document, and the plots in the folder named after it.
 pub(crate) fn write(book: &Book, file: &File) -> Result<()> {
-    let old = std::fs::read_to_string(file)
-        .with_context(|| format!("failed to read {}", file.display()))?;
+    let old = read(file)?;
     let folder = file.with_extension("");
     let stem = folder.file_name().and_then(|name| name.to_str()).context("no name of a file")?;
     let mut made = text(book);
@@ -28,8 +27,21 @@ pub(crate) fn write(book: &Book, file: &File) -> Result<()> {
         std::fs::write(folder.join(format!("{name}.svg")), drawn)?;
         let _ = write!(made, "\n![{}]({stem}/{name}.svg)\n", plot.title);
     }
-    let new = between(&old, &made).context("the document has no marks for what is measured")?;
+    let new = between(&old, &made).context("the document has lost its marks meanwhile")?;
     Ok(std::fs::write(file, new)?)
+}
+
+/// A document in which there is a part to renew.
+///
+/// # Errors
+/// If there is none.
+pub(crate) fn read(file: &File) -> Result<String> {
+    let text = std::fs::read_to_string(file)
+        .with_context(|| format!("failed to read {}", file.display()))?;
+    if between(&text, "").is_none() {
+        bail!("{} has no lines `{}` and `{}`", file.display(), BEGIN.trim_end(), END.trim_end());
+    }
+    Ok(text)
 }
 
 fn between(old: &str, made: &str) -> Option<String> {

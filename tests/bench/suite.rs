@@ -51,6 +51,10 @@ pub(crate) async fn run(args: SuiteArgs) -> Result<()> {
     if let Some(unknown) = only.iter().find(|step| !STEPS.contains(step)) {
         bail!("there is no part `{unknown}`, only {}", STEPS.join(", "));
     }
+    if let Some(file) = &args.write {
+        // Before minutes are spent on figures that could not be kept.
+        document::read(file)?;
+    }
     let quick = args.quick;
     let effort = Effort {
         quick,

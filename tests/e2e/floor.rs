@@ -1,5 +1,6 @@
 //! These tests run the ruler of the benchmark for real, before the echo server: what it says of the floor
-//! counts only if it carries every message. They leave finding messages in bytes to the tests beside it.
+//! counts only if it carries every message; and the suite where it must not begin. They leave finding
+//! messages in bytes to the tests beside it.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -170,5 +171,20 @@ async fn who_does_not_read_keeps_nobody_waiting_and_gets_everything_later() {
         let text = answer["result"]["content"][0]["text"].as_str().unwrap();
         assert_eq!(text.len(), 1_000_000);
         assert!(text.starts_with(&format!("{id}:The quick")), "{}", &text[..40]);
+    }
+}
+
+#[tokio::test]
+async fn no_suite_begins_whose_figures_could_not_be_written() {
+    let sandbox = Sandbox::new().unwrap();
+    let bare = sandbox.write("bare", "# Figures\n").unwrap();
+    for (document, said) in
+        [(sandbox.path("missing"), "failed to read"), (bare, "has no lines `<!-- measured: begin")]
+    {
+        let file = document.to_str().unwrap();
+        let ended = run_to_end(BENCH, &["suite", "--write", file], &[], LIMIT).await.unwrap();
+        assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+        assert!(ended.stderr.contains(said) && ended.stderr.contains(file), "{}", ended.stderr);
+        assert!(!ended.stderr.contains("part 1"), "{}", ended.stderr);
     }
 }
