@@ -25,8 +25,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::{Parser, Subcommand, ValueEnum};
+use tokio::signal::ctrl_c;
+use tokio::signal::unix::{SignalKind, signal};
 
 use crate::answers::Answers;
 
@@ -210,5 +212,16 @@ fn main() -> ExitCode {
 
 fn on_runtime(work: impl Future<Output = Result<()>>) -> Result<()> {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
-    runtime.worker_threads(2).enable_all().build()?.block_on(work)
+    runtime.worker_threads(2).enable_all().build()?.block_on(until_told(work))
+}
+
+/// Lets `work` go on until it is done or a signal says to end: dropped in order, it takes along what it has
+/// started.
+async fn until_told(work: impl Future<Output = Result<()>>) -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        done = work => done,
+        _ = terminate.recv() => bail!("told to end"),
+        _ = ctrl_c() => bail!("interrupted"),
+    }
 }

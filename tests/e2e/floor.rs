@@ -1,6 +1,6 @@
 //! These tests run the ruler of the benchmark for real, before the echo server: what it says of the floor
-//! counts only if it carries every message; and the suite where it must not begin. They leave finding
-//! messages in bytes to the tests beside it.
+//! counts only if it carries every message; and the benchmark where it must not begin, or has
+//! to end early. They leave finding messages in bytes to the tests beside it.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -10,7 +10,9 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use conductor_e2e::client::Client;
 use conductor_e2e::daemon::{command, run_to_end};
-use conductor_e2e::sandbox::Sandbox;
+use conductor_e2e::sandbox::{Sandbox, is_alive, signal};
+use conductor_e2e::wait::until;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use tokio::io::{
     AsyncBufRead, AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader,
@@ -18,6 +20,8 @@ use tokio::io::{
 use tokio::net::{TcpStream, UnixStream};
 use tokio::process::Child;
 use tokio::time::timeout;
+
+use crate::world::CONDUCTOR;
 
 const BENCH: &str = env!("CARGO_BIN_EXE_conductor-bench");
 /// No single answer may take longer.
@@ -187,4 +191,45 @@ async fn no_suite_begins_whose_figures_could_not_be_written() {
         assert!(ended.stderr.contains(said) && ended.stderr.contains(file), "{}", ended.stderr);
         assert!(!ended.stderr.contains("part 1"), "{}", ended.stderr);
     }
+}
+
+/// What a process has started, and what those have.
+fn descendants(pid: i32) -> Vec<i32> {
+    let parent = |pid: i32| -> Option<i32> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(") ")?.1.split(' ').nth(1)?.parse().ok()
+    };
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let all: Vec<i32> = entries.filter_map(|it| it.file_name().to_str()?.parse().ok()).collect();
+    let mut found = vec![pid];
+    let mut at = 0;
+    while let Some(&next) = found.get(at) {
+        found.extend(all.iter().filter(|pid| parent(**pid) == Some(next)));
+        at += 1;
+    }
+    found.split_off(1)
+}
+
+#[tokio::test]
+async fn a_run_that_is_told_to_end_takes_all_along_that_it_has_started() {
+    let child = command(BENCH)
+        .args(["run", "--seconds", "600", "--conductor", CONDUCTOR])
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let pid = i32::try_from(child.id().unwrap()).unwrap();
+    // The echo server that is asked directly, the daemon, and its server.
+    let started = until("all is started", LIMIT, async || {
+        Some(descendants(pid)).filter(|found| found.len() >= 3)
+    });
+    let started = started.await.unwrap();
+    signal(pid, Signal::TERM).unwrap();
+    let ended = timeout(LIMIT, child.wait_with_output()).await.unwrap().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&ended.stderr).contains("told to end"));
+    let gone = async || (!started.iter().any(|pid| is_alive(*pid))).then_some(());
+    until("all is gone", LIMIT, gone).await.unwrap();
 }
