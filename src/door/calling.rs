@@ -15,6 +15,7 @@ use conductor_actors::{
 };
 use conductor_config::ServerId;
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
 use super::dialogue::{
@@ -33,6 +34,10 @@ use super::tasks;
 const ROUNDS: u32 = 10;
 /// Waits before a call is made again whose server asked for nothing but that.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+
+/// Before a response of this many bytes is sent, others have their turn: to make it took a fraction of a
+/// millisecond, and to send it takes as long again.
+const LONG: usize = 256 * 1024;
 
 /// What a call came to.
 enum Ended {
@@ -101,8 +106,12 @@ impl Service {
                     return Ok(foreign_result(id, kind, &error));
                 }
                 let extends = hop == Hop::Modern && self.knows_extensions(hop);
-                Ok(era::response(id, (kind, extends), &result, hop, era)
-                    .unwrap_or_else(|error| foreign_result(id, kind, &error)))
+                let response = era::response(id, (kind, extends), &result, hop, era)
+                    .unwrap_or_else(|error| foreign_result(id, kind, &error));
+                if response.len() >= LONG {
+                    yield_now().await;
+                }
+                Ok(response)
             }
             Ok(Answered { outcome: Outcome::Error(error), .. }) => {
                 let error = match era {

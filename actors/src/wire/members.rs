@@ -51,7 +51,7 @@ impl Members {
     fn walked(object: &Bytes) -> Option<Self> {
         let mut members: Vec<Member> = Vec::new();
         let text = ByteString::try_from(object.clone()).ok()?;
-        walk::members(&text, |key, value| {
+        walk::members(&text, walk::AT_ONCE, |key, value| {
             if members.len() == FEW || members.iter().any(|member| *member.key == *key) {
                 return None;
             }

@@ -82,8 +82,9 @@ struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    fn read(message: &'a [u8]) -> Result<Self, Malformed> {
-        match std::str::from_utf8(message).ok().and_then(Self::walked) {
+    fn read(message: &'a [u8], turns: (usize, impl Fn())) -> Result<Self, Malformed> {
+        let walked = |message| Self::walked(message, turns);
+        match std::str::from_utf8(message).ok().and_then(walked) {
             Some(parts) => Ok(parts),
             None => Self::deserialized(message),
         }
@@ -104,9 +105,9 @@ impl<'a> Parts<'a> {
     }
 
     /// Reads a message that is as messages usually are: no member twice, no escapes in names.
-    fn walked(message: &'a str) -> Option<Self> {
+    fn walked(message: &'a str, turns: (usize, impl Fn())) -> Option<Self> {
         let [mut jsonrpc, mut id, mut method, mut params, mut result, mut error] = [None; 6];
-        walk::members(message, |key, value| {
+        walk::members(message, turns, |key, value| {
             let part = match key {
                 "jsonrpc" => &mut jsonrpc,
                 "id" => &mut id,
@@ -157,7 +158,15 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<&'de RawValue>, 
 
 /// Reads one message. The parts of it share the buffer of `bytes`.
 pub fn parse(bytes: &Bytes) -> Result<Message, Malformed> {
-    let parts = Parts::read(bytes)?;
+    parse_in_turns(bytes, walk::AT_ONCE)
+}
+
+/// The same, with something done once in every so many bytes.
+pub(crate) fn parse_in_turns(
+    bytes: &Bytes,
+    turns: (usize, impl Fn()),
+) -> Result<Message, Malformed> {
+    let parts = Parts::read(bytes, turns)?;
     let raw = |part: &str| bytes.slice_ref(part.as_bytes());
     let id = parts.id.map(raw);
     let known = id.clone();
@@ -304,7 +313,7 @@ mod tests {
             members in proptest::collection::vec(near_member(), 0..5),
         ) {
             let json = format!("{{{}}}", members.join(","));
-            if let Some(walked) = Parts::walked(&json) {
+            if let Some(walked) = Parts::walked(&json, (3, || ())) {
                 prop_assert_eq!(walked, Parts::deserialized(json.as_bytes()).unwrap());
             }
         }

@@ -28,6 +28,7 @@ pub use id::Id;
 pub use level::{LogLevel, UnknownLevel};
 pub use marks::{BadMark, Marks};
 pub use members::{Member, Members, MembersError};
+pub(crate) use message::parse_in_turns;
 pub use message::{Malformed, Message, Notification, Request, Response, one_line, parse};
 pub use meta::{
     Hop, LEGACY_LATEST, MODERN, Meta, RELATED_TASK, is_known_version, is_modern_version,

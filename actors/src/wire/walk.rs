@@ -8,6 +8,8 @@ use memchr::memchr2;
 
 /// Lists and objects in each other that are walked over, one bit each.
 const LEVELS: u32 = 64;
+/// All in one turn.
+pub(super) const AT_ONCE: (usize, fn()) = (usize::MAX, || ());
 /// Bytes that are looked at together.
 const EIGHT: usize = 8;
 /// Texts that may have escapes, and those that may not.
@@ -19,12 +21,14 @@ const NEAR: usize = 16;
 const ONES: u64 = u64::MAX / 255;
 const HIGHEST: u64 = ONES << 7;
 
-/// Calls `each` with key and raw value of every member of `json`, an object, in their order.
+/// Calls `each` with key and raw value of every member of `json`, an object, in their order, and `pass` once in
+/// every so many bytes.
 ///
 /// `None` if it cannot be told that `json` is well-formed and an object, if a key has an escape, or if
 /// `each` says so; members may have been told by then.
 pub(super) fn members<'a>(
     json: &'a str,
+    (turn, pass): (usize, impl Fn()),
     mut each: impl FnMut(&'a str, &'a str) -> Option<()>,
 ) -> Option<()> {
     let bytes = json.as_bytes();
@@ -33,12 +37,22 @@ pub(super) fn members<'a>(
     if *bytes.get(at)? == b'}' {
         return is_end(bytes, at + 1);
     }
+    let mut until = turn;
     loop {
         let end = text_end::<PLAIN>(bytes, at)?;
         let key = &json[at + 1..end - 1];
-        let value = blanks(bytes, expect(bytes, blanks(bytes, end), b':')?);
-        let end = value_end(bytes, value)?;
-        each(key, &json[value..end])?;
+        let begin = blanks(bytes, expect(bytes, blanks(bytes, end), b':')?);
+        let mut value = Value::at(begin);
+        let end = loop {
+            match value.end(bytes, until)? {
+                Some(end) => break end,
+                None => {
+                    pass();
+                    until += turn;
+                }
+            }
+        };
+        each(key, &json[begin..end])?;
         at = blanks(bytes, end);
         match bytes.get(at)? {
             b',' => at = blanks(bytes, at + 1),
@@ -54,56 +68,73 @@ pub(super) fn plain_text(json: &str) -> Option<&str> {
     is_whole.then(|| &json[1..json.len() - 1])
 }
 
-/// Where the value ends that begins at `at`.
-fn value_end(json: &[u8], mut at: usize) -> Option<usize> {
-    // A bit for each level that is open, the innermost lowest; it is set for an object.
-    let (mut kinds, mut depth) = (0_u64, 0_u32);
-    loop {
-        at = match json.get(at)? {
-            b'"' => text_end::<ANY>(json, at)?,
-            b'-' | b'0'..=b'9' => number_end(json, at)?,
-            b't' => word_end(json, at, b"true")?,
-            b'f' => word_end(json, at, b"false")?,
-            b'n' => word_end(json, at, b"null")?,
-            open @ (b'{' | b'[') => {
-                let is_object = *open == b'{';
-                at = blanks(json, at + 1);
-                let closing = if is_object { b'}' } else { b']' };
-                if *json.get(at)? == closing {
-                    at + 1
-                } else {
-                    depth += 1;
-                    if depth == LEVELS {
-                        return None;
-                    }
-                    kinds = kinds << 1 | u64::from(is_object);
-                    at = if is_object { key_end(json, at)? } else { at };
-                    continue;
-                }
-            }
-            _ => return None,
-        };
-        // A value is over, and maybe what it is in.
+/// A value that is walked over, maybe in turns.
+struct Value {
+    at: usize,
+    /// A bit for each level that is open, the innermost lowest; it is set for an object.
+    kinds: u64,
+    depth: u32,
+}
+
+impl Value {
+    fn at(at: usize) -> Self {
+        Self { at, kinds: 0, depth: 0 }
+    }
+
+    /// Where it ends; nothing yet if what is left begins at `until` or behind that.
+    fn end(&mut self, json: &[u8], until: usize) -> Option<Option<usize>> {
+        let Self { mut at, mut kinds, mut depth } = *self;
         loop {
-            if depth == 0 {
-                return Some(at);
+            if at >= until {
+                *self = Self { at, kinds, depth };
+                return Some(None);
             }
-            at = blanks(json, at);
-            match (json.get(at)?, kinds & 1) {
-                (b',', 1) => {
-                    at = key_end(json, blanks(json, at + 1))?;
-                    break;
-                }
-                (b',', _) => {
+            at = match json.get(at)? {
+                b'"' => text_end::<ANY>(json, at)?,
+                b'-' | b'0'..=b'9' => number_end(json, at)?,
+                b't' => word_end(json, at, b"true")?,
+                b'f' => word_end(json, at, b"false")?,
+                b'n' => word_end(json, at, b"null")?,
+                open @ (b'{' | b'[') => {
+                    let is_object = *open == b'{';
                     at = blanks(json, at + 1);
-                    break;
-                }
-                (b'}', 1) | (b']', 0) => {
-                    at += 1;
-                    kinds >>= 1;
-                    depth -= 1;
+                    let closing = if is_object { b'}' } else { b']' };
+                    if *json.get(at)? == closing {
+                        at + 1
+                    } else {
+                        depth += 1;
+                        if depth == LEVELS {
+                            return None;
+                        }
+                        kinds = kinds << 1 | u64::from(is_object);
+                        at = if is_object { key_end(json, at)? } else { at };
+                        continue;
+                    }
                 }
                 _ => return None,
+            };
+            // A value is over, and maybe what it is in.
+            loop {
+                if depth == 0 {
+                    return Some(Some(at));
+                }
+                at = blanks(json, at);
+                match (json.get(at)?, kinds & 1) {
+                    (b',', 1) => {
+                        at = key_end(json, blanks(json, at + 1))?;
+                        break;
+                    }
+                    (b',', _) => {
+                        at = blanks(json, at + 1);
+                        break;
+                    }
+                    (b'}', 1) | (b']', 0) => {
+                        at += 1;
+                        kinds >>= 1;
+                        depth -= 1;
+                    }
+                    _ => return None,
+                }
             }
         }
     }
@@ -263,7 +294,7 @@ mod tests {
 
     fn walked(json: &str) -> Option<Vec<(&str, &str)>> {
         let mut found = Vec::new();
-        members(json, |key, value| {
+        members(json, AT_ONCE, |key, value| {
             found.push((key, value));
             Some(())
         })?;

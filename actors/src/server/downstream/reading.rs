@@ -3,6 +3,8 @@
 //!
 //! It leaves what a message means to the desk. Whoever reads waits, so messages keep their order.
 
+use std::thread;
+
 use bytes::Bytes;
 
 use crate::wire::{self, Malformed, Message};
@@ -10,6 +12,9 @@ use crate::wire::{self, Malformed, Message};
 /// From this length on, in bytes, another thread reads. To have one do it takes as long as reading a tenth
 /// of that; reading all of it, a fraction of a millisecond, is what others can wait for.
 const LONG: usize = 256 * 1024;
+/// That thread offers its processor to others once in so many bytes: it may be the one that the thread that
+/// moves messages was on, which goes on then.
+const TURN: usize = 32 * 1024;
 
 /// Reads one message.
 pub(super) async fn read(bytes: &Bytes) -> Result<Message, Malformed> {
@@ -17,7 +22,11 @@ pub(super) async fn read(bytes: &Bytes) -> Result<Message, Malformed> {
         return wire::parse(bytes);
     }
     let shared = bytes.clone();
-    match tokio::task::spawn_blocking(move || wire::parse(&shared)).await {
+    match tokio::task::spawn_blocking(move || {
+        wire::parse_in_turns(&shared, (TURN, thread::yield_now))
+    })
+    .await
+    {
         Ok(message) => message,
         // The runtime is at its end, or reading panicked: then it does so here.
         Err(_) => wire::parse(bytes),
