@@ -126,6 +126,10 @@ impl<W: AsyncWrite + Unpin> Output<W> {
             } else {
                 self.buffer.clear();
             }
+        } else if self.start >= KEEP.max(self.waiting()) {
+            // A child that is never done does not have all kept that it has read. No byte is moved more
+            // than once on the average.
+            self.buffer.drain(..std::mem::take(&mut self.start));
         }
     }
 }
@@ -163,6 +167,22 @@ mod tests {
         assert!(matches!(output.drive().await, Driven::Stalled));
         assert_eq!(before.elapsed().as_secs(), 5);
         assert_eq!(output.written(), 4);
+    }
+
+    #[tokio::test]
+    async fn what_was_read_is_not_kept_for_a_child_that_is_never_done() {
+        const PIECE: usize = 8 * 1024;
+        let (near, mut far) = tokio::io::duplex(PIECE);
+        let mut output = Output::new(near, Duration::from_secs(5));
+        output.buffer().push(b'x');
+        for round in 0..=u8::MAX {
+            output.buffer().extend_from_slice(&[round; PIECE]);
+            assert!(matches!(output.drive().await, Driven::Wrote));
+            let mut read = [0; PIECE];
+            far.read_exact(&mut read).await.unwrap();
+            assert_eq!((output.waiting(), read[1]), (1, round));
+            assert!(output.buffer.capacity() <= 4 * KEEP, "{}", output.buffer.capacity());
+        }
     }
 
     #[tokio::test]
