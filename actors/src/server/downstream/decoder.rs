@@ -10,6 +10,8 @@ use crate::wire::{Id, head_id};
 const CHUNK: usize = 16 * 1024;
 /// With less room than this left, more is made. Short lines share what was made once.
 const ROOM_MIN: usize = 2 * 1024;
+/// The most room for a line that has hardly begun; a longer one has a buffer of its own.
+const ROOM_MAX: usize = 256 * 1024;
 
 /// One line of a child's output.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +39,8 @@ impl Line {
 pub(super) struct Decoder {
     buffer: BytesMut,
     scanned: usize,
+    /// Bytes of the line before.
+    recent: usize,
     limit: usize,
     skipping: bool,
     skipped: u64,
@@ -45,16 +49,25 @@ pub(super) struct Decoder {
 impl Decoder {
     /// A decoder for lines of up to `limit` bytes.
     pub(super) fn new(limit: usize) -> Self {
-        Self { buffer: BytesMut::new(), scanned: 0, limit, skipping: false, skipped: 0 }
+        let buffer = BytesMut::new();
+        Self { buffer, scanned: 0, recent: 0, limit, skipping: false, skipped: 0 }
     }
 
     /// Where the next bytes are to be read into.
     pub(super) fn space(&mut self) -> &mut BytesMut {
         if self.buffer.capacity() - self.buffer.len() < ROOM_MIN {
-            // Growing by a share of what is there keeps long lines linear without doubling them.
-            self.buffer.reserve(CHUNK.max(self.buffer.len() / 8));
+            self.buffer.reserve(self.wanted());
         }
         &mut self.buffer
+    }
+
+    /// Growing by a share of what is there keeps long lines linear without doubling them. But long lines
+    /// often come one after the other: for one that may become as long as the one before, there is room at
+    /// once, or soon, so that it is not moved for each share.
+    fn wanted(&self) -> usize {
+        let begun = self.buffer.len();
+        let missing = (self.recent + ROOM_MIN / 2).saturating_sub(begun);
+        CHUNK.max(begun / 8).max(missing.min(ROOM_MAX.max(4 * begun)))
     }
 
     /// Bytes of over-long lines thrown away since the last line that was whole.
@@ -70,6 +83,10 @@ impl Decoder {
             };
             let mut line = self.buffer.split_to(self.scanned + at + 1);
             self.scanned = 0;
+            self.recent = line.len();
+            if line.len() > ROOM_MAX && self.buffer.len() < CHUNK {
+                self.buffer = BytesMut::from(&self.buffer[..]);
+            }
             if std::mem::take(&mut self.skipping) {
                 continue;
             }
@@ -191,6 +208,39 @@ mod tests {
         assert_eq!(lines, ["too long -"]);
         assert_eq!(decoder.skipped(), 10_000_000);
         assert!(decoder.space().capacity() < 100_000);
+    }
+
+    #[test]
+    fn there_is_room_for_a_line_like_the_one_before_at_once_or_soon() {
+        const MB: usize = 1024 * 1024;
+        for (recent, begun, expected) in [
+            (0, 0, CHUNK),
+            (0, 16 * CHUNK, 2 * CHUNK),
+            (100_000, 0, 100_000 + ROOM_MIN / 2),
+            (100_000, 60_000, 40_000 + ROOM_MIN / 2),
+            (100_000, MB, MB / 8),
+            (MB, 0, ROOM_MAX),
+            (MB, ROOM_MAX, MB - ROOM_MAX + ROOM_MIN / 2),
+            (64 * MB, 0, ROOM_MAX),
+            (64 * MB, MB, 4 * MB),
+        ] {
+            let buffer = BytesMut::zeroed(begun);
+            let decoder = Decoder { buffer, recent, ..Decoder::new(64 * MB) };
+            assert_eq!(decoder.wanted(), expected, "{begun} bytes after {recent}");
+        }
+    }
+
+    #[test]
+    fn the_room_of_a_long_line_goes_with_it() {
+        let mut decoder = Decoder::new(10 * ROOM_MAX);
+        let mut lines = Vec::new();
+        let line = vec![b'x'; 4 * ROOM_MAX];
+        feed(&mut decoder, &[&line, &b"\nshort\nrest"[..]].concat(), &mut lines);
+        assert_eq!((lines.len(), &*lines[1]), (2, "short"));
+        feed(&mut decoder, b" of it\n", &mut lines);
+        assert_eq!(lines[2], "rest of it");
+        let kept = decoder.space().capacity();
+        assert!(kept <= 2 * CHUNK, "{kept}");
     }
 
     proptest! {
