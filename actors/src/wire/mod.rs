@@ -16,6 +16,7 @@ mod notices;
 mod params;
 mod reply;
 mod scan;
+mod specials;
 #[cfg(test)]
 mod tests;
 mod text;

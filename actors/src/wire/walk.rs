@@ -4,22 +4,15 @@
 //! Pure. It takes nothing that serde_json refuses, and leaves some things to it that it takes: keys with
 //! escapes, deep nesting. What is wrong with a text, and where, serde_json says as well.
 
-use memchr::memchr2;
+use super::specials::{self, FEW, MANY};
 
 /// Lists and objects in each other that are walked over, one bit each.
 const LEVELS: u32 = 64;
 /// All in one turn.
 pub(super) const AT_ONCE: (usize, fn()) = (usize::MAX, || ());
-/// Bytes that are looked at together.
-const EIGHT: usize = 8;
 /// Texts that may have escapes, and those that may not.
 const ANY: bool = true;
 const PLAIN: bool = false;
-/// So many times eight bytes of a text are looked at before those behind them are searched all at once.
-const NEAR: usize = 16;
-/// One in each of eight bytes, and the highest bit of each.
-const ONES: u64 = u64::MAX / 255;
-const HIGHEST: u64 = ONES << 7;
 
 /// Calls `each` with key and raw value of every member of `json`, an object, in their order, and `pass` once in
 /// every so many bytes.
@@ -151,72 +144,50 @@ fn key_end(json: &[u8], at: usize) -> Option<usize> {
 fn text_end<const ESCAPES: bool>(json: &[u8], at: usize) -> Option<usize> {
     let inside = expect(json, at, b'"')?;
     // Most texts are short, and they have no escapes.
-    let eight = json.get(inside..inside + EIGHT).and_then(|eight| eight.try_into().ok());
-    let plain = eight.map_or(0, |eight| place(specials(u64::from_le_bytes(eight))));
-    let end = inside + plain;
-    if json.get(end) == Some(&b'"') { Some(end + 1) } else { near_end::<ESCAPES>(json, end) }
+    let Some(first) = json.get(inside..)?.first_chunk::<FEW>() else {
+        return last_end::<ESCAPES>(json, inside);
+    };
+    let plain = specials::of_few(first).trailing_zeros() as usize;
+    match first.get(plain) {
+        Some(b'"') => Some(inside + plain + 1),
+        _ => far_end::<ESCAPES>(json, inside),
+    }
 }
 
-/// The place among eight bytes of the lowest whose highest bit is set; eight if there is none.
-const fn place(bits: u64) -> usize {
-    (bits.trailing_zeros() / u8::BITS) as usize
-}
-
-/// The same from any place inside a text, for texts of some length.
+/// The same from any place inside a text.
 #[inline(never)]
-fn near_end<const ESCAPES: bool>(json: &[u8], mut at: usize) -> Option<usize> {
-    for _ in 0..NEAR {
-        let Some(eight) = json.get(at..at + EIGHT) else { break };
-        let special = place(specials(u64::from_le_bytes(eight.try_into().ok()?)));
-        at += special;
-        if special == EIGHT {
-            continue;
+fn far_end<const ESCAPES: bool>(json: &[u8], mut begin: usize) -> Option<usize> {
+    while let Some(block) = json.get(begin..)?.first_chunk::<MANY>() {
+        let mut found = specials::of_many(block);
+        let mut next = begin + MANY;
+        while found != 0 {
+            let at = found.trailing_zeros() as usize;
+            match block[at] {
+                b'"' => return Some(begin + at + 1),
+                b'\\' if ESCAPES => {
+                    let behind = escape_end(json, begin + at + 1)? - begin;
+                    next = next.max(begin + behind);
+                    found = if behind < MANY { found >> behind << behind } else { 0 };
+                }
+                _ => return None,
+            }
         }
+        begin = next;
+    }
+    last_end::<ESCAPES>(json, begin)
+}
+
+/// The same for what is left of a message.
+#[inline(never)]
+fn last_end<const ESCAPES: bool>(json: &[u8], mut at: usize) -> Option<usize> {
+    loop {
         match json.get(at)? {
             b'"' => return Some(at + 1),
             b'\\' if ESCAPES => at = escape_end(json, at + 1)?,
-            _ => return None,
+            b'\\' | 0..0x20 => return None,
+            _ => at += 1,
         }
     }
-    far_end::<ESCAPES>(json, at)
-}
-
-/// The same for texts of any length.
-#[inline(never)]
-fn far_end<const ESCAPES: bool>(json: &[u8], mut at: usize) -> Option<usize> {
-    loop {
-        at += plain_run(json.get(at..)?)?;
-        match json.get(at)? {
-            b'"' => return Some(at + 1),
-            _ if ESCAPES => at = escape_end(json, at + 1)?,
-            _ => return None,
-        }
-    }
-}
-
-/// How much of the inside of a text is before the next quote or backslash, if nothing of that is a control
-/// character.
-fn plain_run(text: &[u8]) -> Option<usize> {
-    let length = memchr2(b'"', b'\\', text)?;
-    let (eights, rest) = text[..length].as_chunks();
-    // Without a way out, so that many are looked at at once.
-    let found = eights.iter().fold(0, |found, eight| found | controls(u64::from_le_bytes(*eight)));
-    let is_plain = found & HIGHEST == 0 && rest.iter().all(|byte| *byte >= 0x20);
-    is_plain.then_some(length)
-}
-
-/// The highest bit of the lowest byte that is a quote, a backslash or a control character; bits of bytes
-/// above it mean nothing. No bit if there is none.
-const fn specials(bytes: u64) -> u64 {
-    let (quote, backslash) = (bytes ^ (ONES * b'"' as u64), bytes ^ (ONES * b'\\' as u64));
-    let is_quote = quote.wrapping_sub(ONES) & !quote;
-    let is_backslash = backslash.wrapping_sub(ONES) & !backslash;
-    (is_quote | is_backslash | controls(bytes)) & HIGHEST
-}
-
-/// The same of control characters alone, among bits that mean nothing.
-const fn controls(bytes: u64) -> u64 {
-    bytes.wrapping_sub(ONES * 0x20) & !bytes
 }
 
 /// Where the escape ends whose backslash is before `at`.
@@ -356,13 +327,25 @@ mod tests {
         ] {
             assert_eq!(walked(json), None, "{json}");
         }
-        // Also far behind the beginning of a text, wherever among eight bytes.
-        for length in 300..308 {
-            for wrong in ["\u{1}", "\\x", "\n\u{e9}"] {
-                let late = format!("{{\"a\":\"{}{wrong}{}\"}}", "x".repeat(length), "y".repeat(20));
-                assert_eq!(walked(&late), None, "{late}");
+    }
+
+    #[test]
+    fn texts_end_where_they_do_wherever_something_special_is() {
+        for length in 0..3 * MANY {
+            let before = "x".repeat(length);
+            for escape in ["\\n", "\\\"", "\\\\", "\\u00e9", "\\\\\\\"\\u0022", "é", ""] {
+                for behind in ["", "yyyyyyyyyyyyyyyyyyyy"] {
+                    let text = format!("\"{before}{escape}{behind}\"");
+                    check(&format!("{{\"a\":{text},\"b\":0}}"), &[("a", &text), ("b", "0")]);
+                    check(&format!("{{\"a\":{text}}}"), &[("a", &text)]);
+                }
             }
-            assert_eq!(walked(&format!("{{\"a\":\"{}", "x".repeat(length))), None);
+            for wrong in ["\u{1}", "\\x", "\n\u{e9}", "\\u00g0", "\\u00\"", "\\"] {
+                let late = format!("{{\"a\":\"{before}{wrong}{}\"}}", "y".repeat(20));
+                assert_eq!(walked(&late), None, "{late}");
+                assert_eq!(walked(&late[..late.len() - 22]), None, "{late}");
+            }
+            assert_eq!(walked(&format!("{{\"a\":\"{before}")), None);
         }
     }
 
