@@ -29,7 +29,8 @@ pub(crate) fn with_shown_ids(
     result: &Bytes,
     shown: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Shown>, String> {
-    if !TASK_ID.is_in(result) {
+    let is_plain = (kind, hop, asked) == (CallKind::Tool, Hop::Legacy, false);
+    if is_plain || !TASK_ID.is_in(result) {
         return Ok(None);
     }
     let Ok(mut members) = Members::read(result) else { return Ok(None) };

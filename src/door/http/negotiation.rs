@@ -7,7 +7,8 @@ use std::cmp::Reverse;
 use http::HeaderMap;
 use http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_TYPE};
 
-/// What official SDKs send, so that it is seldom taken apart.
+const JSON: &str = "application/json";
+/// What official SDKs take, so that it is seldom taken apart.
 const USUAL: &[u8] = b"application/json, text/event-stream";
 
 /// What a client takes.
@@ -40,7 +41,7 @@ impl Accepts {
         if ranges.is_empty() {
             return Self { json: true, events: false, rather_events: false };
         }
-        let json = best_of(&ranges, ["application/json", "application/*", "*/*"]);
+        let json = best_of(&ranges, [JSON, "application/*", "*/*"]);
         let events = best_of(&ranges, ["text/event-stream", "text/*", "*/*"]);
         Self { json: json.is_some(), events: events.is_some(), rather_events: events > json }
     }
@@ -66,19 +67,23 @@ fn best_of(ranges: &[(&str, f32)], names: [&str; 3]) -> Option<(f32, Reverse<usi
 /// Whether the body is plain JSON.
 pub(super) fn is_json(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let plain = headers
+        .get_all(CONTENT_ENCODING)
+        .iter()
+        .all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    plain && (kind == JSON || is_json_in_utf_8(kind))
+}
+
+fn is_json_in_utf_8(kind: &str) -> bool {
     let mut parts = kind.split(';').map(str::trim);
-    let json = parts.next().unwrap_or_default().eq_ignore_ascii_case("application/json");
+    let json = parts.next().unwrap_or_default().eq_ignore_ascii_case(JSON);
     let utf_8 = parts.all(|part| match part.split_once('=') {
         Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
             value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
         }
         Some(_) | None => true,
     });
-    let plain = headers
-        .get_all(CONTENT_ENCODING)
-        .iter()
-        .all(|coding| coding.as_bytes().eq_ignore_ascii_case(b"identity"));
-    json && utf_8 && plain
+    json && utf_8
 }
 
 #[cfg(test)]
