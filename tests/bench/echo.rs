@@ -19,6 +19,8 @@ use tokio::net::TcpListener;
 
 use crate::answers::Answers;
 
+/// So many bytes of answers do not wait for more that would go out with them.
+const ENOUGH: usize = 1 << 16;
 /// What a server that was not made for pipes may write to its stdout.
 const GARBAGE: &str = "progress: 12 % of all files are looked at\n";
 
@@ -41,8 +43,8 @@ pub(crate) fn stdio(answers: &Answers, garbage: bool) -> ExitCode {
                 std::thread::spawn(write_garbage);
             }
         }
-        // What is already here is answered in one write.
-        if !input.buffer().contains(&b'\n') {
+        // What is already here is answered in one write, unless that would hold long answers up.
+        if ready.len() >= ENOUGH || !input.buffer().contains(&b'\n') {
             if output.write_all(&ready).and_then(|()| output.flush()).is_err() {
                 return ExitCode::FAILURE;
             }
