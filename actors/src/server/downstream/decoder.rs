@@ -10,7 +10,7 @@ use crate::wire::{Id, head_id};
 const CHUNK: usize = 16 * 1024;
 /// With less room than this left, more is made. Short lines share what was made once.
 const ROOM_MIN: usize = 2 * 1024;
-/// The most room for a line that has hardly begun; a longer one has a buffer of its own.
+/// The most room for a line that has hardly begun, and the most that is kept for short ones.
 const ROOM_MAX: usize = 256 * 1024;
 
 /// One line of a child's output.
@@ -41,6 +41,8 @@ pub(super) struct Decoder {
     scanned: usize,
     /// Bytes of the line before.
     recent: usize,
+    /// The most room that was made.
+    made: usize,
     limit: usize,
     skipping: bool,
     skipped: u64,
@@ -50,13 +52,15 @@ impl Decoder {
     /// A decoder for lines of up to `limit` bytes.
     pub(super) fn new(limit: usize) -> Self {
         let buffer = BytesMut::new();
-        Self { buffer, scanned: 0, recent: 0, limit, skipping: false, skipped: 0 }
+        Self { buffer, scanned: 0, recent: 0, made: 0, limit, skipping: false, skipped: 0 }
     }
 
     /// Where the next bytes are to be read into.
     pub(super) fn space(&mut self) -> &mut BytesMut {
         if self.buffer.capacity() - self.buffer.len() < ROOM_MIN {
-            self.buffer.reserve(self.wanted());
+            let wanted = self.wanted();
+            self.made = self.made.max(self.buffer.len() + wanted);
+            self.buffer.reserve(wanted);
         }
         &mut self.buffer
     }
@@ -84,8 +88,9 @@ impl Decoder {
             let mut line = self.buffer.split_to(self.scanned + at + 1);
             self.scanned = 0;
             self.recent = line.len();
-            if line.len() > ROOM_MAX && self.buffer.len() < CHUNK {
+            if self.recent <= ROOM_MAX && self.made > ROOM_MAX && self.buffer.len() < CHUNK {
                 self.buffer = BytesMut::from(&self.buffer[..]);
+                self.made = 0;
             }
             if std::mem::take(&mut self.skipping) {
                 continue;
@@ -231,11 +236,13 @@ mod tests {
     }
 
     #[test]
-    fn the_room_of_a_long_line_goes_with_it() {
+    fn the_room_of_a_long_line_goes_with_the_next_short_one() {
         let mut decoder = Decoder::new(10 * ROOM_MAX);
         let mut lines = Vec::new();
-        let line = vec![b'x'; 4 * ROOM_MAX];
-        feed(&mut decoder, &[&line, &b"\nshort\nrest"[..]].concat(), &mut lines);
+        for part in vec![b'x'; 4 * ROOM_MAX].chunks(CHUNK) {
+            feed(&mut decoder, part, &mut lines);
+        }
+        feed(&mut decoder, b"\nshort\nrest", &mut lines);
         assert_eq!((lines.len(), &*lines[1]), (2, "short"));
         feed(&mut decoder, b" of it\n", &mut lines);
         assert_eq!(lines[2], "rest of it");
