@@ -29,8 +29,7 @@ pub(crate) fn with_shown_ids(
     result: &Bytes,
     shown: impl Fn(&str) -> Option<String>,
 ) -> Result<Option<Shown>, String> {
-    let is_plain = (kind, hop, asked) == (CallKind::Tool, Hop::Legacy, false);
-    if is_plain || !TASK_ID.is_in(result) {
+    if !TASK_ID.is_in(result) {
         return Ok(None);
     }
     let Ok(mut members) = Members::read(result) else { return Ok(None) };
@@ -168,6 +167,19 @@ mod tests {
         let result = Bytes::from_static(br#"{"task":{"taskId":"7"},"content":[]}"#);
         let found = with_shown_ids(CallKind::Tool, Hop::Legacy, false, &result, |_| unreachable!());
         assert_eq!(found, Ok(None));
+    }
+
+    #[test]
+    fn what_belongs_to_a_task_names_it_whether_or_not_the_call_was_to_become_one() {
+        let result =
+            r#"{"content":[],"_meta":{"io.modelcontextprotocol/related-task":{"taskId":"7"}}}"#;
+        let expected = result.replace("\"7\"", "\"*7*\"");
+        for asked in [true, false] {
+            let result = Bytes::from_static(result.as_bytes());
+            let shown = |own: &str| Some(format!("*{own}*"));
+            let found = with_shown_ids(CallKind::Tool, Hop::Legacy, asked, &result, shown);
+            assert_eq!(found, Ok(Some(Shown { result: expected.clone().into(), made: None })));
+        }
     }
 
     #[test]
