@@ -54,6 +54,8 @@ enum Framing {
 
 /// Between two looks at whether a connection is still there.
 const PATIENCE: std::time::Duration = std::time::Duration::from_millis(200);
+/// Room for what is read, in bytes; more is made for long answers.
+const ROOM: usize = 64 * 1024;
 /// The end of a head.
 const BLANK: &[u8] = b"\r\n\r\n";
 
@@ -102,7 +104,7 @@ impl Talk {
             output: Box::pin(output),
             framing,
             waiting: Vec::new(),
-            buffer: Vec::with_capacity(64 * 1024),
+            buffer: Vec::with_capacity(ROOM),
             used: 0,
             child: None,
         }
@@ -287,7 +289,12 @@ impl Talk {
 
     async fn exactly(&mut self, count: usize) -> Result<Vec<u8>> {
         while self.buffer.len() - self.used < count {
+            self.buffer.reserve(count);
             self.more().await?;
+        }
+        if self.used == 0 && self.buffer.len() == count {
+            // A long answer is not copied.
+            return Ok(std::mem::replace(&mut self.buffer, Vec::with_capacity(ROOM)));
         }
         let found = self.buffer[self.used..self.used + count].to_vec();
         self.used += count;
