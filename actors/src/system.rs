@@ -41,7 +41,7 @@ use crate::supervisor::{
     Board, BoardReader, RestartError, SupervisorActor, SupervisorArguments, SupervisorHandle,
 };
 use crate::tasks::TaskSeal;
-use crate::wire::{CallKind, CallParams, Hop, Outcome, Text};
+use crate::wire::{CallKind, CallParams, Hop, Outcome, Text, Word, Words};
 
 use limits::limits;
 
@@ -283,11 +283,12 @@ impl System {
         }
         if self.completes_nothing(kind, &target) {
             let outcome = Outcome::Result(Bytes::from_static(NO_COMPLETION));
-            return Ok(Answer { outcome, hop: Hop::Legacy });
+            return Ok(Answer { outcome, hop: Hop::Legacy, words: Words::NONE });
         }
         let by = tenancy.holder.clone();
         let mut answer = self.0.router.call(&admission, &target, tenancy, call).await?;
         if !matches!(scope, Scope::Server(_))
+            && answer.words.may_have(Word::Uri)
             && let Some(outcome) =
                 with_public_addresses(kind, target.server.name.as_ref(), &answer.outcome)
         {

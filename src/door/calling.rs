@@ -96,17 +96,18 @@ impl Service {
             }
         };
         match outcome {
-            Ok(Answered { outcome: Outcome::Result(result), hop }) => {
+            Ok(Answered { outcome: Outcome::Result(result), hop, words }) => {
                 if asked && let Some(task) = tasks::made(&result) {
                     self.hear_of_task(&task).await;
                 }
-                if hop == Hop::Modern && !(era == Era::Modern && follows) && tasks::is_task(&result)
-                {
+                let result = (&result, words);
+                let follows = era == Era::Modern && follows;
+                if hop == Hop::Modern && !follows && era::is_task(result) {
                     let error = ForeignResult("\"task\"".to_owned());
                     return Ok(foreign_result(id, kind, &error));
                 }
                 let extends = hop == Hop::Modern && self.knows_extensions(hop);
-                let response = era::response(id, (kind, extends), &result, hop, era)
+                let response = era::response(id, (kind, extends), result, hop, era)
                     .unwrap_or_else(|error| foreign_result(id, kind, &error));
                 if response.len() >= LONG {
                     yield_now().await;
@@ -412,10 +413,11 @@ fn is_failure(outcome: &Outcome) -> bool {
 
 /// What a server asks for with its answer, if it does.
 fn asks(answered: &Answered) -> Result<Option<InputRequired>, String> {
-    let Answered { outcome: Outcome::Result(result), hop: Hop::Modern } = answered else {
+    let Answered { outcome: Outcome::Result(result), hop: Hop::Modern, words } = answered else {
         return Ok(None);
     };
-    InputRequired::read(result).transpose()
+    let may_ask = era::may_be_no_end((result, *words));
+    may_ask.then(|| InputRequired::read(result)).flatten().transpose()
 }
 
 /// Seconds since 1970.

@@ -3,7 +3,7 @@
 //! Pure. Where both speak an older kind not a byte is looked at. It leaves errors to `reply`.
 
 use bytes::Bytes;
-use conductor_actors::wire::{CallKind, Hop, Id, Members, Word, response_of};
+use conductor_actors::wire::{CallKind, Hop, Id, Members, Word, Words, response_of};
 use thiserror::Error;
 
 /// The rules by which one request is served.
@@ -31,19 +31,21 @@ impl Era {
 pub(super) struct ForeignResult(pub(super) String);
 
 /// What every result says, and that of a resource as well whose server cannot say how long it holds.
-static ADDED: [(Word, &str); 3] = [
-    (Word::new(r#""resultType""#), r#""complete""#),
-    (Word::new(r#""ttlMs""#), "0"),
-    (Word::new(r#""cacheScope""#), r#""private""#),
+const ADDED: [Added; 3] = [
+    Added { word: Word::ResultType, key: "resultType", value: r#""complete""# },
+    Added { word: Word::TtlMs, key: "ttlMs", value: "0" },
+    Added { word: Word::CacheScope, key: "cacheScope", value: r#""private""# },
 ];
 
+/// A member that is added to a result that lacks it.
+struct Added {
+    word: Word,
+    key: &'static str,
+    value: &'static str,
+}
+
 /// What is changed for a caller of an older revision.
-static NEWER: [Word; 4] = [
-    Word::new(r#""resultType""#),
-    Word::new(r#""ttlMs""#),
-    Word::new(r#""cacheScope""#),
-    Word::new(r#""structuredContent""#),
-];
+const NEWER: [Word; 4] = [Word::ResultType, Word::TtlMs, Word::CacheScope, Word::StructuredContent];
 
 /// The types of results that a newer caller knows. Those that ask for input never come here.
 const KNOWN: [&[u8]; 2] = [br#""complete""#, br#""task""#];
@@ -51,21 +53,21 @@ const KNOWN: [&[u8]; 2] = [br#""complete""#, br#""task""#];
 /// Hints that only mean something to a modern caller.
 const HINTS: [&str; 2] = ["ttlMs", "cacheScope"];
 
-/// The response that carries `result`, which came from a server spoken to as `from`, for a request
-/// of this kind. `extends` if the caller may know more types of results than its revision does.
+/// The response that carries `result`, which has these words and came from a server spoken to as `from`, for
+/// a request of this kind. `extends` if the caller may know more types of results than its revision does.
 pub(super) fn response(
     id: &Id,
     (kind, extends): (CallKind, bool),
-    result: &Bytes,
+    (result, words): (&Bytes, Words),
     from: Hop,
     to: Era,
 ) -> Result<Bytes, ForeignResult> {
     let carried = match (from, to) {
         (Hop::Legacy, Era::Legacy) => None,
         (Hop::Modern, Era::Modern) if extends || kind == CallKind::Extension => None,
-        (Hop::Modern, Era::Modern) => completed(result, kind)?,
-        (Hop::Legacy, Era::Modern) => typed(result, kind),
-        (Hop::Modern, Era::Legacy) => untyped(result)?,
+        (Hop::Modern, Era::Modern) => completed((result, words), kind)?,
+        (Hop::Legacy, Era::Modern) => typed((result, words), kind),
+        (Hop::Modern, Era::Legacy) => untyped((result, words))?,
     };
     let Carried { head, rest } = carried.unwrap_or_else(|| Carried::as_it_is(result.clone()));
     Ok(response_of(id, &[&head, &rest]))
@@ -84,12 +86,12 @@ impl Carried {
     }
 
     /// A result of these members and of `rest`, which lacks its first brace.
-    fn with<'a>(added: impl Iterator<Item = &'a (Word, &'a str)>, rest: Bytes) -> Self {
+    fn with<'a>(added: impl Iterator<Item = &'a Added>, rest: Bytes) -> Self {
         let mut head = Vec::with_capacity(64);
-        for (key, value) in added {
-            head.push(if head.is_empty() { b'{' } else { b',' });
-            head.extend_from_slice(key.text().as_bytes());
-            head.push(b':');
+        for Added { key, value, .. } in added {
+            head.extend_from_slice(if head.is_empty() { b"{\"" } else { b",\"" });
+            head.extend_from_slice(key.as_bytes());
+            head.extend_from_slice(b"\":");
             head.extend_from_slice(value.as_bytes());
         }
         match rest.trim_ascii_start().first() {
@@ -102,25 +104,25 @@ impl Carried {
 
     /// The result that has these members and those it lacks.
     fn with_missing(members: &Members, kind: CallKind) -> Self {
-        let is_missing = |(key, _): &&(Word, &str)| members.get(bare(key)).is_none();
+        let is_missing = |added: &&Added| members.get(added.key).is_none();
         let missing = needed(kind).iter().filter(is_missing);
         Self::with(missing, members.to_json().slice(1..))
     }
 }
 
 /// The members that a result of this kind has to have.
-fn needed(kind: CallKind) -> &'static [(Word, &'static str)] {
+fn needed(kind: CallKind) -> &'static [Added] {
     if kind == CallKind::Resource { &ADDED } else { &ADDED[..1] }
 }
 
 /// `result` with a result type, if it is an object. What an older server says under that name is no
 /// type: it knows of none.
-fn typed(result: &Bytes, kind: CallKind) -> Option<Carried> {
+fn typed((result, words): (&Bytes, Words), kind: CallKind) -> Option<Carried> {
     if !result.starts_with(b"{") {
         return None;
     }
     // Taken apart only if one of them may be in it.
-    if !needed(kind).iter().any(|(key, _)| key.is_in(result)) {
+    if !needed(kind).iter().any(|added| words.may_have(added.word)) {
         return Some(Carried::with(needed(kind).iter(), result.slice(1..)));
     }
     let mut members = Members::read(result).ok()?;
@@ -130,11 +132,12 @@ fn typed(result: &Bytes, kind: CallKind) -> Option<Carried> {
 
 /// `result` of a server of the same kind, which has to say what it is (MCP 2026-07-28, basic/index,
 /// `resultType`): one that does not is complete, and one that says what nobody knows is none.
-fn completed(result: &Bytes, kind: CallKind) -> Result<Option<Carried>, ForeignResult> {
-    let says_all = needed(kind).iter().all(|(key, _)| key.is_in(result));
-    let mut types = ADDED[0].0.places(result);
-    let is_complete = |at: usize| result[at..].starts_with(br#""resultType":"complete""#);
-    if says_all && types.next().is_some_and(is_complete) && types.next().is_none() {
+fn completed(
+    (result, words): (&Bytes, Words),
+    kind: CallKind,
+) -> Result<Option<Carried>, ForeignResult> {
+    let may_say_all = needed(kind).iter().all(|added| words.may_have(added.word));
+    if may_say_all && says_complete((result, words)) {
         return Ok(None);
     }
     let Ok(members) = Members::read(result) else { return Ok(None) };
@@ -142,18 +145,38 @@ fn completed(result: &Bytes, kind: CallKind) -> Result<Option<Carried>, ForeignR
         Some(said) if !KNOWN.contains(&&said[..]) => {
             Err(ForeignResult(String::from_utf8_lossy(said).into_owned()))
         }
-        _ if needed(kind).iter().all(|(key, _)| members.get(bare(key)).is_some()) => Ok(None),
+        _ if needed(kind).iter().all(|added| members.get(added.key).is_some()) => Ok(None),
         _ => Ok(Some(Carried::with_missing(&members, kind))),
     }
 }
 
-fn bare(key: &Word) -> &'static str {
-    key.text().trim_matches('"')
+/// Whether the only type that a result speaks of is that of one that is complete. It is mostly its first or its
+/// last member.
+fn says_complete((result, words): (&Bytes, Words)) -> bool {
+    const SAID: &[u8] = br#""resultType":"complete""#;
+    if !words.may_have(Word::ResultType) || words.may_have_again(Word::ResultType) {
+        return false;
+    }
+    let (begin, end) = (result.get(1..), result.len().checked_sub(1).map(|end| &result[..end]));
+    begin.is_some_and(|begin| begin.starts_with(SAID))
+        || end.is_some_and(|end| end.ends_with(SAID))
+        || memchr::memmem::find(result, SAID).is_some()
+}
+
+/// Whether a newer server's result says that a task was made.
+pub(super) fn is_task((result, words): (&Bytes, Words)) -> bool {
+    let is_type = |it: Members| it.text("resultType").as_deref() == Some("task");
+    may_be_no_end((result, words)) && Members::read(result).is_ok_and(is_type)
+}
+
+/// Whether a newer server's result may say that it is another than the one that was asked for.
+pub(super) fn may_be_no_end((result, words): (&Bytes, Words)) -> bool {
+    words.may_have(Word::ResultType) && !says_complete((result, words))
 }
 
 /// `result` without what only modern callers understand, if there is any of it.
-fn untyped(result: &Bytes) -> Result<Option<Carried>, ForeignResult> {
-    if !NEWER.iter().any(|key| key.is_in(result)) {
+fn untyped((result, words): (&Bytes, Words)) -> Result<Option<Carried>, ForeignResult> {
+    if !NEWER.iter().any(|word| words.may_have(*word)) {
         return Ok(None);
     }
     let Ok(mut members) = Members::read(result) else { return Ok(None) };
@@ -175,16 +198,35 @@ fn untyped(result: &Bytes) -> Result<Option<Carried>, ForeignResult> {
 
 #[cfg(test)]
 mod tests {
+    use conductor_actors::wire::{Message, parse};
+
     use super::*;
+
+    /// A result and its words, first those that it has, then as if nobody had looked.
+    fn with_words(result: &'static str) -> [(Bytes, Words); 2] {
+        let message = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#);
+        let Ok(Message::Response(response)) = parse(&message.into()) else { unreachable!() };
+        [response.words, Words::ANY].map(|words| (Bytes::from_static(result.as_bytes()), words))
+    }
+
+    /// The response, whatever is known of the words.
+    #[track_caller]
+    fn carried(about: (CallKind, bool), result: &'static str, from: Hop, to: Era) -> String {
+        let [known, unknown] = with_words(result).map(|(result, words)| {
+            match response(&Id::from_number(1), about, (&result, words), from, to) {
+                Ok(found) => String::from_utf8(found.to_vec()).unwrap(),
+                Err(error) => error.to_string(),
+            }
+        });
+        // What was taken apart has no blanks any more.
+        let bare = |text: &str| text.replace(' ', "");
+        assert_eq!(bare(&known), bare(&unknown), "{result}");
+        known
+    }
 
     #[track_caller]
     fn check(result: &'static str, from: Hop, to: Era, expected: &str) {
-        let id = Id::from_number(1);
-        let result = Bytes::from_static(result.as_bytes());
-        let found = match response(&id, (CallKind::Tool, false), &result, from, to) {
-            Ok(found) => String::from_utf8(found.to_vec()).unwrap(),
-            Err(error) => error.to_string(),
-        };
+        let found = carried((CallKind::Tool, false), result, from, to);
         let expected = match expected.strip_prefix("! ") {
             Some(refusal) => refusal.to_owned(),
             None => format!(r#"{{"jsonrpc":"2.0","id":1,"result":{expected}}}"#),
@@ -211,25 +253,25 @@ mod tests {
             newer(whole, whole);
         }
         newer(r#"{"content":[1.0]}"#, r#"{"resultType":"complete","content":[1.0]}"#);
-        newer(
-            r#"{"structuredContent":{"resultType":"complete"}}"#,
-            r#"{"structuredContent":{"resultType":"complete"}}"#,
-        );
         newer("{}", r#"{"resultType":"complete"}"#);
+        // Of a server that does not keep to its revision, one type further in passes for the result's own.
+        let inner = r#"{"structuredContent":{"resultType":"complete"}}"#;
+        let [(result, words), _] = with_words(inner);
+        let kind = (CallKind::Tool, false);
+        let found = response(&Id::from_number(1), kind, (&result, words), Hop::Modern, Era::Modern);
+        assert_eq!(found.unwrap(), format!(r#"{{"jsonrpc":"2.0","id":1,"result":{inner}}}"#));
         let foreign = "! result type \"foo\" cannot be passed on to a client of this revision";
         newer(r#"{"resultType":"foo"}"#, foreign);
         let known = |kind, extends, result: &'static str| {
-            let (id, result) = (Id::from_number(1), Bytes::from_static(result.as_bytes()));
-            let found = response(&id, (kind, extends), &result, Hop::Modern, Era::Modern);
-            found.map(|found| String::from_utf8(found.to_vec()).unwrap())
+            carried((kind, extends), result, Hop::Modern, Era::Modern)
         };
         let foo = r#"{"resultType":"foo"}"#;
         let whole = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{foo}}}"#);
-        assert_eq!(known(CallKind::Tool, true, foo), Ok(whole.clone()));
-        assert_eq!(known(CallKind::Extension, false, foo), Ok(whole));
+        assert_eq!(known(CallKind::Tool, true, foo), whole);
+        assert_eq!(known(CallKind::Extension, false, foo), whole);
         let read = known(CallKind::Resource, false, r#"{"resultType":"complete","ttlMs":5}"#);
         let expected = r#"{"cacheScope":"private","resultType":"complete","ttlMs":5}"#;
-        assert_eq!(read, Ok(format!(r#"{{"jsonrpc":"2.0","id":1,"result":{expected}}}"#)));
+        assert_eq!(read, format!(r#"{{"jsonrpc":"2.0","id":1,"result":{expected}}}"#));
     }
 
     #[test]
@@ -267,7 +309,6 @@ mod tests {
 
     #[test]
     fn a_modern_caller_is_told_how_long_a_resource_holds() {
-        let id = Id::from_number(1);
         for (result, expected) in [
             (
                 r#"{"contents":[]}"#,
@@ -282,11 +323,25 @@ mod tests {
                 r#"{"resultType":"complete","ttlMs":0,"cacheScope":"private","contents":[{"ttlMs":9}]}"#,
             ),
         ] {
-            let result = Bytes::from_static(result.as_bytes());
-            let kind = (CallKind::Resource, false);
-            let found = response(&id, kind, &result, Hop::Legacy, Era::Modern);
-            let expected = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{expected}}}"#);
-            assert_eq!(found.unwrap(), expected);
+            let found = carried((CallKind::Resource, false), result, Hop::Legacy, Era::Modern);
+            assert_eq!(found, format!(r#"{{"jsonrpc":"2.0","id":1,"result":{expected}}}"#));
+        }
+    }
+
+    #[test]
+    fn a_task_is_told_from_other_results() {
+        for (result, expected) in [
+            (r#"{"resultType":"task","taskId":"t"}"#, true),
+            (r#"{"x":{"resultType":"complete"},"resultType":"task"}"#, true),
+            (r#"{"resultType":"complete","content":[{"type":"text","text":"task"}]}"#, false),
+            (r#"{"a":[],"resultType":"complete","content":[]}"#, false),
+            (r#"{"content":[],"resultType":"complete"}"#, false),
+            (r#"{"structuredContent":{"resultType":"task"}}"#, false),
+            ("7", false),
+        ] {
+            for (result, words) in with_words(result) {
+                assert_eq!(is_task((&result, words)), expected, "{result:?} {words:?}");
+            }
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{Downfall, Inquiries, LogPort, Seat};
-use crate::wire::{CallKind, CallParams, Hop, Outcome, Text};
+use crate::wire::{CallKind, CallParams, Hop, Outcome, Text, Words};
 
 /// What a door shows.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -71,6 +71,8 @@ pub struct Answer {
     pub outcome: Outcome,
     /// The kind of revision it was given in.
     pub hop: Hop,
+    /// Which words are in the outcome as its server gave it.
+    pub words: Words,
 }
 
 /// What is known of a call's effect when it failed.

@@ -15,7 +15,7 @@ use crate::model::{
     Answer, CallError, Holder as InstanceHolder, InstanceId, Principal, Scope, Seat, Target,
 };
 use crate::tasks::{Holder, Shown, with_shown_ids};
-use crate::wire::{CallKind, CallParams, Hop, Outcome, Text};
+use crate::wire::{CallKind, CallParams, Hop, Outcome, Text, Word};
 
 impl System {
     /// An answer with the ids of tasks that its caller is shown at this door.
@@ -27,6 +27,9 @@ impl System {
         answer: Answer,
     ) -> Result<Answer, CallError> {
         let Outcome::Result(result) = &answer.outcome else { return Ok(answer) };
+        if !answer.words.may_have(Word::TaskId) {
+            return Ok(answer);
+        }
         let holder = Holder { principal, scope: scope.clone(), hop: answer.hop };
         Ok(match self.show_tasks(holder, about, result).await? {
             Some(result) => Answer { outcome: Outcome::Result(result), ..answer },

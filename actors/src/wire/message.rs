@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::text::{Lent, Text};
 use super::walk;
-use super::{Id, Outcome};
+use super::{Id, Outcome, Words};
 
 /// One JSON-RPC message.
 #[derive(Debug, Clone)]
@@ -52,6 +52,8 @@ pub struct Response {
     pub id: Option<Id>,
     /// What it says.
     pub outcome: Outcome,
+    /// Which words are in that.
+    pub words: Words,
 }
 
 /// Why bytes are not a JSON-RPC message.
@@ -79,6 +81,8 @@ struct Parts<'a> {
     params: Option<&'a str>,
     result: Option<&'a str>,
     error: Option<&'a str>,
+    /// In any of them.
+    words: Words,
 }
 
 impl<'a> Parts<'a> {
@@ -101,13 +105,14 @@ impl<'a> Parts<'a> {
             params: envelope.params.map(RawValue::get),
             result: envelope.result.map(RawValue::get),
             error: envelope.error.map(RawValue::get),
+            words: Words::ANY,
         })
     }
 
     /// Reads a message that is as messages usually are: no member twice, no escapes in names.
     fn walked(message: &'a str, turns: (usize, impl Fn())) -> Option<Self> {
         let [mut jsonrpc, mut id, mut method, mut params, mut result, mut error] = [None; 6];
-        walk::members(message, turns, |key, value| {
+        let words = walk::members(message, turns, |key, value| {
             let part = match key {
                 "jsonrpc" => &mut jsonrpc,
                 "id" => &mut id,
@@ -130,6 +135,7 @@ impl<'a> Parts<'a> {
             params: params.filter(|raw| *raw != "null"),
             result,
             error,
+            words,
         })
     }
 }
@@ -167,6 +173,7 @@ pub(crate) fn parse_in_turns(
     turns: (usize, impl Fn()),
 ) -> Result<Message, Malformed> {
     let parts = Parts::read(bytes, turns)?;
+    let words = parts.words;
     let raw = |part: &str| bytes.slice_ref(part.as_bytes());
     let id = parts.id.map(raw);
     let known = id.clone();
@@ -198,10 +205,12 @@ pub(crate) fn parse_in_turns(
         (None, None) => return Err(shape("no `method`, `result` or `error`")),
     };
     match id {
-        Some(token) if token == "null" => Ok(Message::Response(Response { id: None, outcome })),
+        Some(token) if token == "null" => {
+            Ok(Message::Response(Response { id: None, outcome, words }))
+        }
         None => Err(shape("a response needs an `id`")),
         Some(token) => match Id::from_raw(token) {
-            Some(id) => Ok(Message::Response(Response { id: Some(id), outcome })),
+            Some(id) => Ok(Message::Response(Response { id: Some(id), outcome, words })),
             None => Err(shape("`id` must be a string or an integer")),
         },
     }
@@ -242,7 +251,7 @@ mod tests {
         let found = match read(json) {
             Ok(Message::Request(request)) => format!("request {} {}", request.id, request.method),
             Ok(Message::Notification(told)) => format!("notification {}", told.method),
-            Ok(Message::Response(Response { id, outcome })) => {
+            Ok(Message::Response(Response { id, outcome, .. })) => {
                 let kind = if matches!(outcome, Outcome::Result(_)) { "result" } else { "error" };
                 format!("{kind} {}", id.map_or("null".to_owned(), |id| id.to_string()))
             }
@@ -314,6 +323,7 @@ mod tests {
         ) {
             let json = format!("{{{}}}", members.join(","));
             if let Some(walked) = Parts::walked(&json, (3, || ())) {
+                let walked = Parts { words: Words::ANY, ..walked };
                 prop_assert_eq!(walked, Parts::deserialized(json.as_bytes()).unwrap());
             }
         }

@@ -21,7 +21,7 @@ mod specials;
 mod tests;
 mod text;
 mod walk;
-mod word;
+mod words;
 
 pub use abilities::{Abilities, TASKS, declares_tasks, without_tasks};
 pub use head::head_id;
@@ -40,4 +40,4 @@ pub use params::{CallKind, CallParams, ParamsError, TaskVerb};
 pub use reply::{Outcome, notification, response_of, write_error, write_request, write_result};
 pub use scan::{depth, has_broken_text};
 pub use text::{Text, json_string, json_strings, write_json_string};
-pub use word::Word;
+pub use words::{Word, Words};

@@ -1,10 +1,11 @@
 //! This file walks over one JSON object once and tells its members: their keys, and their values as they
-//! were written.
+//! were written, and which known words are keys in them.
 //!
 //! Pure. It takes nothing that serde_json refuses, and leaves some things to it that it takes: keys with
 //! escapes, deep nesting. What is wrong with a text, and where, serde_json says as well.
 
 use super::specials::{self, FEW, MANY};
+use super::words::Words;
 
 /// Lists and objects in each other that are walked over, one bit each.
 const LEVELS: u32 = 64;
@@ -15,7 +16,7 @@ const ANY: bool = true;
 const PLAIN: bool = false;
 
 /// Calls `each` with key and raw value of every member of `json`, an object, in their order, and `pass` once in
-/// every so many bytes.
+/// every so many bytes. Returns the words that are keys in the values.
 ///
 /// `None` if it cannot be told that `json` is well-formed and an object, if a key has an escape, or if
 /// `each` says so; members may have been told by then.
@@ -23,19 +24,20 @@ pub(super) fn members<'a>(
     json: &'a str,
     (turn, pass): (usize, impl Fn()),
     mut each: impl FnMut(&'a str, &'a str) -> Option<()>,
-) -> Option<()> {
+) -> Option<Words> {
     let bytes = json.as_bytes();
+    let mut words = Words::NONE;
     let mut at = expect(bytes, blanks(bytes, 0), b'{')?;
     at = blanks(bytes, at);
     if *bytes.get(at)? == b'}' {
-        return is_end(bytes, at + 1);
+        return is_end(bytes, at + 1).then_some(words);
     }
     let mut until = turn;
     loop {
         let end = text_end::<PLAIN>(bytes, at)?;
         let key = &json[at + 1..end - 1];
         let begin = blanks(bytes, expect(bytes, blanks(bytes, end), b':')?);
-        let mut value = Value::at(begin);
+        let mut value = Value::at(begin, words);
         let end = loop {
             match value.end(bytes, until)? {
                 Some(end) => break end,
@@ -45,11 +47,12 @@ pub(super) fn members<'a>(
                 }
             }
         };
+        words = value.words;
         each(key, &json[begin..end])?;
         at = blanks(bytes, end);
         match bytes.get(at)? {
             b',' => at = blanks(bytes, at + 1),
-            b'}' => return is_end(bytes, at + 1),
+            b'}' => return is_end(bytes, at + 1).then_some(words),
             _ => return None,
         }
     }
@@ -67,19 +70,21 @@ struct Value {
     /// A bit for each level that is open, the innermost lowest; it is set for an object.
     kinds: u64,
     depth: u32,
+    /// Those that were met so far, here and before.
+    words: Words,
 }
 
 impl Value {
-    fn at(at: usize) -> Self {
-        Self { at, kinds: 0, depth: 0 }
+    fn at(at: usize, words: Words) -> Self {
+        Self { at, kinds: 0, depth: 0, words }
     }
 
     /// Where it ends; nothing yet if what is left begins at `until` or behind that.
     fn end(&mut self, json: &[u8], until: usize) -> Option<Option<usize>> {
-        let Self { mut at, mut kinds, mut depth } = *self;
+        let Self { mut at, mut kinds, mut depth, mut words } = *self;
         loop {
             if at >= until {
-                *self = Self { at, kinds, depth };
+                *self = Self { at, kinds, depth, words };
                 return Some(None);
             }
             at = match json.get(at)? {
@@ -100,7 +105,7 @@ impl Value {
                             return None;
                         }
                         kinds = kinds << 1 | u64::from(is_object);
-                        at = if is_object { key_end(json, at)? } else { at };
+                        at = if is_object { key_end(json, at, &mut words)? } else { at };
                         continue;
                     }
                 }
@@ -109,12 +114,13 @@ impl Value {
             // A value is over, and maybe what it is in.
             loop {
                 if depth == 0 {
+                    self.words = words;
                     return Some(Some(at));
                 }
                 at = blanks(json, at);
                 match (json.get(at)?, kinds & 1) {
                     (b',', 1) => {
-                        at = key_end(json, blanks(json, at + 1))?;
+                        at = key_end(json, blanks(json, at + 1), &mut words)?;
                         break;
                     }
                     (b',', _) => {
@@ -133,9 +139,10 @@ impl Value {
     }
 }
 
-/// Where the value begins whose key begins at `at`.
-fn key_end(json: &[u8], at: usize) -> Option<usize> {
+/// Where the value begins whose key begins at `at`; the key is noted if it is a known word.
+fn key_end(json: &[u8], at: usize, words: &mut Words) -> Option<usize> {
     let end = text_end::<ANY>(json, at)?;
+    words.note(&json[at + 1..end - 1]);
     Some(blanks(json, expect(json, blanks(json, end), b':')?))
 }
 
@@ -250,8 +257,8 @@ fn expect(json: &[u8], at: usize, byte: u8) -> Option<usize> {
     (*json.get(at)? == byte).then_some(at + 1)
 }
 
-fn is_end(json: &[u8], at: usize) -> Option<()> {
-    (blanks(json, at) == json.len()).then_some(())
+fn is_end(json: &[u8], at: usize) -> bool {
+    blanks(json, at) == json.len()
 }
 
 #[cfg(test)]
@@ -261,6 +268,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::value::RawValue;
 
+    use super::super::words::Word;
     use super::*;
 
     fn walked(json: &str) -> Option<Vec<(&str, &str)>> {
@@ -382,8 +390,68 @@ mod tests {
         text.prop_map(|text| text.concat())
     }
 
+    /// All known words, with how each is written.
+    const WORDS: [(Word, &str); 6] = [
+        (Word::Uri, "uri"),
+        (Word::TaskId, "taskId"),
+        (Word::ResultType, "resultType"),
+        (Word::TtlMs, "ttlMs"),
+        (Word::CacheScope, "cacheScope"),
+        (Word::StructuredContent, "structuredContent"),
+    ];
+
+    /// Values with many words in them, and what is near to one.
+    fn with_words() -> impl Strategy<Value = serde_json::Value> {
+        use serde_json::Value;
+        let near = ["", "ur", "uris", "URI", "task\"", "structuredContents", LONG];
+        let texts: Vec<&str> = WORDS.map(|(_, text)| text).into_iter().chain(near).collect();
+        let texts = proptest::sample::select(texts);
+        let text = texts.clone().prop_map(Value::from);
+        text.prop_recursive(3, 12, 4, move |inner| {
+            let object = proptest::collection::btree_map(texts.clone(), inner.clone(), 0..4);
+            let object = object.prop_map(|it| it.into_iter().map(|(k, v)| (k.to_owned(), v)));
+            prop_oneof![
+                proptest::collection::vec(inner, 0..4).prop_map(Value::from),
+                object.prop_map(|members| Value::Object(members.collect())),
+            ]
+        })
+    }
+
+    fn times(word: &str, value: &serde_json::Value) -> usize {
+        use serde_json::Value;
+        match value {
+            Value::Array(items) => items.iter().map(|item| times(word, item)).sum(),
+            Value::Object(members) => members
+                .iter()
+                .map(|(key, value)| usize::from(key == word) + times(word, value))
+                .sum(),
+            _ => 0,
+        }
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn words_are_noted_wherever_they_are_and_nothing_else(
+            values in proptest::collection::vec(with_words(), 0..4),
+            turn in 1_usize..40,
+            is_pretty in any::<bool>(),
+        ) {
+            let object = values.iter().enumerate().map(|(at, value)| (at.to_string(), value.clone()));
+            let object = serde_json::Value::Object(object.collect());
+            let json = if is_pretty {
+                serde_json::to_string_pretty(&object).unwrap()
+            } else {
+                object.to_string()
+            };
+            let found = members(&json, (turn, || ()), |_, _| Some(())).unwrap();
+            for (word, text) in WORDS {
+                let times = times(text, &object);
+                prop_assert_eq!(found.may_have(word), times > 0, "{}", text);
+                prop_assert_eq!(found.may_have_again(word), times > 1, "{}", text);
+            }
+        }
 
         #[test]
         fn nothing_is_taken_that_another_reader_refuses_or_reads_otherwise(

@@ -5,12 +5,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use conductor_actors::wire::{Abilities, Members, Text, Word, json_string};
+use conductor_actors::wire::{Abilities, Members, Text, json_string};
 use conductor_actors::{InquiryKind, shown_visit};
 
 use super::presentation::{with_label, without_marks};
 
-static INPUT_REQUIRED: Word = Word::new("\"input_required\"");
 use crate::door::reply::wants_visit;
 
 /// A result that asks for input, taken apart.
@@ -30,7 +29,6 @@ impl InputRequired {
     /// # Errors
     /// If it asks in a way that cannot be understood, with what is wrong.
     pub(in crate::door) fn read(result: &Bytes) -> Option<Result<Self, String>> {
-        INPUT_REQUIRED.is_in(result).then_some(())?;
         let mut rest = Members::read(result).ok()?;
         if rest.text("resultType").as_deref() != Some("input_required") {
             return None;

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use conductor_actors::wire::{CallKind, CallParams, Hop, Id, Members, Text};
+use conductor_actors::wire::{CallKind, CallParams, Hop, Id, Members, Text, Words};
 use conductor_actors::{Form, FrontTool, ListKind, Scope, View};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -67,7 +67,8 @@ impl Service {
             Ok(Behind::Said(said)) => said.result(),
             Err(reason) => lookup::failed(&reason),
         };
-        let answer = era::response(id, (CallKind::Tool, false), &result, Hop::Legacy, era);
+        let result = (&result, Words::NONE);
+        let answer = era::response(id, (CallKind::Tool, false), result, Hop::Legacy, era);
         Ok(answer.unwrap_or_else(|error| foreign_result(id, CallKind::Tool, &error)))
     }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use conductor_actors::wire::{
-    CallKind, CallParams, Hop, Members, Outcome, RELATED_TASK, TaskVerb, Text,
+    CallKind, CallParams, Hop, Members, Outcome, RELATED_TASK, TaskVerb, Text, Words,
 };
 use conductor_actors::{Answer, Call, CallError, Caller, Resolution, Scope, Seat, System};
 use conductor_config::ServerId;
@@ -113,7 +113,8 @@ impl Following<'_> {
                 match self.ask(asked, limit).await?.outcome {
                     Outcome::Result(task) => status = Some(task),
                     Outcome::Error(error) => {
-                        return Ok(Answer { outcome: Outcome::Error(error), ..answer.clone() });
+                        let (outcome, words) = (Outcome::Error(error), Words::ANY);
+                        return Ok(Answer { outcome, words, ..answer.clone() });
                     }
                 }
             }
@@ -218,7 +219,8 @@ mod tests {
     fn the_name_of_a_task_is_taken_off() {
         let check = |result: &'static str, expected: &str| {
             let outcome = Outcome::Result(Bytes::from_static(result.as_bytes()));
-            let found = without_task(Answer { outcome, hop: Hop::Legacy });
+            let (hop, words) = (Hop::Legacy, Words::ANY);
+            let found = without_task(Answer { outcome, hop, words });
             assert_eq!(found.outcome, Outcome::Result(Bytes::copy_from_slice(expected.as_bytes())));
         };
         let related =

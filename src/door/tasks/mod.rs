@@ -51,13 +51,6 @@ pub(super) fn must_declare(meta: &Meta) -> Result<(), Refusal> {
     }
 }
 
-/// Whether a result of a server without a handshake is a task.
-pub(super) fn is_task(result: &Bytes) -> bool {
-    let is_there = memchr::memmem::find(result, b"\"task\"").is_some();
-    is_there
-        && Members::read(result).is_ok_and(|it| it.text("resultType").as_deref() == Some("task"))
-}
-
 /// The id of the task that a result of a server with a handshake says it made.
 pub(super) fn made(result: &Bytes) -> Option<Text> {
     Members::read(&Members::read(result).ok()?.take("task")?).ok()?.text("taskId")
@@ -161,14 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_is_told_from_other_results() {
-        let check = |result: &'static str, expected| {
-            assert_eq!(is_task(&Bytes::from_static(result.as_bytes())), expected, "{result}");
-        };
-        check(r#"{"resultType":"task","taskId":"t"}"#, true);
-        check(r#"{"resultType":"complete","content":[{"type":"text","text":"task"}]}"#, false);
-        check(r#"{"structuredContent":{"resultType":"task"}}"#, false);
-        check("7", false);
+    fn an_older_server_says_in_a_member_that_it_made_a_task() {
         let made = |result: &'static str| made(&Bytes::from_static(result.as_bytes()));
         assert_eq!(made(r#"{"task":{"taskId":"t"}}"#), Some(Text::from("t")));
         assert_eq!(made(r#"{"taskId":"t"}"#), None);

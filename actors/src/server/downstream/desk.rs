@@ -19,7 +19,7 @@ use super::said::{self, Said};
 use super::sdk;
 use crate::model::{Answer, Callers, InquiryKind, Notice};
 use crate::wire::{
-    self, Hop, Id, Malformed, Members, Message, Notification, Outcome, Request, Response,
+    self, Hop, Id, Malformed, Members, Message, Notification, Outcome, Request, Response, Words,
     notification,
 };
 
@@ -172,14 +172,14 @@ impl Desk {
     }
 
     fn on_response(&mut self, response: Response, bytes: &Bytes) {
-        let Response { id, outcome } = response;
+        let Response { id, outcome, words } = response;
         let ticket = id.as_ref().and_then(|id| id.number_after(PREFIX));
         match (ticket.and_then(|ticket| self.pending.take(ticket)), id) {
             (Some(entry), _) => {
                 if let Some(ticket) = ticket {
                     self.late.note(ticket, &entry, &outcome);
                 }
-                let answer = Answer { outcome, hop: entry.hop };
+                let answer = Answer { outcome, hop: entry.hop, words };
                 entry.end(Ok(answer));
             }
             (None, Some(id)) if ticket.is_none() => {
@@ -246,7 +246,7 @@ impl Desk {
     /// nobody else calls this life of it.
     pub(super) fn pass_notice(&mut self, hop: Hop, ports: &Ports, reply: ReplyPort) -> bool {
         let outcome = Outcome::Result(Bytes::from_static(b"{}"));
-        let _ = reply.send(Ok(Answer { outcome, hop }));
+        let _ = reply.send(Ok(Answer { outcome, hop, words: Words::NONE }));
         let Some(ear) = &ports.ear else { return false };
         if hop == Hop::Modern {
             return true;

@@ -234,7 +234,7 @@ impl Talk<'_> {
 
     fn outcome(&self, body: &Bytes) -> Option<Outcome> {
         match wire::parse(body) {
-            Ok(Message::Response(Response { id: Some(id), outcome }))
+            Ok(Message::Response(Response { id: Some(id), outcome, .. }))
                 if id.number_after(PREFIX) == Some(self.ticket) =>
             {
                 Some(outcome)

@@ -264,7 +264,7 @@ impl Pump {
 
     fn on_said(&mut self, message: Result<Message, Malformed>, bytes: &Bytes, to: Option<u64>) {
         self.desk.gauges.hear();
-        if let Ok(Message::Response(Response { id: Some(id), outcome })) = &message
+        if let Ok(Message::Response(Response { id: Some(id), outcome, .. })) = &message
             && let Some(ticket) = id.number_after(PREFIX)
         {
             self.on_answer(ticket, outcome);
