@@ -8,14 +8,13 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use conductor_actors::credentials::Secrets;
 use conductor_actors::wire::{
-    Abilities, CallKind, CallParams, Hop, Id, LogLevel, Members, Outcome, TaskVerb,
+    Abilities, CallKind, CallParams, Hop, Id, LogLevel, Members, Outcome, Rope, TaskVerb,
 };
 use conductor_actors::{
     Answer as Answered, Call, CallError, Inquiries, InquiryKind, LogPort, principal_of,
 };
 use conductor_config::ServerId;
 use tokio::sync::mpsc;
-use tokio::task::yield_now;
 use tokio::time::{Instant, sleep};
 
 use super::dialogue::{
@@ -34,10 +33,6 @@ use super::tasks;
 const ROUNDS: u32 = 10;
 /// Waits before a call is made again whose server asked for nothing but that.
 const AGAIN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
-
-/// Before a response of this many bytes is sent, others have their turn: to make it took a fraction of a
-/// millisecond, and to send it takes as long again.
-const LONG: usize = 256 * 1024;
 
 /// What a call came to.
 enum Ended {
@@ -70,7 +65,7 @@ impl Service {
         mut params: Box<CallParams>,
         era: Era,
         peer: &Peer<'_>,
-    ) -> Result<Bytes, Refusal> {
+    ) -> Result<Rope, Refusal> {
         let kind = params.kind;
         if matches!(kind, CallKind::Task(_)) {
             self.may_ask_about_tasks(&params, era)?;
@@ -89,8 +84,8 @@ impl Service {
         };
         let outcome = match ended {
             Ended::Called(outcome) => outcome,
-            Ended::Asks(result) => return Ok(response(id, &result)),
-            Ended::NoInput(reason) => return Ok(no_input(id, kind, &reason)),
+            Ended::Asks(result) => return Ok(response(id, &result).into()),
+            Ended::NoInput(reason) => return Ok(no_input(id, kind, &reason).into()),
             Ended::Lacks(able) => {
                 return Err(Refusal::MissingCapability { required: required(able) });
             }
@@ -104,15 +99,11 @@ impl Service {
                 let follows = era == Era::Modern && follows;
                 if hop == Hop::Modern && !follows && era::is_task(result) {
                     let error = ForeignResult("\"task\"".to_owned());
-                    return Ok(foreign_result(id, kind, &error));
+                    return Ok(foreign_result(id, kind, &error).into());
                 }
                 let extends = hop == Hop::Modern && self.knows_extensions(hop);
-                let response = era::response(id, (kind, extends), result, hop, era)
-                    .unwrap_or_else(|error| foreign_result(id, kind, &error));
-                if response.len() >= LONG {
-                    yield_now().await;
-                }
-                Ok(response)
+                Ok(era::response(id, (kind, extends), result, hop, era)
+                    .unwrap_or_else(|error| foreign_result(id, kind, &error).into()))
             }
             Ok(Answered { outcome: Outcome::Error(error), .. }) => {
                 let error = match era {
@@ -121,10 +112,10 @@ impl Service {
                 };
                 match declared.and_then(|declared| lacking(&error, &declared)) {
                     Some(required) => Err(Refusal::MissingCapability { required }),
-                    None => Ok(relayed_error(id, kind, &error, era)),
+                    None => Ok(relayed_error(id, kind, &error, era).into()),
                 }
             }
-            Err(error) => self.not_called(id, kind, error, era),
+            Err(error) => self.not_called(id, kind, error, era).map(Rope::from),
         }
     }
 

@@ -24,8 +24,9 @@ fn verdict(method: &str, params: &str, headers: Option<&str>) -> String {
         Ok((era, method)) => format!("{era:?} {method:?}"),
         Err(refusal) => {
             let answer = refuse(None, &refusal);
-            let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
-            format!("{} {}", answer.status, body["error"]["code"])
+            let status = answer.status;
+            let body: serde_json::Value = serde_json::from_slice(&answer.into_body()).unwrap();
+            format!("{status} {}", body["error"]["code"])
         }
     }
 }
@@ -180,8 +181,9 @@ fn check_repeated(arguments: &'static str, headers: &[(&'static str, &'static st
     assert_eq!(found.is_ok(), agree, "{arguments} {headers:?}");
     if let Err(refusal) = found {
         let answer = refuse(None, &refusal);
-        let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
-        assert_eq!((answer.status, &body["error"]["code"]), (400, &serde_json::json!(-32020)));
+        let status = answer.status;
+        let body: serde_json::Value = serde_json::from_slice(&answer.into_body()).unwrap();
+        assert_eq!((status, &body["error"]["code"]), (400, &serde_json::json!(-32020)));
     }
 }
 

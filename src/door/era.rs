@@ -3,7 +3,9 @@
 //! Pure. Where both speak an older kind not a byte is looked at. It leaves errors to `reply`.
 
 use bytes::Bytes;
-use conductor_actors::wire::{CallKind, Hop, Id, Members, Word, Words, response_of};
+use conductor_actors::wire::{
+    CallKind, Hop, Id, Members, Rope, Word, Words, long_response, response_of,
+};
 use thiserror::Error;
 
 /// The rules by which one request is served.
@@ -50,6 +52,10 @@ const NEWER: [Word; 4] = [Word::ResultType, Word::TtlMs, Word::CacheScope, Word:
 /// The types of results that a newer caller knows. Those that ask for input never come here.
 const KNOWN: [&[u8]; 2] = [br#""complete""#, br#""task""#];
 
+/// A result of so many bytes is not copied into its response. To send that in pieces takes as long as copying
+/// a tenth of it.
+const LONG: usize = 256 * 1024;
+
 /// Hints that only mean something to a modern caller.
 const HINTS: [&str; 2] = ["ttlMs", "cacheScope"];
 
@@ -61,7 +67,7 @@ pub(super) fn response(
     (result, words): (&Bytes, Words),
     from: Hop,
     to: Era,
-) -> Result<Bytes, ForeignResult> {
+) -> Result<Rope, ForeignResult> {
     let carried = match (from, to) {
         (Hop::Legacy, Era::Legacy) => None,
         (Hop::Modern, Era::Modern) if extends || kind == CallKind::Extension => None,
@@ -70,11 +76,13 @@ pub(super) fn response(
         (Hop::Modern, Era::Legacy) => untyped((result, words))?,
     };
     let Carried { head, rest } = carried.unwrap_or_else(|| Carried::as_it_is(result.clone()));
-    Ok(response_of(id, &[&head, &rest]))
+    Ok(match rest.len() {
+        LONG.. => long_response(id, &head, rest),
+        _ => response_of(id, &[&head, &rest]).into(),
+    })
 }
 
-/// A result for the caller: what was put before it, and what there was. A long one is copied once, into
-/// the response.
+/// A result for the caller: what was put before it, and what there was.
 struct Carried {
     head: Vec<u8>,
     rest: Bytes,
@@ -214,7 +222,7 @@ mod tests {
     fn carried(about: (CallKind, bool), result: &'static str, from: Hop, to: Era) -> String {
         let [known, unknown] = with_words(result).map(|(result, words)| {
             match response(&Id::from_number(1), about, (&result, words), from, to) {
-                Ok(found) => String::from_utf8(found.to_vec()).unwrap(),
+                Ok(found) => String::from_utf8(found.into_bytes().to_vec()).unwrap(),
                 Err(error) => error.to_string(),
             }
         });
@@ -259,7 +267,8 @@ mod tests {
         let [(result, words), _] = with_words(inner);
         let kind = (CallKind::Tool, false);
         let found = response(&Id::from_number(1), kind, (&result, words), Hop::Modern, Era::Modern);
-        assert_eq!(found.unwrap(), format!(r#"{{"jsonrpc":"2.0","id":1,"result":{inner}}}"#));
+        let expected = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{inner}}}"#);
+        assert_eq!(found.unwrap().into_bytes(), expected);
         let foreign = "! result type \"foo\" cannot be passed on to a client of this revision";
         newer(r#"{"resultType":"foo"}"#, foreign);
         let known = |kind, extends, result: &'static str| {
@@ -343,6 +352,29 @@ mod tests {
                 assert_eq!(is_task((&result, words)), expected, "{result:?} {words:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_long_result_is_not_copied() {
+        let content = "x".repeat(LONG);
+        let result = Bytes::from(format!(r#"{{"content":"{content}"}}"#));
+        let respond = |to| {
+            let about = ((CallKind::Tool, false), (&result, Words::NONE));
+            response(&Id::from_number(1), about.0, about.1, Hop::Legacy, to).unwrap()
+        };
+        for (to, added, shared) in
+            [(Era::Legacy, "{", 0), (Era::Modern, r#"{"resultType":"complete","#, 1)]
+        {
+            let pieces: Vec<Bytes> = respond(to).into_pieces().collect();
+            assert_eq!(pieces[1].as_ptr(), result[shared..].as_ptr());
+            let expected =
+                format!(r#"{{"jsonrpc":"2.0","id":1,"result":{added}{}}}"#, text(&result[1..]));
+            assert_eq!(text(&pieces.concat()), expected);
+        }
+    }
+
+    fn text(bytes: &[u8]) -> &str {
+        std::str::from_utf8(bytes).unwrap()
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use conductor_actors::wire::{
     CallKind, CallParams, Hop, Id, LEGACY_LATEST, LogLevel, Marks, Members, Notification, Request,
-    is_of_extension, response_of, write_json_string,
+    Rope, is_of_extension, response_of, write_json_string,
 };
 use conductor_actors::{
     Caller, Catalog, Form, Inbox, List, ListKind, ListState, Listener, LocalCaller, Scope, Seat,
@@ -250,7 +250,7 @@ impl Service {
         }
     }
 
-    async fn try_answer(&self, job: Job, peer: &Peer<'_>) -> Result<Bytes, Refusal> {
+    async fn try_answer(&self, job: Job, peer: &Peer<'_>) -> Result<Rope, Refusal> {
         let Job { request, asked, era, method } = job;
         let result = match (method, asked) {
             (Method::Ping, _) => "{}".to_owned(),
@@ -263,17 +263,18 @@ impl Service {
                 return self.call(&request.id, Box::new(params), era, peer).await;
             }
             (Method::List(kind), Asked::Other { params, .. }) => {
-                return self.list(kind, &request.id, &params, era, peer.seen).await;
+                let list = self.list(kind, &request.id, &params, era, peer.seen).await;
+                return list.map(Rope::from);
             }
             (Method::Initialize, Asked::Other { params, .. }) => {
                 greeting::initialize(&self.system, &self.scope, negotiate(&params))
             }
             (Method::Discover, _) => greeting::discover(&self.system, &self.scope),
             (Method::Tasks, Asked::Other { params, .. }) => {
-                return tasks::list(self, &request.id, &params).await;
+                return tasks::list(self, &request.id, &params).await.map(Rope::from);
             }
             (Method::SetLevel | Method::Subscribe | Method::Unsubscribe, asked) => {
-                return self.listen_to(method, &request.id, asked).await;
+                return self.listen_to(method, &request.id, asked).await.map(Rope::from);
             }
             // Listening is answered by the doors, calls are read as such.
             (
@@ -288,7 +289,7 @@ impl Service {
                 return Err(Refusal::Internal);
             }
         };
-        Ok(response(&request.id, result.as_bytes()))
+        Ok(response(&request.id, result.as_bytes()).into())
     }
 
     /// Serves what a peer with a handshake asks to hear, or to hear no more.

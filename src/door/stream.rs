@@ -180,7 +180,7 @@ impl Stream {
     }
 
     async fn refuse(&mut self, id: Option<&Id>, refusal: &Refusal) {
-        self.send(refuse(id, refusal).body).await;
+        self.send(refuse(id, refusal).into_body()).await;
     }
 
     async fn on_line(&mut self, line: Line) {
@@ -308,13 +308,13 @@ impl Stream {
                     let id = request.id.clone();
                     match self.place_in_batch(request) {
                         Ok(job) => placed.push(job),
-                        Err(refusal) => answers.push(refuse(Some(&id), &refusal).body),
+                        Err(refusal) => answers.push(refuse(Some(&id), &refusal).into_body()),
                     }
                 }
                 Ok(Message::Notification(told)) => self.on_notification(&told).await,
                 Ok(Message::Response(response)) => self.on_response(response),
                 Err(error) => {
-                    answers.push(refuse(id_of(&error), &batch::malformed(&error)).body);
+                    answers.push(refuse(id_of(&error), &batch::malformed(&error)).into_body());
                 }
             }
         }
@@ -362,7 +362,7 @@ async fn answered(
     let peer = Peer { seen, ..*peer };
     tokio::select! {
         biased;
-        answer = service.answer(job, &peer) => Some(answer.body),
+        answer = service.answer(job, &peer) => Some(answer.into_body()),
         () = cancel.cancelled() => None,
     }
 }
@@ -377,7 +377,7 @@ async fn subscribe(
     let id = &job.request.id;
     let filter = match Filter::read(&job.asked) {
         Ok(filter) => filter,
-        Err(refusal) => return drop(out.send(refuse(Some(id), &refusal).body).await),
+        Err(refusal) => return drop(out.send(refuse(Some(id), &refusal).into_body()).await),
     };
     tokio::select! {
         biased;

@@ -15,6 +15,7 @@ mod meta;
 mod notices;
 mod params;
 mod reply;
+mod rope;
 mod scan;
 mod specials;
 #[cfg(test)]
@@ -37,7 +38,10 @@ pub use meta::{
 };
 pub use notices::is_of_extension;
 pub use params::{CallKind, CallParams, ParamsError, TaskVerb};
-pub use reply::{Outcome, notification, response_of, write_error, write_request, write_result};
+pub use reply::{
+    Outcome, long_response, notification, response_of, write_error, write_request, write_result,
+};
+pub use rope::Rope;
 pub use scan::{depth, has_broken_text};
 pub use text::{Text, json_string, json_strings, write_json_string};
 pub use words::{Word, Words};

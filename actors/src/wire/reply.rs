@@ -4,7 +4,9 @@
 
 use bytes::Bytes;
 
-use super::{Id, write_json_string};
+use super::{Id, Rope, write_json_string};
+
+const RESULT: &[u8] = b",\"result\":";
 
 /// What a response says: a result or an error object, raw.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +31,19 @@ pub fn response_of(id: &Id, parts: &[&[u8]]) -> Bytes {
     Bytes::from(out)
 }
 
+/// The same, the last part of which is long and is not copied.
+#[must_use]
+pub fn long_response(id: &Id, head: &[u8], long: Bytes) -> Rope {
+    let mut begin = Vec::with_capacity(head.len() + id.as_json().len() + 64);
+    write_head(&mut begin, Some(id));
+    begin.extend_from_slice(RESULT);
+    begin.extend_from_slice(head);
+    Rope::new(begin.into(), long, Bytes::from_static(b"}"))
+}
+
 fn write_result_of(out: &mut Vec<u8>, id: &Id, parts: &[&[u8]]) {
     write_head(out, Some(id));
-    out.extend_from_slice(b",\"result\":");
+    out.extend_from_slice(RESULT);
     parts.iter().for_each(|part| out.extend_from_slice(part));
     out.push(b'}');
 }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use conductor_actors::wire::{CallKind, CallParams, Hop, Id, Members, Text, Words};
+use conductor_actors::wire::{CallKind, CallParams, Hop, Id, Members, Rope, Text, Words};
 use conductor_actors::{Form, FrontTool, ListKind, Scope, View};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -47,7 +47,7 @@ impl Service {
         params: Box<CallParams>,
         era: Era,
         peer: &Peer<'_>,
-    ) -> Result<Bytes, Refusal> {
+    ) -> Result<Rope, Refusal> {
         let Some((tool, view, form)) = self.front(&params, era) else {
             return self.call_straight(id, params, era, peer).await;
         };
@@ -69,7 +69,7 @@ impl Service {
         };
         let result = (&result, Words::NONE);
         let answer = era::response(id, (CallKind::Tool, false), result, Hop::Legacy, era);
-        Ok(answer.unwrap_or_else(|error| foreign_result(id, CallKind::Tool, &error)))
+        Ok(answer.unwrap_or_else(|error| foreign_result(id, CallKind::Tool, &error).into()))
     }
 
     /// The tool that stands for others, if it is one that is called.

@@ -90,8 +90,8 @@ pub(super) fn until(
     answer: oneshot::Receiver<Answer>,
 ) -> Response {
     let first = stream::iter([Ok(event(&first, None))]);
-    let last =
-        stream::once(answer).filter_map(async |answer| Some(Ok(event(&answer.ok()?.body, None))));
+    let last = stream::once(answer)
+        .filter_map(async |answer| Some(Ok(event(&answer.ok()?.into_body(), None))));
     respond::events(Body::from_stream(first.chain(chunks(waiting)).chain(last)))
 }
 

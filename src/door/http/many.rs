@@ -34,7 +34,7 @@ pub(super) async fn serve(post: &Post<'_>, body: &Bytes) -> Response {
         let all = jobs.into_iter().map(|job| async move {
             let id = job.request.id.clone();
             let answer = in_session(service, job, session, None).await;
-            answer.unwrap_or_else(|refusal| refuse(Some(&id), &refusal)).body
+            answer.unwrap_or_else(|refusal| refuse(Some(&id), &refusal)).into_body()
         });
         futures_util::future::join_all(all).await
     });
@@ -57,12 +57,14 @@ fn sort(post: &Post<'_>, body: &Bytes, session: &Busy) -> Result<(Vec<Job>, Vec<
                 let id = request.id.clone();
                 match job(post, request)? {
                     Ok(job) => jobs.push(job),
-                    Err(refusal) => answers.push(refuse(Some(&id), &refusal).body),
+                    Err(refusal) => answers.push(refuse(Some(&id), &refusal).into_body()),
                 }
             }
             Ok(Message::Notification(told)) => post.note(&told, session),
             Ok(Message::Response(response)) => session.client.on_response(response),
-            Err(error) => answers.push(refuse(id_of(&error), &batch::malformed(&error)).body),
+            Err(error) => {
+                answers.push(refuse(id_of(&error), &batch::malformed(&error)).into_body());
+            }
         }
     }
     Ok((jobs, answers))

@@ -25,6 +25,7 @@ mod health;
 mod many;
 mod negotiation;
 mod over_unix;
+mod pieces;
 mod post;
 mod replay;
 mod respond;

@@ -143,7 +143,7 @@ impl Post<'_> {
                 // The client closes the stream to take the request back.
                 tokio::select! {
                     answer = service.answer(job, &peer) => {
-                        drop(out.send(answer.body).await);
+                        drop(out.send(answer.into_body()).await);
                     }
                     () = out.closed() => {}
                 }
@@ -218,7 +218,7 @@ impl Post<'_> {
                 let answer = in_session(&service, job, &session, Some(&out)).await;
                 // A request that was taken back gets no answer (basic/utilities/cancellation).
                 if let Ok(answer) = answer {
-                    let _ = out.send(answer.body).await;
+                    let _ = out.send(answer.into_body()).await;
                 }
             });
             return carried(replay.carry(None, waiting, None));
@@ -285,7 +285,7 @@ impl Post<'_> {
             return respond::json(answer);
         }
         let (out, waiting) = events::channel();
-        let _ = out.try_send(answer.body);
+        let _ = out.try_send(answer.into_body());
         events::response(waiting)
     }
 

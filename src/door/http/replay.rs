@@ -90,7 +90,7 @@ impl Replay {
         if let Some(last) = last
             && let Ok(answer) = last.await
         {
-            self.append(stream, answer.body).await;
+            self.append(stream, answer.into_body()).await;
         }
         self.change(|tape| tape.finish(stream, Instant::now()));
     }

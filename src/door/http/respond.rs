@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::pieces;
 use crate::door::reply::{Answer, Problem, Refusal, refuse};
 
 /// The header that names a session.
@@ -16,7 +17,8 @@ pub(super) const SESSION: HeaderName = HeaderName::from_static("mcp-session-id")
 /// A JSON-RPC answer.
 pub(super) fn json(answer: Answer) -> Response {
     let busy = answer.status == 503;
-    let mut response = document(answer.status, "application/json", answer.body.into());
+    let status = answer.status;
+    let mut response = document(status, "application/json", pieces::body(answer.into_rope()));
     if busy {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
     }

@@ -3,7 +3,7 @@
 //! It leaves calls that were made and failed to `failure`: those are results.
 
 use bytes::Bytes;
-use conductor_actors::wire::{CallKind, Id, LEGACY_LATEST, MODERN, Members, write_error};
+use conductor_actors::wire::{CallKind, Id, LEGACY_LATEST, MODERN, Members, Rope, write_error};
 use serde_json::{Value, json};
 
 use super::codes::{self, Code};
@@ -14,27 +14,38 @@ use crate::door::era::Era;
 #[derive(Debug, Clone)]
 pub(in crate::door) struct Answer {
     /// One JSON-RPC message, or one array of them, on one line.
-    pub(in crate::door) body: Bytes,
+    body: Rope,
     /// The HTTP status that goes with it.
     pub(in crate::door) status: u16,
 }
 
 impl Answer {
     /// A response to a request that was served.
-    pub(in crate::door) fn ok(body: Bytes) -> Self {
-        Self { body, status: 200 }
+    pub(in crate::door) fn ok(body: impl Into<Rope>) -> Self {
+        Self { body: body.into(), status: 200 }
+    }
+
+    /// Its message as it is.
+    pub(in crate::door) fn into_rope(self) -> Rope {
+        self.body
+    }
+
+    /// Its message as one.
+    pub(in crate::door) fn into_body(self) -> Bytes {
+        self.body.into_bytes()
     }
 
     /// What a server says to a method of an extension. That it has no such method, newer clients see in
     /// the status as well (2026-07-28, Streamable HTTP).
-    pub(in crate::door) fn of_extension(body: Bytes, era: Era) -> Self {
+    pub(in crate::door) fn of_extension(body: Rope, era: Era) -> Self {
+        let body = body.into_bytes();
         let unknown = codes::UNKNOWN_METHOD;
         let error =
             Members::read(&body).ok().and_then(|body| Members::read(body.get("error")?).ok());
         let code = error.as_ref().and_then(|error| error.get("code"));
         let is_unknown = code.is_some_and(|code| *code == unknown.number.to_string());
         match is_unknown && era == Era::Modern {
-            true => Self { body, status: unknown.status },
+            true => Self { body: body.into(), status: unknown.status },
             false => Self::ok(body),
         }
     }
@@ -258,7 +269,7 @@ pub(in crate::door) fn refuse(id: Option<&Id>, refusal: &Refusal) -> Answer {
     let error = error_object(code, &refusal.message(), &refusal.data());
     let mut body = Vec::with_capacity(error.len() + 64);
     write_error(&mut body, id, error.as_bytes());
-    Answer { body: Bytes::from(body), status: code.status }
+    Answer { body: Bytes::from(body).into(), status: code.status }
 }
 
 /// The member `error` of a response.

@@ -135,7 +135,7 @@ fn an_unsupported_version_is_told_what_is_supported() {
     ] {
         let refusal = Refusal::UnsupportedVersion { requested: "2099-01-01".to_owned(), era };
         let answer = refuse(None, &refusal);
-        let body: Value = serde_json::from_slice(&answer.body).unwrap();
+        let body: Value = serde_json::from_slice(&answer.into_body()).unwrap();
         assert_eq!(body["id"], Value::Null);
         assert_eq!(body["error"]["data"]["supported"], supported);
         assert_eq!(body["error"]["data"]["requested"], "2099-01-01");

@@ -166,7 +166,7 @@ async fn turn_away(mut stream: UnixStream, refusal: Refusal) {
             http::turn_away(stream, &refusal).await;
             return Ok(());
         }
-        let mut line: Bytes = refuse(None, &refusal).body;
+        let mut line: Bytes = refuse(None, &refusal).into_body();
         stream.write_all_buf(&mut line).await?;
         stream.write_all(b"\n").await?;
         stream.shutdown().await?;
