@@ -108,7 +108,7 @@ async fn a_call_takes_no_more_memory_than_it_is_known_to() {
         check(&mut client, &text, &limit("100 kB text", 31.0, 1.5));
         // Read in as many pieces as the pipe gives, which are more on a busy machine.
         let rows = sized("a.rows", 1_000_000, "{\"number\":42,\"rows\"");
-        check(&mut client, &rows, &limit("1 MB structured", 48.0, 1.4));
+        check(&mut client, &rows, &limit("1 MB structured", 48.0, 0.6));
     });
     let counted = counted.await;
     closed.cancel();
