@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::book::{Book, Key, Measure, Path, Record};
 use crate::plot::{Plot, Series};
-use crate::suite::{beside, fair, floor};
+use crate::suite::{beside, fair, floor, scale};
 use crate::targets::TARGETS;
 use crate::trouble::Trouble;
 
@@ -65,6 +65,7 @@ pub(crate) fn text(book: &Book) -> String {
     single(&mut out, book, "recover", "From `kill -9` of a server to the next answer", "servers");
     ruler(&mut out, book);
     calls(&mut out, book, "scale", "More of everything, 16 clients (lists: 4)", "how many");
+    servers(&mut out, book);
     fair(&mut out, book);
     beside(&mut out, book);
     out
@@ -174,6 +175,41 @@ fn ruler(out: &mut String, book: &Book) {
             out,
             "\nFrom start to the first answer: the server alone {direct} ms, the floor {least} ms, \
              `conductor serve` {gateway} ms."
+        );
+    }
+    out.push('\n');
+}
+
+/// What more servers do to a call, to the ruler's and to the gateway's.
+fn servers(out: &mut String, book: &Book) {
+    let key = |count, path| Key { step: scale::STEP, case: scale::SERVERS_ECHO, count, path };
+    let rows: Vec<_> = book
+        .rows(scale::STEP)
+        .into_iter()
+        .filter(|(case, _)| *case == scale::SERVERS_ECHO)
+        .filter_map(|(_, count)| {
+            let cpu = |path| book.find(key(count, path), Measure::Cpu);
+            Some((count, cpu(Path::Floor)?, cpu(Path::Gateway)?))
+        })
+        .collect();
+    let Some((_, least, own)) = rows.first() else { return };
+    let _ = writeln!(
+        out,
+        "### Calls to several servers in turn, 16 clients, 2026-07-28\n\n| servers | CPU of a call, \
+         floor (lowest to highest) | to the first row | gateway (lowest to highest) | to the first \
+         row | more than the floor |\n| --- {}|",
+        "| ---: ".repeat(5)
+    );
+    let (least, own) = (least.median(), own.median());
+    for (count, floor, gateway) in &rows {
+        let _ = writeln!(
+            out,
+            "| {count} | {} | {} | {} | {} | {} |",
+            ranged(floor),
+            number(floor.median() / least),
+            ranged(gateway),
+            number(gateway.median() / own),
+            number(gateway.median() - floor.median())
         );
     }
     out.push('\n');
@@ -311,10 +347,11 @@ fn plots(book: &Book) -> Vec<(&'static str, Plot)> {
         let direct = line("echo", case, Path::Direct, measure, "direct, HTTP");
         vec![direct, own(case), own("HTTP 2026-07-28"), own("Unix socket"), own("stdio")]
     };
-    let scale = |names: &[&str]| {
-        let own = |name: &&str| line("scale", name, Path::Gateway, Measure::Cpu, name);
-        names.iter().map(own).collect()
-    };
+    let own = |name: &str| line(scale::STEP, name, Path::Gateway, Measure::Cpu, name);
+    let servers = scale::SERVERS_ECHO;
+    let least = line(scale::STEP, servers, Path::Floor, Measure::Cpu, "servers: echo, floor");
+    let lists = vec![own("tools: list")];
+    let calls = vec![own(servers), own("tools: echo"), own("sessions: echo"), least];
     let clients = "clients at one time";
     vec![
         ("cpu", by("Processor time of one call", clients, "µs", false, echo(Measure::Cpu))),
@@ -327,17 +364,14 @@ fn plots(book: &Book) -> Vec<(&'static str, Plot)> {
                 "how many",
                 "µs",
                 false,
-                scale(&["servers: echo", "tools: echo", "sessions: echo"]),
+                calls,
             ),
         ),
         (
             "others",
             by("Processor time of one call, all gateways", clients, "µs", true, others(book)),
         ),
-        (
-            "lists",
-            by("Processor time of one list", "tools in it", "µs", true, scale(&["tools: list"])),
-        ),
+        ("lists", by("Processor time of one list", "tools in it", "µs", true, lists)),
     ]
 }
 
@@ -422,6 +456,20 @@ mod tests {
         assert!(text.contains(row), "{text}");
         let start = "the server alone 5.00 ms, the floor 6.00 ms, `conductor serve` 15.0 ms.";
         assert!(text.contains(start), "{text}");
+    }
+
+    #[test]
+    fn what_more_servers_cost_is_told_of_floor_and_gateway() {
+        let mut book = Book::default();
+        for (count, floor, gateway) in [(1, 5.0, 15.0), (100, 10.0, 24.0)] {
+            for (path, value) in [(Path::Floor, floor), (Path::Gateway, gateway)] {
+                let case = scale::SERVERS_ECHO;
+                book.note(Key { step: scale::STEP, case, count, path }, Measure::Cpu, value);
+            }
+        }
+        let text = text(&book);
+        assert!(text.contains("| 1 | 5.00 | 1.00 | 15.0 | 1.00 | 10.0 |\n"), "{text}");
+        assert!(text.contains("| 100 | 10.0 | 2.00 | 24.0 | 1.60 | 14.0 |\n"), "{text}");
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! This file is the ruler beside the gateway: a forwarder in one thread, the least that anybody with a pipe
-//! to a server has to do. It is no gateway, and leaves undone all that makes one.
+//! to each server has to do. It is no gateway, and leaves undone all that makes one.
 //!
-//! It trusts everybody: clients and the server write a message a line, `"id"` before all that could hold
+//! It trusts everybody: clients and servers write a message a line, `"id"` before all that could hold
 //! another one, and heads with a `content-length`. It reads no JSON, checks nothing, limits nothing, knows no
-//! sessions and starts nothing again. A list is answered from memory once the very same request had an
+//! sessions and starts nothing again. Of several servers, which are all the same, each has a turn; who is meant
+//! is not looked for. A list is answered from memory once the very same request had an
 //! answer. What it does is told by files beside it: finding messages in bytes (`framing.rs`), whose turn it
-//! is (`asked.rs`), reading and writing (`flow.rs`), the server and its pipes (`server.rs`).
+//! is (`asked.rs`), reading and writing (`flow.rs`), a server and its pipes (`server.rs`).
 
 mod asked;
 mod flow;
@@ -29,12 +30,10 @@ use self::flow::{Answer, Inbox, Outbox, watch};
 use self::framing::{Door, Marks, number};
 use self::server::Server;
 
-/// What is ready, as epoll tells it; clients are counted from the last of these.
+/// How epoll tells what is ready: the doors, then two for each server, then clients.
 const HTTP: u64 = 0;
 const UNIX: u64 = 1;
-const ANSWERS: u64 = 2;
-const REQUESTS: u64 = 3;
-const CLIENTS: u64 = 4;
+const SERVERS: u64 = 2;
 /// The most that is taken from epoll at one time.
 const EVENTS: usize = 1024;
 
@@ -49,7 +48,11 @@ struct Floor {
     epoll: OwnedFd,
     http: TcpListener,
     unix: Option<UnixListener>,
-    server: Server,
+    servers: Vec<Server>,
+    /// The server whose turn it is.
+    turn: usize,
+    /// Which have a request that is not written yet.
+    requested: Vec<usize>,
     /// Nobody gets the place of one who has left: an answer that comes late finds nobody.
     clients: Vec<Option<Client>>,
     /// Who has an answer that is not written yet.
@@ -59,9 +62,15 @@ struct Floor {
     marks: Marks,
 }
 
-/// Carries messages until the server ends; the first line of stdout is the address.
-pub(crate) fn run(http: SocketAddr, unix: Option<&Path>, server: &[String]) -> Result<()> {
-    let mut floor = Floor::open(http, unix, server)?;
+/// Carries messages to so many servers until one of them ends; the first line of stdout is the address.
+pub(crate) fn run(
+    http: SocketAddr,
+    unix: Option<&Path>,
+    servers: usize,
+    server: &[String],
+) -> Result<()> {
+    let starting = (0..servers).map(|_| Server::start(server));
+    let mut floor = Floor::open(http, unix, starting.collect::<Result<_>>()?)?;
     writeln!(std::io::stdout(), "{}", floor.http.local_addr()?)?;
     let mut events = Vec::with_capacity(EVENTS);
     loop {
@@ -75,8 +84,7 @@ pub(crate) fn run(http: SocketAddr, unix: Option<&Path>, server: &[String]) -> R
 }
 
 impl Floor {
-    fn open(http: SocketAddr, unix: Option<&Path>, server: &[String]) -> Result<Self> {
-        let server = Server::start(server)?;
+    fn open(http: SocketAddr, unix: Option<&Path>, servers: Vec<Server>) -> Result<Self> {
         let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
         let http = TcpListener::bind(http).context("failed to listen")?;
         watch(&epoll, &http, HTTP, EventFlags::IN)?;
@@ -84,11 +92,23 @@ impl Floor {
         if let Some(unix) = &unix {
             watch(&epoll, unix, UNIX, EventFlags::IN)?;
         }
-        watch(&epoll, &server.answers, ANSWERS, EventFlags::IN)?;
-        watch(&epoll, server.requests.fd(), REQUESTS, EventFlags::empty())?;
-        let (clients, answered) = (Vec::new(), Vec::new());
-        let (asked, lists, marks) = (Asked::default(), Lists::default(), Marks::default());
-        Ok(Self { epoll, http, unix, server, clients, answered, asked, lists, marks })
+        for (number, server) in servers.iter().enumerate() {
+            watch(&epoll, &server.answers, answers(number), EventFlags::IN)?;
+            watch(&epoll, server.requests.fd(), requests(number), EventFlags::empty())?;
+        }
+        Ok(Self {
+            epoll,
+            http,
+            unix,
+            servers,
+            turn: 0,
+            requested: Vec::new(),
+            clients: Vec::new(),
+            answered: Vec::new(),
+            asked: Asked::default(),
+            lists: Lists::default(),
+            marks: Marks::default(),
+        })
     }
 
     fn on_ready(&mut self, what: u64, flags: EventFlags) -> Result<()> {
@@ -105,13 +125,16 @@ impl Floor {
                 }
                 None => Ok(()),
             },
-            ANSWERS => self.on_answers(),
-            REQUESTS => {
-                self.server.requests.unblock();
-                Ok(())
-            }
-            client => {
-                self.on_client(usize::try_from(client - CLIENTS)?, flags);
+            other => {
+                let (number, servers) = (usize::try_from(other - SERVERS)?, self.servers.len());
+                match (number / 2, number % 2) {
+                    (server, 0) if server < servers => return self.on_answers(server),
+                    (server, _) if server < servers => {
+                        self.servers[server].requests.unblock();
+                        self.requested.push(server);
+                    }
+                    _ => self.on_client(number - 2 * servers, flags),
+                }
                 Ok(())
             }
         }
@@ -119,7 +142,8 @@ impl Floor {
 
     fn greet(&mut self, stream: OwnedFd, door: Door) -> Result<()> {
         rustix::io::ioctl_fionbio(&stream, true)?;
-        watch(&self.epoll, &stream, token(self.clients.len()), EventFlags::IN)?;
+        let token = client(self.servers.len(), self.clients.len());
+        watch(&self.epoll, &stream, token, EventFlags::IN)?;
         let client = Client { inbox: Inbox::new(door), outbox: Outbox::new(stream) };
         self.clients.push(Some(client));
         Ok(())
@@ -140,15 +164,16 @@ impl Floor {
         }
     }
 
-    /// Carries what a client has asked for to the server, as far as it is whole.
+    /// Carries what a client has asked for to the servers, as far as it is whole.
     fn carry(&mut self, at: usize) {
-        let Self { clients, answered, asked, lists, marks, server, .. } = self;
+        let Self { clients, answered, asked, lists, marks, servers, turn, requested, .. } = self;
         let Some(Some(Client { inbox, outbox })) = clients.get_mut(at) else { return };
         while let Some(message) = inbox.next(marks) {
             let body = inbox.body(&message);
             let Some(id) = marks.id(body) else {
                 if !body.is_empty() {
-                    server.requests.push(&[body, b"\n"]);
+                    servers[*turn].requests.push(&[body, b"\n"]);
+                    requested.push(*turn);
                 }
                 if inbox.door() == Door::Http {
                     outbox.push(&[message.without_answer()]);
@@ -167,25 +192,30 @@ impl Floor {
             }
             let list = is_list.then(|| [before, after].concat());
             let own = asked.put(at, &body[id], list);
+            let server = &mut servers[*turn];
             server.requests.push_numbered(before, own, after);
             server.requests.push(&[b"\n"]);
+            requested.push(*turn);
+            *turn = (*turn + 1) % servers.len();
             inbox.wait();
         }
         inbox.compact();
     }
 
-    /// Carries what the server has answered to those who asked.
-    fn on_answers(&mut self) -> Result<()> {
-        self.server.read()?;
-        let input = std::mem::take(&mut self.server.input);
-        let (mut from, mut scanned) = (0, self.server.scanned);
+    /// Carries what a server has answered to those who asked.
+    fn on_answers(&mut self, server: usize) -> Result<()> {
+        let it = &mut self.servers[server];
+        it.read()?;
+        let (mut from, mut scanned) = (0, it.scanned);
+        let input = std::mem::take(&mut it.input);
         while let Some(end) = memchr(b'\n', &input[scanned..]) {
             let end = scanned + end + 1;
             self.on_answer(&input[from..end]);
             (from, scanned) = (end, end);
         }
-        self.server.input = input;
-        self.server.used(from);
+        let it = &mut self.servers[server];
+        it.input = input;
+        it.used(from);
         Ok(())
     }
 
@@ -208,13 +238,16 @@ impl Floor {
         }
     }
 
-    /// Writes what has come together: to the server first, which can begin then.
+    /// Writes what has come together: to servers first, which can begin then.
     fn flush(&mut self) -> Result<()> {
-        let Self { epoll, server, clients, answered, .. } = self;
-        server.requests.flush(epoll, REQUESTS, EventFlags::empty())?;
+        let Self { epoll, servers, requested, clients, answered, .. } = self;
+        for number in requested.drain(..) {
+            let server = &mut servers[number];
+            server.requests.flush(epoll, requests(number), EventFlags::empty())?;
+        }
         for at in answered.drain(..) {
-            let Some(Some(client)) = clients.get_mut(at) else { continue };
-            if client.outbox.flush(epoll, token(at), EventFlags::IN).is_err() {
+            let Some(Some(Client { outbox, .. })) = clients.get_mut(at) else { continue };
+            if outbox.flush(epoll, client(servers.len(), at), EventFlags::IN).is_err() {
                 clients[at] = None;
             }
         }
@@ -222,7 +255,17 @@ impl Floor {
     }
 }
 
-/// How epoll tells of a client.
-fn token(at: usize) -> u64 {
-    CLIENTS + at as u64
+/// How epoll tells that a server has answered.
+fn answers(server: usize) -> u64 {
+    SERVERS + 2 * server as u64
+}
+
+/// How it tells that a server takes more.
+fn requests(server: usize) -> u64 {
+    answers(server) + 1
+}
+
+/// How it tells of a client, where there are so many servers.
+fn client(servers: usize, at: usize) -> u64 {
+    answers(servers) + at as u64
 }

@@ -23,6 +23,7 @@ mod world;
 
 use std::hint::black_box;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -61,7 +62,7 @@ enum Verb {
         #[arg(long)]
         garbage: bool,
     },
-    /// The ruler beside the gateway: carries messages to one server, with the least that takes.
+    /// The ruler beside the gateway: carries messages to servers in turn, with the least that takes.
     Floor {
         /// Serves HTTP here and prints the address it got.
         #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
@@ -69,7 +70,10 @@ enum Verb {
         /// Serves a Unix socket as well, a message a line.
         #[arg(long, value_name = "PATH")]
         unix: Option<PathBuf>,
-        /// The words that start the server.
+        /// How many servers it starts, all of them the same.
+        #[arg(long, default_value = "1", value_name = "COUNT")]
+        servers: NonZero<usize>,
+        /// The words that start a server.
         #[arg(last = true, required = true, value_name = "COMMAND")]
         server: Vec<String>,
     },
@@ -201,7 +205,9 @@ fn main() -> ExitCode {
         Verb::Echo { http: None, tools, garbage } => {
             return echo::stdio(&Answers::new(tools), garbage);
         }
-        Verb::Floor { http, unix, server } => floor::run(http, unix.as_deref(), &server),
+        Verb::Floor { http, unix, servers, server } => {
+            floor::run(http, unix.as_deref(), servers.get(), &server)
+        }
         Verb::Load { addr, path, tool, pid, rows, window } => {
             let place = talk::Place::Http { addr, path };
             let target = load::Target { place, tools: [tool].into(), pid, is_tree: false };

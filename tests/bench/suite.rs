@@ -5,7 +5,7 @@ pub(crate) mod beside;
 pub(crate) mod fair;
 pub(crate) mod floor;
 mod life;
-mod scale;
+pub(crate) mod scale;
 pub(crate) mod through;
 
 use std::io::Write as _;

@@ -60,20 +60,20 @@ impl Programs {
         listening(starting).await.context("the echo server")
     }
 
-    /// The words that start the ruler before an echo server, on this address.
-    pub(crate) fn ruler(&self, addr: SocketAddr, tools: usize, unix: Option<&str>) -> Vec<String> {
+    /// The words that start the ruler before echo servers, on this address.
+    pub(crate) fn ruler(&self, addr: SocketAddr, options: &[&str], tools: usize) -> Vec<String> {
         let addr = addr.to_string();
-        let socket = unix.map_or(vec![], |path| vec!["--unix", path]);
-        let words = [vec![&*self.own, "floor", "--http", &addr], socket, vec!["--"]].concat();
+        let words = [&[&*self.own, "floor", "--http", &addr], options, &["--"]].concat();
         words.into_iter().map(str::to_owned).chain(self.echo(tools)).collect()
     }
 
-    /// Starts the ruler before an echo server; it ends with the handle.
-    pub(crate) async fn floor(&self, tools: usize) -> Result<Floor> {
+    /// Starts the ruler before so many echo servers; it ends with the handle.
+    pub(crate) async fn floor(&self, servers: usize, tools: usize) -> Result<Floor> {
         let sandbox = Sandbox::new()?;
         let socket = sandbox.path("floor.sock");
         let unix = socket.to_str().context("a path is no text")?;
-        let words = self.ruler(SocketAddr::from(([127, 0, 0, 1], 0)), tools, Some(unix));
+        let options = ["--unix", unix, "--servers", &servers.to_string()];
+        let words = self.ruler(SocketAddr::from(([127, 0, 0, 1], 0)), &options, tools);
         let mut starting = command(&words[0]);
         starting.args(&words[1..]);
         let (child, http) = listening(starting).await.context("the floor")?;
@@ -149,7 +149,7 @@ async fn listening(mut starting: Command) -> Result<(Child, Target)> {
     Ok((child, Target { place, tools: ["echo".to_owned()].into(), pid, is_tree: false }))
 }
 
-/// A running ruler with an echo server behind it.
+/// A running ruler with echo servers behind it.
 pub(crate) struct Floor {
     /// Its HTTP door.
     pub(crate) http: Target,

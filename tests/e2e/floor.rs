@@ -30,24 +30,28 @@ const LIMIT: Duration = Duration::from_secs(30);
 struct Ruler {
     addr: SocketAddr,
     socket: PathBuf,
-    _child: Child,
+    child: Child,
     _sandbox: Sandbox,
 }
 
 async fn ruler() -> Result<Ruler> {
+    ruler_before(1).await
+}
+
+async fn ruler_before(servers: usize) -> Result<Ruler> {
     let sandbox = Sandbox::new()?;
     let socket = sandbox.path("floor.sock");
     let mut child = command(BENCH)
         .args(["floor", "--http", "127.0.0.1:0", "--unix"])
         .arg(&socket)
-        .args(["--", BENCH, "echo"])
+        .args(["--servers", &servers.to_string(), "--", BENCH, "echo"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .kill_on_drop(true)
         .spawn()?;
     let mut lines = BufReader::new(child.stdout.take().context("no stdout")?).lines();
     let addr = lines.next_line().await?.context("the ruler ended")?.parse()?;
-    Ok(Ruler { addr, socket, _child: child, _sandbox: sandbox })
+    Ok(Ruler { addr, socket, child, _sandbox: sandbox })
 }
 
 fn asked(id: &str, tool: &str, arguments: &Value) -> String {
@@ -120,6 +124,35 @@ async fn the_load_of_the_benchmark_is_answered_rightly() {
         let ended = run_to_end(BENCH, &args, &[], LIMIT).await.unwrap();
         assert_eq!(ended.code, Some(0), "{more:?}: {}", ended.stderr);
     }
+}
+
+/// Bytes that a process has read so far, from whatever.
+fn bytes_read(pid: i32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/io")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("rchar: "));
+    line.unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn each_of_several_servers_has_its_turn() {
+    const LONG: usize = 1_000_000;
+    let mut ruler = ruler_before(3).await.unwrap();
+    let servers = descendants(i32::try_from(ruler.child.id().unwrap()).unwrap());
+    assert_eq!(servers.len(), 3);
+    let client = Client::modern(ruler.addr, "/mcp");
+    let before: Vec<u64> = servers.iter().copied().map(bytes_read).collect();
+    for number in 0..6 {
+        let text = format!("{number}{}", "x".repeat(LONG));
+        let reply = client.call("echo", json!({ "text": text })).await.unwrap();
+        assert_eq!(reply.text().unwrap(), text);
+    }
+    for (pid, before) in servers.iter().zip(before) {
+        let read = bytes_read(*pid) - before;
+        assert!((2 * LONG as u64..3 * LONG as u64).contains(&read), "{read} bytes");
+    }
+    signal(servers[1], Signal::KILL).unwrap();
+    let ended = timeout(LIMIT, ruler.child.wait()).await.unwrap().unwrap();
+    assert_eq!(ended.code(), Some(1));
 }
 
 #[tokio::test]

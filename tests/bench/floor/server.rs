@@ -1,4 +1,4 @@
-//! This file starts the one server and reads what it writes.
+//! This file starts a server and reads what it writes.
 //! It leaves writing to it to `flow.rs`.
 
 use std::os::fd::{AsFd as _, OwnedFd};
@@ -13,7 +13,7 @@ use super::flow::{Outbox, read_into};
 /// Bytes that the pipes get room for, and that are read at one time at least; as many as the gateway has.
 const WIDE: usize = 256 * 1024;
 
-/// The server, which lives as long as its stdin is open.
+/// A server, which lives as long as its stdin is open.
 pub(super) struct Server {
     pub(super) requests: Outbox,
     pub(super) answers: OwnedFd,
@@ -50,7 +50,7 @@ impl Server {
     /// Reads what has come.
     pub(super) fn read(&mut self) -> Result<()> {
         if !read_into(&mut self.input, WIDE, self.answers.as_fd())? {
-            bail!("the server has ended");
+            bail!("a server has ended");
         }
         Ok(())
     }

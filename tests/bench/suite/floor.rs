@@ -26,7 +26,7 @@ impl Suite {
     pub(super) async fn floor(&mut self) -> Result<()> {
         let tools = usize::try_from(TOOLS)?;
         let (_server, direct) = self.programs.direct(tools).await?;
-        let floor = self.programs.floor(tools).await?;
+        let floor = self.programs.floor(1, tools).await?;
         let gateway = self.programs.gateway(1, tools).await?;
         let http = [
             (Path::Direct, direct),

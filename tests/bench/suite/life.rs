@@ -112,7 +112,7 @@ impl Suite {
     /// The same of the ruler.
     pub(super) async fn floor_and_ask(&self) -> Result<f64> {
         let addr = free_port()?;
-        let words = self.programs.ruler(addr, 0, None);
+        let words = self.programs.ruler(addr, &[], 0);
         let mut command = conductor_e2e::daemon::command(&words[0]);
         command.args(&words[1..]).stdout(Stdio::null());
         first_answer_at(addr, command, "echo").await

@@ -8,7 +8,10 @@ use crate::book::{Key, Measure, Path};
 use crate::process;
 use crate::work::Work;
 
-const STEP: &str = "scale";
+/// The part's name.
+pub(crate) const STEP: &str = "scale";
+/// Calls to more and more servers.
+pub(crate) const SERVERS_ECHO: &str = "servers: echo";
 /// Clients of every measurement here.
 const CLIENTS: u32 = 16;
 /// Servers behind which a growing number of tools is; an echo server has three at least.
@@ -31,15 +34,18 @@ impl Suite {
         self.sessions(sessions).await
     }
 
-    /// Calls that go to all servers in turn.
+    /// Calls that go to all servers in turn, through the ruler and the gateway.
     async fn servers(&mut self, count: u32) -> Result<()> {
-        let gateway = self.programs.gateway(usize::try_from(count)?, 0).await?;
+        let servers = usize::try_from(count)?;
+        let floor = self.programs.floor(servers, 0).await?;
+        let gateway = self.programs.gateway(servers, 0).await?;
         let key = Key { step: STEP, case: "servers: memory", count, path: Path::Gateway };
         self.tell(key, Measure::Memory, process::memory_of(gateway.daemon.pid())?.resident);
         for _ in 0..self.effort.rounds {
             let window = self.window(Work::Echo { bytes: 100 }, true, CLIENTS);
-            let key = Key { case: "servers: echo", ..key };
-            self.measure(key, &gateway.http(), &window).await?;
+            let key = Key { case: SERVERS_ECHO, path: Path::Floor, ..key };
+            self.measure(key, &floor.http, &window).await?;
+            self.measure(Key { path: Path::Gateway, ..key }, &gateway.http(), &window).await?;
         }
         Ok(())
     }
