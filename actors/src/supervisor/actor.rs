@@ -161,7 +161,11 @@ impl Actor for SupervisorActor {
                 table.publish(); // whoever asked finds on the board what was asked for
                 let _ = reply.send(());
             }
-            Message::Report(report) => table.on_report(*report),
+            Message::Report(report) => {
+                if !table.on_report(*report) {
+                    return Ok(());
+                }
+            }
             Message::Respawn { server, generation } => table.on_respawn(&server, generation),
             Message::FreePlace { id, generation } => table.free_place(&id, generation),
             Message::Tick => {
@@ -264,21 +268,24 @@ impl Table {
         }
     }
 
-    fn on_report(&mut self, report: ServerReport) {
+    /// Whether it is to be shown at once. A server that lives as before is shown with the next tick: all are
+    /// shown together, and each of many would have the others shown again with every heartbeat.
+    fn on_report(&mut self, report: ServerReport) -> bool {
         if report.id.holder.is_apart() {
-            return self.on_instance_report(report);
+            self.on_instance_report(report);
+            return true;
         }
         let ServerReport { id: InstanceId { server, .. }, generation, event } = report;
-        let Some(child) = self.children.get_mut(&server) else { return };
+        let Some(child) = self.children.get_mut(&server) else { return false };
         // What an actor said last may arrive after its end is known.
         if child.generation != generation || child.actor.is_none() {
-            return;
+            return false;
         }
         let now = (Instant::now(), SystemTime::now());
         match event {
             ServerEvent::Ready { link, pid, version } => {
                 if child.intent != Intent::Keep {
-                    return; // It is being stopped; its drain is on the way.
+                    return false; // It is being stopped; its drain is on the way.
                 }
                 info!(%server, %generation, pid, version = &*version, "server ready");
                 child.holds_place = false;
@@ -298,6 +305,7 @@ impl Table {
                     usage: None,
                     excess: Excess::default(),
                 }));
+                true
             }
             ServerEvent::Beat => child.on_sign(false, now),
             ServerEvent::Missing => child.on_sign(true, now),

@@ -189,15 +189,17 @@ impl Child {
     }
 
     /// Its actor tells that it lives, or that it misses heartbeats. Either shows that the actor
-    /// itself does what it should.
-    pub(super) fn on_sign(&mut self, missing: bool, now: (Instant, SystemTime)) {
-        let Phase::Up(up) = &mut self.phase else { return };
+    /// itself does what it should. Whether it was otherwise before.
+    pub(super) fn on_sign(&mut self, missing: bool, now: (Instant, SystemTime)) -> bool {
+        let Phase::Up(up) = &mut self.phase else { return false };
+        let is_news = up.missing != missing;
         up.missing = missing;
         up.beat.0 = now.0;
         if !missing {
             up.beat.1 = now.1;
             self.beat_seen = Some(now.1);
         }
+        is_news
     }
 
     /// Whether its actor has been silent for longer than it should have put up with a silent server,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use conductor_config::{ServerSpec, StartMode};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::server::server;
 use super::{child, config, id};
@@ -101,6 +101,26 @@ async fn start(dir: &Path, servers: Vec<ServerSpec>) -> Result<System, StartErro
 
 fn lives(pid: u32) -> bool {
     Path::new(&format!("/proc/{pid}")).exists()
+}
+
+#[tokio::test]
+async fn heartbeats_that_tell_nothing_new_are_shown_together() {
+    let mut spec = hasty("a", &[]);
+    spec.heartbeat.interval = Duration::from_millis(10);
+    let stage = Stage::start(vec![spec]).await;
+    stage.until_up("a").await;
+    let shown = async || {
+        let mut board = stage.system.board();
+        let (mut times, end) = (0, Instant::now() + 2 * SECOND);
+        while let Ok(true) = timeout_at(end, board.changed()).await {
+            times += 1;
+        }
+        times
+    };
+    let before = std::time::SystemTime::now();
+    let times = shown().await;
+    assert!((1..=6).contains(&times), "shown {times} times in two seconds");
+    stage.until("a", |status| status.last_heartbeat.is_some_and(|at| at > before)).await;
 }
 
 #[tokio::test]
