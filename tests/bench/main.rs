@@ -85,9 +85,9 @@ enum Verb {
         /// Path of the endpoint.
         #[arg(long, default_value = "/mcp")]
         path: String,
-        /// The echo tool's name.
-        #[arg(long, default_value = "echo")]
-        tool: String,
+        /// The echo tool's name; of several, each is asked in turn.
+        #[arg(long, default_value = "echo", value_delimiter = ',')]
+        tool: Vec<String>,
         /// The process whose processor time is read.
         #[arg(long)]
         pid: Option<i32>,
@@ -210,7 +210,7 @@ fn main() -> ExitCode {
         }
         Verb::Load { addr, path, tool, pid, rows, window } => {
             let place = talk::Place::Http { addr, path };
-            let target = load::Target { place, tools: [tool].into(), pid, is_tree: false };
+            let target = load::Target { place, tools: tool.into(), pid, is_tree: false };
             on_runtime(run::load_once(&target, rows, &window))
         }
     };

@@ -55,8 +55,12 @@ impl Decoder {
         Self { buffer, scanned: 0, recent: 0, made: 0, limit, skipping: false, skipped: 0 }
     }
 
-    /// Where the next bytes are to be read into.
+    /// Where the next bytes are to be read into. Where nobody holds a line any more that is the beginning of
+    /// the room again, so that of many servers each needs little of it.
     pub(super) fn space(&mut self) -> &mut BytesMut {
+        if self.buffer.is_empty() {
+            let _ = self.buffer.try_reclaim(CHUNK); // or else what is left of the room has to do
+        }
         if self.buffer.capacity() - self.buffer.len() < ROOM_MIN {
             let wanted = self.wanted();
             self.made = self.made.max(self.buffer.len() + wanted);
@@ -233,6 +237,20 @@ mod tests {
             let decoder = Decoder { buffer, recent, ..Decoder::new(64 * MB) };
             assert_eq!(decoder.wanted(), expected, "{begun} bytes after {recent}");
         }
+    }
+
+    #[test]
+    fn room_is_used_again_once_its_lines_are_done_with() {
+        let mut decoder = Decoder::new(1024);
+        let first = decoder.space().as_ptr();
+        for _ in 0..100 {
+            feed(&mut decoder, &[b"x".repeat(999), b"\n".to_vec()].concat(), &mut Vec::new());
+            assert_eq!(decoder.space().as_ptr(), first);
+        }
+        decoder.space().extend_from_slice(b"held\n");
+        let held = decoder.next_line();
+        feed(&mut decoder, b"next\n", &mut Vec::new());
+        assert_eq!(held, Some(Line::Whole(Bytes::from_static(b"held"))));
     }
 
     #[test]
