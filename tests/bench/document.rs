@@ -4,20 +4,17 @@
 use std::fmt::Write as _;
 use std::path::Path as File;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
 
 use crate::book::{Book, Key, Measure, Path, Record};
+use crate::marked::MEASURED;
 use crate::plot::{Plot, Series};
 use crate::suite::{beside, fair, floor, scale};
 use crate::targets::TARGETS;
 use crate::trouble::Trouble;
 
-const BEGIN: &str = "<!-- measured: begin (conductor-bench suite --write) -->\n";
-const END: &str = "<!-- measured: end -->\n";
-
 /// Renews the part between the marks of a document, and the plots in the folder named after it.
 pub(crate) fn write(book: &Book, file: &File) -> Result<()> {
-    let old = read(file)?;
     let folder = file.with_extension("");
     let stem = folder.file_name().and_then(|name| name.to_str()).context("no name of a file")?;
     let mut made = text(book);
@@ -27,27 +24,7 @@ pub(crate) fn write(book: &Book, file: &File) -> Result<()> {
         std::fs::write(folder.join(format!("{name}.svg")), drawn)?;
         let _ = write!(made, "\n![{}]({stem}/{name}.svg)\n", plot.title);
     }
-    let new = between(&old, &made).context("the document has lost its marks meanwhile")?;
-    Ok(std::fs::write(file, new)?)
-}
-
-/// A document in which there is a part to renew.
-///
-/// # Errors
-/// If there is none.
-pub(crate) fn read(file: &File) -> Result<String> {
-    let text = std::fs::read_to_string(file)
-        .with_context(|| format!("failed to read {}", file.display()))?;
-    if between(&text, "").is_none() {
-        bail!("{} has no lines `{}` and `{}`", file.display(), BEGIN.trim_end(), END.trim_end());
-    }
-    Ok(text)
-}
-
-fn between(old: &str, made: &str) -> Option<String> {
-    let (before, rest) = old.split_once(BEGIN)?;
-    let (_, after) = rest.split_once(END)?;
-    Some(format!("{before}{BEGIN}\n{made}\n{END}{after}"))
+    MEASURED.renew(file, &made)
 }
 
 /// All tables.
@@ -417,15 +394,6 @@ mod tests {
             book.note(key, Measure::Cpu, value);
         }
         book
-    }
-
-    #[test]
-    fn only_what_is_between_the_marks_is_renewed() {
-        let old = format!("before\n{BEGIN}old\n{END}after\n");
-        let new = between(&old, "new\n").unwrap();
-        assert_eq!(new, format!("before\n{BEGIN}\nnew\n\n{END}after\n"));
-        assert_eq!(between(&new, "new\n").unwrap(), new);
-        assert!(between("no marks", "new").is_none());
     }
 
     #[test]

@@ -66,6 +66,15 @@ impl Seen {
 
 /// Loads the target; fails on the first answer that is not the right one.
 pub(crate) async fn load(target: &Target, window: &Window) -> Result<Seen> {
+    load_beside(target, window, async |_| Ok(())).await
+}
+
+/// The same with something beside it that looks at the process while it is measured.
+pub(crate) async fn load_beside(
+    target: &Target,
+    window: &Window,
+    beside: impl AsyncFnOnce(i32) -> Result<()>,
+) -> Result<Seen> {
     let (mut talks, mut pid) = (Vec::new(), target.pid);
     let (connections, depth) = match target.place {
         Place::Command(_) => (1, window.clients),
@@ -105,6 +114,9 @@ pub(crate) async fn load(target: &Target, window: &Window) -> Result<Seen> {
     let cpu_at = || pid.map(time).transpose();
     sleep_until(from).await;
     let (before, began) = (cpu_at(), Instant::now());
+    if let Some(pid) = pid {
+        beside(pid).await?;
+    }
     sleep_until(to).await;
     let (after, span) = (cpu_at(), began.elapsed());
     let mut micros = Vec::new();

@@ -53,7 +53,7 @@ fn profile() -> &'static str {
 }
 
 /// The day in UTC, as in 2026-03-01.
-fn day() -> String {
+pub(crate) fn day() -> String {
     let seconds = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let (year, month, day) = civil(seconds / 86_400);
     format!("{year}-{month:02}-{day:02}")

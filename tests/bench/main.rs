@@ -9,9 +9,11 @@ mod floor;
 mod guard;
 mod load;
 mod machine;
+mod marked;
 mod other;
 mod plot;
 mod process;
+mod profile;
 mod report;
 mod run;
 mod suite;
@@ -48,6 +50,8 @@ enum Verb {
     Run(RunArgs),
     /// Measures everything: doors, sizes, lists, memory, start, recovery, scale, fairness, other gateways.
     Suite(SuiteArgs),
+    /// Shows where the daemon's processor time goes, by perf.
+    Profile(ProfileArgs),
     /// Counts what a call costs the daemon, by valgrind and strace, and holds it against limits.
     Guard(GuardArgs),
     /// An MCP server that answers as fast as it can: on stdin and stdout, or over HTTP.
@@ -146,6 +150,19 @@ struct SuiteArgs {
 }
 
 #[derive(Debug, Clone, clap::Args)]
+struct ProfileArgs {
+    /// The daemon; the `conductor` beside this program unless given.
+    #[arg(long, value_name = "FILE")]
+    conductor: Option<PathBuf>,
+    /// Seconds that each work is looked at.
+    #[arg(long, default_value_t = 4.0)]
+    seconds: f64,
+    /// A document whose table of shares is renewed.
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, clap::Args)]
 struct GuardArgs {
     /// The daemon; the `conductor` beside this program unless given.
     #[arg(long, value_name = "FILE")]
@@ -198,6 +215,7 @@ fn main() -> ExitCode {
     let done = match Args::parse().verb {
         Verb::Run(args) => on_runtime(run::run(args)),
         Verb::Suite(args) => on_runtime(suite::run(args)),
+        Verb::Profile(args) => on_runtime(profile::run(args)),
         Verb::Guard(args) => on_runtime(guard::run(args)),
         Verb::Echo { http: Some(addr), tools, .. } => {
             on_runtime(echo::http(addr, Answers::new(tools)))

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 
 use crate::book::{Book, Key, Measure, Path};
 use crate::load::{Seen, Target, Window, load};
+use crate::marked::MEASURED;
 use crate::report::percentile;
 use crate::work::Work;
 use crate::world::Programs;
@@ -53,7 +54,7 @@ pub(crate) async fn run(args: SuiteArgs) -> Result<()> {
     }
     if let Some(file) = &args.write {
         // Before minutes are spent on figures that could not be kept.
-        document::read(file)?;
+        MEASURED.read(file)?;
     }
     let quick = args.quick;
     let effort = Effort {

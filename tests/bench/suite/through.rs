@@ -16,7 +16,7 @@ pub(super) const ERAS: [(&str, bool); 2] = [(OLD, false), (NEW, true)];
 /// The Unix socket, by its name in tables.
 pub(crate) const UNIX: &str = "Unix socket";
 /// Text of one small call.
-pub(super) const SMALL: Work = Work::Echo { bytes: 100 };
+pub(crate) const SMALL: Work = Work::Echo { bytes: 100 };
 
 /// Results of all sizes, each with a number of clients.
 pub(super) const SIZES: [(&str, Work, u32); 3] = [
