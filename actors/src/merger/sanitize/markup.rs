@@ -14,7 +14,9 @@ use super::rules::marks::{MARKS, Mark};
 static MARKS_SEARCH: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
     let needles = MARKS.iter().map(|mark| mark.text);
     let mut builder = AhoCorasickBuilder::new();
-    builder.ascii_case_insensitive(true).kind(Some(AhoCorasickKind::DFA)).build(needles).ok()
+    // A table of all steps (`DFA`) takes 700 KiB, and most texts have no sign of a mark.
+    let kind = Some(AhoCorasickKind::ContiguousNFA);
+    builder.ascii_case_insensitive(true).kind(kind).build(needles).ok()
 });
 
 /// Makes what finds marks, before it is needed.
