@@ -53,8 +53,10 @@ async fn the_log_can_be_waited_for() {
 async fn leftovers_are_seen_by_their_mark_and_killed_with_the_sandbox() {
     let sandbox = Sandbox::new().unwrap();
     let mut left = command("sleep").arg("60").env(MARK, sandbox.mark()).spawn().unwrap();
-    let seen = sandbox.processes();
-    assert_eq!(seen.iter().map(|process| process.pid.cast_unsigned()).next(), left.id());
+    // The kernel lets go of who starts a program before it shows that program's environment.
+    let seen =
+        wait::until("its mark is seen", SOON, async || sandbox.processes().pop()).await.unwrap();
+    assert_eq!(Some(seen.pid.cast_unsigned()), left.id());
     let error = sandbox.expect_no_process(Duration::from_millis(50)).await.unwrap_err();
     assert!(error.to_string().contains("sleep 60"), "{error}");
     drop(sandbox);

@@ -124,9 +124,9 @@ async fn measure(beside: Beside, calls: usize) -> Spread {
     }
 }
 
-/// The middle of a few rounds of each, in turn: p99 alone, p99 beside trouble, and their ratio.
-async fn compare(trouble: Beside, rounds: usize, calls: usize) -> f64 {
-    let mut ratios = Vec::new();
+/// A few rounds of each, in turn. The middle of p99 beside trouble, and of its ratio to p99 alone.
+async fn compare(trouble: Beside, rounds: usize, calls: usize) -> (Duration, f64) {
+    let (mut waits, mut ratios) = (Vec::new(), Vec::new());
     for round in 1..=rounds {
         let alone = measure(Beside::Nobody, calls).await;
         let beside = measure(trouble, calls).await;
@@ -135,18 +135,25 @@ async fn compare(trouble: Beside, rounds: usize, calls: usize) -> f64 {
             "{trouble:?}, round {round}: alone {alone}; in trouble {beside}: {times:.2} times"
         );
         ratios.push(times);
+        waits.push(beside.p99());
     }
+    waits.sort();
     ratios.sort_by(f64::total_cmp);
-    let middle = ratios[ratios.len() / 2];
+    let middle = ratios[rounds / 2];
     println!("{trouble:?}: p99 {middle:.2} times, of {rounds} rounds {ratios:.2?}");
-    middle
+    (waits[rounds / 2], middle)
 }
+
+/// Shorter than anything that a broken server could have others wait for: a start, a heartbeat that runs out.
+/// Without optimisation the daemon reads the flood for 20 ms and more in one go, so that a ratio to a call
+/// alone would tell of the build.
+const FELT: Duration = Duration::from_millis(150);
 
 #[tokio::test]
 async fn three_broken_servers_side_by_side_are_hardly_felt_by_the_fourth() {
     let _alone = alone().await;
-    let times = compare(Beside::HardTrouble, 3, 300).await;
-    assert!(times < 15.0, "{times:.1}");
+    let (p99, _) = compare(Beside::HardTrouble, 3, 300).await;
+    assert!(p99 < FELT, "{p99:?}");
 }
 
 #[tokio::test]
@@ -156,6 +163,6 @@ async fn three_broken_servers_side_by_side_at_length() {
     for beside in [Beside::Crashing, Beside::Flooding, Beside::Frozen, Beside::HardTrouble] {
         compare(beside, 7, 3000).await;
     }
-    let times = compare(Beside::Trouble, 7, 10_000).await;
+    let (_, times) = compare(Beside::Trouble, 7, 10_000).await;
     assert!(times <= 1.5, "{times:.2}");
 }
